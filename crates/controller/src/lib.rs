@@ -1,0 +1,1 @@
+//! The catalog service: proposals, watch streams, blob replication, reconcilers.

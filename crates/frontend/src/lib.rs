@@ -1,0 +1,1 @@
+//! The public edge: AWS REST API, gRPC API, authentication, limits.

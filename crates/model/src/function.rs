@@ -1,0 +1,229 @@
+//! Functions and their versions.
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use crate::{
+    AccountId, Architecture, Digest, EphemeralMib, FunctionArn, FunctionName, MemoryMib, Qualifier,
+    Region, RevisionId, Runtime, TimeoutSeconds, Timestamp, Version,
+};
+
+/// A function's identity in the catalog.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FunctionId {
+    /// Its owner.
+    pub account: AccountId,
+    /// The region it was created in; a function is invisible from any other.
+    pub region: Region,
+    /// Its name, unique in account and region.
+    pub name: FunctionName,
+}
+
+impl FunctionId {
+    /// The ARN of this function, with a qualifier or bare.
+    #[must_use]
+    pub fn arn(&self, qualifier: Option<Qualifier>) -> FunctionArn {
+        FunctionArn {
+            id: self.clone(),
+            qualifier,
+        }
+    }
+}
+
+/// One version of one function.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct VersionId {
+    /// The function.
+    pub function: FunctionId,
+    /// The version.
+    pub version: Version,
+}
+
+/// Environment variables. Values are secrets: `Debug` shows names only.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Environment(pub BTreeMap<String, String>);
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// How much X-Ray sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum TracingMode {
+    /// Follow the caller's decision.
+    #[default]
+    PassThrough,
+    /// Sample.
+    Active,
+}
+
+/// The form of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum LogFormat {
+    /// Lines.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Where a function's log goes, and how much of it.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Logging {
+    /// Lines or JSON.
+    pub format: LogFormat,
+    /// Least level of the function's own records; JSON only.
+    pub application_level: Option<String>,
+    /// Least level of the platform's records; JSON only.
+    pub system_level: Option<String>,
+    /// The log group; `None` is `/aws/lambda/NAME`.
+    pub group: Option<String>,
+}
+
+/// What the owner of a function may set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The runtime.
+    pub runtime: Runtime,
+    /// The entry point, in the runtime's own notation. Optional for `provided` runtimes.
+    pub handler: Option<String>,
+    /// The ARN of the execution role.
+    pub role: String,
+    /// Free text, at most 256 characters.
+    pub description: String,
+    /// How long one invocation may take.
+    pub timeout: TimeoutSeconds,
+    /// Memory, and with it the share of CPU (1 vCPU = 1769 MiB).
+    pub memory: MemoryMib,
+    /// Size of `/tmp`.
+    pub ephemeral: EphemeralMib,
+    /// The instruction set of the code.
+    pub architecture: Architecture,
+    /// Environment variables; `None` if they were never set.
+    pub environment: Option<Environment>,
+    /// X-Ray mode.
+    pub tracing: TracingMode,
+    /// Log destination.
+    pub logging: Logging,
+}
+
+/// A deployment package: a zip, kept as a blob.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Code {
+    /// The SHA-256 of the zip: the blob's name, and `CodeSha256`.
+    pub digest: Digest,
+    /// The size of the zip in bytes.
+    pub size: u64,
+}
+
+/// Whether a version can be invoked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Being created.
+    Pending,
+    /// Ready.
+    Active,
+    /// Can never run: delete and create it again.
+    Failed(Reason),
+}
+
+/// How the last update of `$LATEST` went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LastUpdate {
+    /// In effect.
+    Successful,
+    /// Not in effect yet.
+    InProgress,
+    /// Could not take effect.
+    Failed(Reason),
+}
+
+/// Why a state is as it is: AWS's code and a sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reason {
+    /// `StateReasonCode` or `LastUpdateStatusReasonCode`.
+    pub code: String,
+    /// `StateReason` or `LastUpdateStatusReason`.
+    pub text: String,
+}
+
+/// One version of a function as the catalog holds it. Numbered versions never change once active.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FunctionVersion {
+    /// Which one.
+    pub id: VersionId,
+    /// What the owner set.
+    pub config: Config,
+    /// What runs.
+    pub code: Code,
+    /// Whether it can be invoked.
+    pub state: State,
+    /// How its last update went; `None` until the creation is over.
+    pub last_update: Option<LastUpdate>,
+    /// When it was last modified.
+    pub last_modified: Timestamp,
+    /// The optimistic lock.
+    pub revision_id: RevisionId,
+}
+
+/// A function: what all its versions share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Function {
+    /// Which one.
+    pub id: FunctionId,
+    /// `$LATEST`.
+    pub latest: Arc<FunctionVersion>,
+    /// The number that the next published version gets.
+    pub next_version: u64,
+    /// Tags of the function.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// Changes to a [`Config`]; `None` leaves a member as it is.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct ConfigPatch {
+    /// See [`Config::runtime`].
+    pub runtime: Option<Runtime>,
+    /// See [`Config::handler`].
+    pub handler: Option<String>,
+    /// See [`Config::role`].
+    pub role: Option<String>,
+    /// See [`Config::description`].
+    pub description: Option<String>,
+    /// See [`Config::timeout`].
+    pub timeout: Option<TimeoutSeconds>,
+    /// See [`Config::memory`].
+    pub memory: Option<MemoryMib>,
+    /// See [`Config::ephemeral`].
+    pub ephemeral: Option<EphemeralMib>,
+    /// See [`Config::environment`]. An empty map clears it.
+    pub environment: Option<Environment>,
+    /// See [`Config::tracing`].
+    pub tracing: Option<TracingMode>,
+    /// See [`Config::logging`].
+    pub logging: Option<Logging>,
+}
+
+impl ConfigPatch {
+    /// The configuration after these changes.
+    #[must_use]
+    pub fn apply_to(&self, old: &Config) -> Config {
+        Config {
+            runtime: self.runtime.unwrap_or(old.runtime),
+            handler: self.handler.clone().or_else(|| old.handler.clone()),
+            role: self.role.clone().unwrap_or_else(|| old.role.clone()),
+            description: self
+                .description
+                .clone()
+                .unwrap_or_else(|| old.description.clone()),
+            timeout: self.timeout.unwrap_or(old.timeout),
+            memory: self.memory.unwrap_or(old.memory),
+            ephemeral: self.ephemeral.unwrap_or(old.ephemeral),
+            architecture: old.architecture,
+            environment: self.environment.clone().or_else(|| old.environment.clone()),
+            tracing: self.tracing.unwrap_or(old.tracing),
+            logging: self.logging.clone().unwrap_or_else(|| old.logging.clone()),
+        }
+    }
+}

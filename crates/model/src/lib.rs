@@ -1,0 +1,46 @@
+//! The vocabulary of Dunlin.
+//!
+//! Every name, id and configuration that more than one room speaks about is a type here, parsed once at the edge
+//! and trusted afterwards. There is no IO, no clock, no randomness, no serialisation format: the wire owns its own
+//! shapes (`lambda-api`, `proto`) and converts.
+//!
+//! Invariants: an id that exists is well formed (`FromStr` and `Display` round-trip); a [`function::Config`] has
+//! passed the static limits of AWS; units live in types.
+
+pub mod account;
+pub mod alias;
+pub mod architecture;
+pub mod arn;
+pub mod capacity;
+pub mod digest;
+pub mod function;
+pub mod invocation;
+pub mod kind;
+pub mod limits;
+pub mod mutation;
+pub mod name;
+pub mod node;
+pub mod qualifier;
+pub mod revision;
+pub mod runtime;
+pub mod size;
+pub mod time;
+
+pub use account::{AccountId, Region};
+pub use alias::Alias;
+pub use architecture::Architecture;
+pub use arn::{FunctionArn, FunctionReference};
+pub use capacity::Capacity;
+pub use digest::Digest;
+pub use function::{FunctionId, VersionId};
+pub use invocation::RequestId;
+pub use kind::{ErrorKind, Failure};
+pub use limits::Limits;
+pub use mutation::Mutation;
+pub use name::{AliasName, FunctionName};
+pub use node::{Incarnation, NodeName, Role, Roles, Zone};
+pub use qualifier::{Qualifier, Version};
+pub use revision::{Revision, RevisionId};
+pub use runtime::Runtime;
+pub use size::{ByteCount, EphemeralMib, MemoryMib};
+pub use time::{TimeoutSeconds, Timestamp};

@@ -1,0 +1,56 @@
+//! Limits, with AWS's values as the default profile.
+
+use std::time::Duration;
+
+use crate::ByteCount;
+
+/// Every limit that a cluster enforces on what callers send. The default is AWS's ("aws" profile).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Payload of a synchronous invocation.
+    pub request_payload: ByteCount,
+    /// Response of a synchronous invocation.
+    pub response_payload: ByteCount,
+    /// A deployment package as uploaded.
+    pub code_zipped: ByteCount,
+    /// A deployment package on disk.
+    pub code_unzipped: ByteCount,
+    /// The number of entries in a deployment package.
+    pub code_entries: u64,
+    /// The body of any control request, base64 included.
+    pub control_body: ByteCount,
+    /// Environment variables, measured as compact JSON.
+    pub environment: ByteCount,
+    /// Tags on one resource.
+    pub tags: usize,
+    /// Aliases of one function.
+    pub aliases: usize,
+    /// Concurrent executions of one account.
+    pub concurrent_executions: u32,
+    /// Stored code of one account.
+    pub code_storage: ByteCount,
+    /// Tail of the log that comes back with an invocation.
+    pub log_tail: ByteCount,
+    /// How long an environment may take to initialise before the first invocation takes over.
+    pub init_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            request_payload: ByteCount(6_291_456),
+            response_payload: ByteCount(6_291_556),
+            code_zipped: ByteCount(52_428_800),
+            code_unzipped: ByteCount(262_144_000),
+            code_entries: 100_000,
+            control_body: ByteCount(70_167_211),
+            environment: ByteCount(4096),
+            tags: 50,
+            aliases: 10_000,
+            concurrent_executions: 1000,
+            code_storage: ByteCount(75 << 30),
+            log_tail: ByteCount(4096),
+            init_timeout: Duration::from_secs(10),
+        }
+    }
+}

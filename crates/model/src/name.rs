@@ -1,0 +1,99 @@
+//! Names that people give: functions and aliases.
+
+use std::{fmt, str::FromStr, sync::Arc};
+
+/// A function's name: 1–64 of `[a-zA-Z0-9-_]`.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FunctionName(Arc<str>);
+
+/// An alias's name: 1–128 of `[a-zA-Z0-9-_]`, not digits only.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AliasName(Arc<str>);
+
+/// A text that cannot be the name it was offered as.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidName {
+    /// Not a function name.
+    #[error(
+        "expected a function name of 1 to 64 characters out of a-z, A-Z, 0-9, - and _, got {0:?}"
+    )]
+    Function(String),
+    /// Not an alias name.
+    #[error(
+        "expected an alias name of 1 to 128 characters out of a-z, A-Z, 0-9, - and _ that is not a number, got {0:?}"
+    )]
+    Alias(String),
+}
+
+fn is_word(s: &str) -> bool {
+    s.bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}
+
+impl FromStr for FunctionName {
+    type Err = InvalidName;
+
+    fn from_str(s: &str) -> Result<Self, Self::Err> {
+        if (1..=64).contains(&s.len()) && is_word(s) {
+            Ok(Self(s.into()))
+        } else {
+            Err(InvalidName::Function(s.to_owned()))
+        }
+    }
+}
+
+impl FromStr for AliasName {
+    type Err = InvalidName;
+
+    fn from_str(s: &str) -> Result<Self, Self::Err> {
+        let numeric = s.bytes().all(|b| b.is_ascii_digit());
+        if (1..=128).contains(&s.len()) && is_word(s) && !numeric {
+            Ok(Self(s.into()))
+        } else {
+            Err(InvalidName::Alias(s.to_owned()))
+        }
+    }
+}
+
+macro_rules! text {
+    ($name:ident) => {
+        impl $name {
+            /// The name as given.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{:?}", &*self.0)
+            }
+        }
+    };
+}
+text!(FunctionName);
+text!(AliasName);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_keep_to_their_alphabet_and_length() {
+        assert!("hello-World_9".parse::<FunctionName>().is_ok());
+        assert!("a".repeat(64).parse::<FunctionName>().is_ok());
+        for bad in ["", "a b", "ä", "a/b", "a:b", &"a".repeat(65)] {
+            assert!(bad.parse::<FunctionName>().is_err(), "{bad}");
+        }
+        assert!("live".parse::<AliasName>().is_ok());
+        assert!("1a".parse::<AliasName>().is_ok());
+        for bad in ["", "12", "$LATEST", &"a".repeat(129)] {
+            assert!(bad.parse::<AliasName>().is_err(), "{bad}");
+        }
+    }
+}

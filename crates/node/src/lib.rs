@@ -1,0 +1,1 @@
+//! The product's binary: configuration, composition of roles, start and drain, command line.

@@ -1,0 +1,25 @@
+//! Compiles `/proto` without a protoc binary.
+
+use std::{error::Error, path::PathBuf};
+
+use prost::Message as _;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let root = PathBuf::from("../../proto");
+    let files = [
+        "dunlin/v1/functions.proto",
+        "dunlin/internal/v1/raft.proto",
+        "dunlin/internal/v1/catalog.proto",
+        "dunlin/internal/v1/blobs.proto",
+        "dunlin/internal/v1/worker.proto",
+    ];
+    println!("cargo::rerun-if-changed={}", root.display());
+    let descriptors = protox::compile(files, [&root])?;
+    let out = PathBuf::from(std::env::var("OUT_DIR")?);
+    std::fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
+    tonic_prost_build::configure()
+        .btree_map(".")
+        .bytes(".")
+        .compile_fds(descriptors)?;
+    Ok(())
+}

@@ -1,0 +1,141 @@
+use model::{
+    EphemeralMib, MemoryMib, TimeoutSeconds,
+    function::{Config, ConfigPatch, Environment, LogFormat, Logging, TracingMode},
+};
+
+use super::{InvalidMessage, text};
+use crate::internal as pb;
+
+impl From<&Environment> for pb::EnvironmentVariables {
+    fn from(e: &Environment) -> Self {
+        Self {
+            variables: e.0.clone(),
+        }
+    }
+}
+
+impl From<pb::EnvironmentVariables> for Environment {
+    fn from(m: pb::EnvironmentVariables) -> Self {
+        Self(m.variables)
+    }
+}
+
+impl From<&Logging> for pb::Logging {
+    fn from(l: &Logging) -> Self {
+        Self {
+            json: l.format == LogFormat::Json,
+            application_level: l.application_level.clone(),
+            system_level: l.system_level.clone(),
+            group: l.group.clone(),
+        }
+    }
+}
+
+impl From<pb::Logging> for Logging {
+    fn from(m: pb::Logging) -> Self {
+        Self {
+            format: if m.json {
+                LogFormat::Json
+            } else {
+                LogFormat::Text
+            },
+            application_level: m.application_level,
+            system_level: m.system_level,
+            group: m.group,
+        }
+    }
+}
+
+impl From<&Config> for pb::FunctionConfig {
+    fn from(c: &Config) -> Self {
+        Self {
+            runtime: c.runtime.to_string(),
+            handler: c.handler.clone(),
+            role: c.role.clone(),
+            description: c.description.clone(),
+            timeout_s: c.timeout.get().into(),
+            memory_mib: c.memory.get(),
+            ephemeral_mib: c.ephemeral.get(),
+            architecture: c.architecture.to_string(),
+            environment: c.environment.as_ref().map(Into::into),
+            tracing_active: c.tracing == TracingMode::Active,
+            logging: Some((&c.logging).into()),
+        }
+    }
+}
+
+impl TryFrom<pb::FunctionConfig> for Config {
+    type Error = InvalidMessage;
+
+    fn try_from(m: pb::FunctionConfig) -> Result<Self, InvalidMessage> {
+        Ok(Self {
+            runtime: text("config.runtime", &m.runtime)?,
+            handler: m.handler,
+            role: m.role,
+            description: m.description,
+            timeout: timeout(m.timeout_s)?,
+            memory: memory(m.memory_mib)?,
+            ephemeral: ephemeral(m.ephemeral_mib)?,
+            architecture: text("config.architecture", &m.architecture)?,
+            environment: m.environment.map(Into::into),
+            tracing: tracing(m.tracing_active),
+            logging: m.logging.map(Into::into).unwrap_or_default(),
+        })
+    }
+}
+
+impl From<&ConfigPatch> for pb::FunctionConfigPatch {
+    fn from(p: &ConfigPatch) -> Self {
+        Self {
+            runtime: p.runtime.map(|r| r.to_string()),
+            handler: p.handler.clone(),
+            role: p.role.clone(),
+            description: p.description.clone(),
+            timeout_s: p.timeout.map(|t| t.get().into()),
+            memory_mib: p.memory.map(MemoryMib::get),
+            ephemeral_mib: p.ephemeral.map(EphemeralMib::get),
+            environment: p.environment.as_ref().map(Into::into),
+            tracing_active: p.tracing.map(|t| t == TracingMode::Active),
+            logging: p.logging.as_ref().map(Into::into),
+        }
+    }
+}
+
+impl TryFrom<pb::FunctionConfigPatch> for ConfigPatch {
+    type Error = InvalidMessage;
+
+    fn try_from(m: pb::FunctionConfigPatch) -> Result<Self, InvalidMessage> {
+        Ok(Self {
+            runtime: m.runtime.map(|r| text("patch.runtime", &r)).transpose()?,
+            handler: m.handler,
+            role: m.role,
+            description: m.description,
+            timeout: m.timeout_s.map(timeout).transpose()?,
+            memory: m.memory_mib.map(memory).transpose()?,
+            ephemeral: m.ephemeral_mib.map(ephemeral).transpose()?,
+            environment: m.environment.map(Into::into),
+            tracing: m.tracing_active.map(tracing),
+            logging: m.logging.map(Into::into),
+        })
+    }
+}
+
+fn timeout(seconds: u32) -> Result<TimeoutSeconds, InvalidMessage> {
+    TimeoutSeconds::new(seconds.into()).map_err(|e| InvalidMessage::field("timeout_s")(&e))
+}
+
+fn memory(mib: u32) -> Result<MemoryMib, InvalidMessage> {
+    MemoryMib::new(mib.into()).map_err(|e| InvalidMessage::field("memory_mib")(&e))
+}
+
+fn ephemeral(mib: u32) -> Result<EphemeralMib, InvalidMessage> {
+    EphemeralMib::new(mib.into()).map_err(|e| InvalidMessage::field("ephemeral_mib")(&e))
+}
+
+const fn tracing(active: bool) -> TracingMode {
+    if active {
+        TracingMode::Active
+    } else {
+        TracingMode::PassThrough
+    }
+}

@@ -1,0 +1,188 @@
+use model::{Mutation, RevisionId, VersionId};
+
+use super::{InvalidMessage, ids, present, text};
+use crate::internal::{self as pb, mutation as wire};
+
+impl From<&Mutation> for pb::Mutation {
+    fn from(m: &Mutation) -> Self {
+        let id = |r: &Option<RevisionId>| r.map(|r| r.to_string());
+        let mutation = match m {
+            Mutation::CreateFunction {
+                function,
+                config,
+                code,
+                publish,
+                tags,
+            } => wire::Mutation::CreateFunction(wire::CreateFunction {
+                function: Some(function.into()),
+                config: Some((&**config).into()),
+                code: Some(code.into()),
+                publish: *publish,
+                tags: tags.clone(),
+            }),
+            Mutation::UpdateFunctionCode {
+                function,
+                code,
+                architecture,
+                publish,
+                expected,
+            } => wire::Mutation::UpdateFunctionCode(wire::UpdateFunctionCode {
+                function: Some(function.into()),
+                code: Some(code.into()),
+                architecture: architecture.map(|a| a.to_string()),
+                publish: *publish,
+                expected: id(expected),
+            }),
+            Mutation::UpdateFunctionConfiguration {
+                function,
+                patch,
+                expected,
+            } => wire::Mutation::UpdateFunctionConfiguration(wire::UpdateFunctionConfiguration {
+                function: Some(function.into()),
+                patch: Some((&**patch).into()),
+                expected: id(expected),
+            }),
+            Mutation::DeleteFunction { function, version } => {
+                wire::Mutation::DeleteFunction(wire::DeleteFunction {
+                    function: Some(function.into()),
+                    version: version.map(|v| v.to_string()),
+                })
+            }
+            Mutation::PublishVersion {
+                function,
+                code_sha256,
+                description,
+                expected,
+            } => wire::Mutation::PublishVersion(wire::PublishVersion {
+                function: Some(function.into()),
+                code_sha256: code_sha256.map(ids::bytes),
+                description: description.clone(),
+                expected: id(expected),
+            }),
+            Mutation::CreateAlias {
+                function,
+                name,
+                version,
+                canary,
+                description,
+            } => wire::Mutation::CreateAlias(wire::CreateAlias {
+                function: Some(function.into()),
+                name: name.to_string(),
+                version: version.to_string(),
+                canary: canary.as_ref().map(Into::into),
+                description: description.clone(),
+            }),
+            Mutation::UpdateAlias {
+                function,
+                name,
+                version,
+                canary,
+                description,
+                expected,
+            } => wire::Mutation::UpdateAlias(wire::UpdateAlias {
+                function: Some(function.into()),
+                name: name.to_string(),
+                version: version.map(|v| v.to_string()),
+                canary: canary.as_ref().and_then(Option::as_ref).map(Into::into),
+                clear_canary: matches!(canary, Some(None)),
+                description: description.clone(),
+                expected: id(expected),
+            }),
+            Mutation::DeleteAlias { function, name } => {
+                wire::Mutation::DeleteAlias(wire::DeleteAlias {
+                    function: Some(function.into()),
+                    name: name.to_string(),
+                })
+            }
+            Mutation::Settle {
+                version,
+                revision,
+                failure,
+            } => wire::Mutation::Settle(wire::Settle {
+                function: Some((&version.function).into()),
+                version: version.version.to_string(),
+                revision: revision.to_string(),
+                failure: failure.as_ref().map(Into::into),
+            }),
+        };
+        Self {
+            mutation: Some(mutation),
+        }
+    }
+}
+
+impl TryFrom<pb::Mutation> for Mutation {
+    type Error = InvalidMessage;
+
+    fn try_from(m: pb::Mutation) -> Result<Self, InvalidMessage> {
+        let id = |r: Option<String>| r.map(|r| text("expected", &r)).transpose();
+        Ok(match present("mutation", m.mutation)? {
+            wire::Mutation::CreateFunction(m) => Self::CreateFunction {
+                function: ids::function(m.function)?,
+                config: Box::new(present("config", m.config)?.try_into()?),
+                code: present("code", m.code)?.try_into()?,
+                publish: m.publish,
+                tags: m.tags,
+            },
+            wire::Mutation::UpdateFunctionCode(m) => Self::UpdateFunctionCode {
+                function: ids::function(m.function)?,
+                code: present("code", m.code)?.try_into()?,
+                architecture: m
+                    .architecture
+                    .map(|a| text("architecture", &a))
+                    .transpose()?,
+                publish: m.publish,
+                expected: id(m.expected)?,
+            },
+            wire::Mutation::UpdateFunctionConfiguration(m) => Self::UpdateFunctionConfiguration {
+                function: ids::function(m.function)?,
+                patch: Box::new(present("patch", m.patch)?.try_into()?),
+                expected: id(m.expected)?,
+            },
+            wire::Mutation::DeleteFunction(m) => Self::DeleteFunction {
+                function: ids::function(m.function)?,
+                version: m.version.map(|v| text("version", &v)).transpose()?,
+            },
+            wire::Mutation::PublishVersion(m) => Self::PublishVersion {
+                function: ids::function(m.function)?,
+                code_sha256: m
+                    .code_sha256
+                    .map(|d| ids::digest("code_sha256", &d))
+                    .transpose()?,
+                description: m.description,
+                expected: id(m.expected)?,
+            },
+            wire::Mutation::CreateAlias(m) => Self::CreateAlias {
+                function: ids::function(m.function)?,
+                name: text("name", &m.name)?,
+                version: text("version", &m.version)?,
+                canary: m.canary.map(TryInto::try_into).transpose()?,
+                description: m.description,
+            },
+            wire::Mutation::UpdateAlias(m) => Self::UpdateAlias {
+                function: ids::function(m.function)?,
+                name: text("name", &m.name)?,
+                version: m.version.map(|v| text("version", &v)).transpose()?,
+                canary: match (m.clear_canary, m.canary) {
+                    (true, _) => Some(None),
+                    (false, Some(c)) => Some(Some(c.try_into()?)),
+                    (false, None) => None,
+                },
+                description: m.description,
+                expected: id(m.expected)?,
+            },
+            wire::Mutation::DeleteAlias(m) => Self::DeleteAlias {
+                function: ids::function(m.function)?,
+                name: text("name", &m.name)?,
+            },
+            wire::Mutation::Settle(m) => Self::Settle {
+                version: VersionId {
+                    function: ids::function(m.function)?,
+                    version: text("version", &m.version)?,
+                },
+                revision: text("revision", &m.revision)?,
+                failure: m.failure.map(Into::into),
+            },
+        })
+    }
+}

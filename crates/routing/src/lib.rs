@@ -1,0 +1,1 @@
+//! Resolve, admit, choose a worker, dispatch with deadline and retry.

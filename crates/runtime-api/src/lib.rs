@@ -1,0 +1,1 @@
+//! What code inside an environment talks to: the Runtime API as a sans-IO lifecycle and its HTTP shell.

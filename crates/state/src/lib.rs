@@ -1,0 +1,1 @@
+//! The replicated state machine: commands, a total apply, and the view that everyone reads.

@@ -1,0 +1,1 @@
+//! Runs sandboxes: environment pool, code cache, logs, metering, capacity.
