@@ -1,0 +1,332 @@
+//! The driver port: what a worker asks of whatever confines user code.
+//!
+//! A [`Driver`] makes [`Sandbox`]es. A sandbox is the outer shell of one execution environment: a private view of
+//! files, processes and network with limits on memory, CPU and process count. What runs inside is started by
+//! [`Sandbox::start`]; how that process talks to the worker is not the driver's business, beyond handing out a
+//! listener that only code inside can reach.
+//!
+//! Life of a sandbox: `create` → (`start` → `freeze`/`thaw`… → `reset_processes`)… → `kill`. Every method takes
+//! `&self` and may be called from several tasks at once. All of them are bounded by deadlines of the driver, except
+//! [`Sandbox::wait_exit`]. A dropped sandbox is killed in the background; call [`Sandbox::kill`] to know when it is
+//! over.
+
+use std::{fmt, io, net::TcpListener, os::fd::OwnedFd, path::PathBuf, time::Duration};
+
+use async_trait::async_trait;
+use model::{ByteCount, EphemeralMib, ErrorKind, Failure, MemoryMib};
+
+use crate::report::Report;
+
+/// The address of the listener that [`Sandbox::take_listener`] hands out, as seen from inside the sandbox.
+pub const LISTENER_ADDRESS: std::net::SocketAddrV4 =
+    std::net::SocketAddrV4::new(std::net::Ipv4Addr::LOCALHOST, 9001);
+
+/// Makes sandboxes, and cleans up after a previous life of the node.
+#[async_trait]
+pub trait Driver: Send + Sync {
+    /// A short constant name for logs and metrics, such as `linux`.
+    fn name(&self) -> &'static str;
+
+    /// What this driver enforces, and what it does not and why.
+    fn report(&self) -> &Report;
+
+    /// Makes a sandbox with nothing running in it; its listener accepts connections from inside at once.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, the sandbox is destroyed in the background or at the next call.
+    async fn create(&self, spec: Spec) -> Result<Box<dyn Sandbox>, CreateError>;
+
+    /// Kills what a previous life of this node left behind (processes, limits, directories) and answers how many
+    /// sandboxes that were. Sandboxes of this life are not touched.
+    async fn sweep(&self) -> io::Result<usize>;
+
+    /// Kills every sandbox and stops the driver. Idempotent. `create` answers [`CreateError::Stopped`] afterwards.
+    async fn shutdown(&self);
+}
+
+/// One sandbox.
+#[async_trait]
+pub trait Sandbox: Send + Sync {
+    /// The id from the [`Spec`].
+    fn id(&self) -> &str;
+
+    /// A non-blocking listener on [`LISTENER_ADDRESS`] of the sandbox's own network. Only code inside the sandbox can
+    /// connect, so a connection accepted here *is* authenticated as this sandbox. `Some` once.
+    fn take_listener(&mut self) -> Option<TcpListener>;
+
+    /// The non-blocking read end of the pipe that is stdout and stderr of every process started here. It stays the
+    /// same over [`reset_processes`](Self::reset_processes), and ends after [`kill`](Self::kill). A pipe that is not
+    /// read makes the writers inside wait. `Some` once.
+    fn take_logs(&mut self) -> Option<OwnedFd>;
+
+    /// Starts the runtime process. Returns when it runs the program of `command`, with stdin empty, stdout and stderr
+    /// in the log pipe, no other file descriptor, exactly the given environment variables.
+    ///
+    /// # Errors
+    /// [`StartError::AlreadyRunning`] while the previous one is not over (see
+    /// [`reset_processes`](Self::reset_processes)).
+    async fn start(&self, command: Command) -> Result<(), StartError>;
+
+    /// Waits until the runtime process started last is over, and answers how. Before the first `start` it waits for
+    /// one. A sandbox that was killed, or whose driver died, answers `Signal(9)` for a process that was alive.
+    ///
+    /// # Cancel safety
+    /// Cancel safe; may be asked any number of times and answers the same until the next `start`.
+    async fn wait_exit(&self) -> Exit;
+
+    /// Stops every process inside from running. Ends the boost of [`InitCpu::Full`]. Idempotent.
+    async fn freeze(&self) -> Result<(), ControlError>;
+
+    /// Lets the processes run again. Idempotent.
+    async fn thaw(&self) -> Result<(), ControlError>;
+
+    /// Ends the boost of [`InitCpu::Full`]: from here on the CPU quota of the function's memory holds. Idempotent.
+    async fn limit_cpu(&self) -> Result<(), ControlError>;
+
+    /// What the sandbox uses now.
+    async fn stats(&self) -> Result<Stats, ControlError>;
+
+    /// Kills every process inside (thawing first if need be), and keeps `/tmp`, the network and the listener, so that
+    /// [`start`](Self::start) works again.
+    async fn reset_processes(&self) -> Result<(), ControlError>;
+
+    /// Ends the sandbox: when this returns every process is gone and mounts, limits and `/tmp` are released.
+    /// Idempotent; works whether frozen or not, and whether or not the driver's helper process is alive.
+    async fn kill(&self);
+}
+
+/// What to make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spec {
+    /// Names the sandbox in logs and errors; 1 to 64 of `[A-Za-z0-9_-]`, unique on this node.
+    pub id: String,
+    /// Memory of the function. It also decides the CPU quota: 1769 MiB is one CPU.
+    pub memory: MemoryMib,
+    /// Size of `/tmp`.
+    pub ephemeral: EphemeralMib,
+    /// Directory that becomes `/var/task`, read-only. Its files must be readable by everyone (modes 0755/0644).
+    pub code_dir: PathBuf,
+    /// Directory that becomes `/var/runtime`, read-only; same modes.
+    pub runtime_dir: PathBuf,
+    /// Directories merged to `/opt`, read-only; a later one covers an earlier one. Empty: `/opt` is empty.
+    pub layers: Vec<PathBuf>,
+    /// Further host directories, read-only at the same absolute path; such as an interpreter outside `/usr`.
+    pub extra_binds: Vec<PathBuf>,
+    /// Host name inside; 1 to 63 of `[A-Za-z0-9.-]`.
+    pub hostname: String,
+    /// Most processes and threads.
+    pub pids_max: u32,
+    /// Most open files of one process.
+    pub nofile_max: u32,
+    /// What the sandbox may reach.
+    pub network: NetworkPolicy,
+    /// CPU until [`Sandbox::limit_cpu`].
+    pub init_cpu: InitCpu,
+}
+
+impl Spec {
+    /// A spec with AWS's limits (1024 processes, 1024 files), no layers, no network, the quota from the start.
+    #[must_use]
+    pub fn new(
+        id: impl Into<String>,
+        code_dir: impl Into<PathBuf>,
+        runtime_dir: impl Into<PathBuf>,
+    ) -> Self {
+        Self {
+            id: id.into(),
+            memory: MemoryMib::default(),
+            ephemeral: EphemeralMib::default(),
+            code_dir: code_dir.into(),
+            runtime_dir: runtime_dir.into(),
+            layers: Vec::new(),
+            extra_binds: Vec::new(),
+            hostname: "sandbox".to_owned(),
+            pids_max: 1024,
+            nofile_max: 1024,
+            network: NetworkPolicy::None,
+            init_cpu: InitCpu::Quota,
+        }
+    }
+}
+
+/// What a sandbox may reach over the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum NetworkPolicy {
+    /// Its own loopback only.
+    #[default]
+    None,
+}
+
+/// How much CPU a sandbox gets while its function initialises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum InitCpu {
+    /// The function's quota from the start.
+    #[default]
+    Quota,
+    /// As much as the host has, until [`Sandbox::limit_cpu`] or [`Sandbox::freeze`].
+    Full,
+}
+
+/// A process to start inside.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Command {
+    /// Program (absolute path inside the sandbox) and arguments; not empty.
+    pub argv: Vec<String>,
+    /// The whole environment. Values are secrets: never logged.
+    pub env: Vec<(String, String)>,
+    /// Working directory, inside the sandbox.
+    pub cwd: PathBuf,
+}
+
+impl fmt::Debug for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.env.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("Command")
+            .field("argv", &self.argv)
+            .field("env", &names)
+            .field("cwd", &self.cwd)
+            .finish()
+    }
+}
+
+/// How the runtime process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// It exited with this status.
+    Code(i32),
+    /// This signal ended it.
+    Signal(i32),
+    /// The kernel killed it because the sandbox was out of memory.
+    OutOfMemory,
+}
+
+/// What a sandbox uses. A field is `None` if the piece that measures it is missing (see [`Driver::report`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Stats {
+    /// Memory in use now, pages of `/tmp` included.
+    pub memory_now: Option<ByteCount>,
+    /// The most memory that was ever in use, pages of `/tmp` included.
+    pub memory_peak: Option<ByteCount>,
+    /// How many processes the kernel killed for want of memory.
+    pub oom_kills: Option<u64>,
+    /// Processes and threads now, the driver's own one included.
+    pub pids: Option<u64>,
+    /// Bytes used in `/tmp`.
+    pub tmp_bytes: Option<ByteCount>,
+    /// CPU time used since creation.
+    pub cpu_usage: Option<Duration>,
+}
+
+/// Why there is no new sandbox.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError {
+    /// The spec can never work.
+    #[error("sandbox spec: {field}: {reason}")]
+    Invalid {
+        /// The member of the spec.
+        field: &'static str,
+        /// What was expected and what came.
+        reason: String,
+    },
+    /// One step of the set-up failed.
+    #[error("sandbox set-up stopped at {step}")]
+    Setup {
+        /// The step, such as `mount /var/task`.
+        step: String,
+        /// What the kernel said.
+        #[source]
+        source: io::Error,
+    },
+    /// The driver's helper process is gone and could not be started again.
+    #[error("the spawner process is gone")]
+    SpawnerLost(#[source] io::Error),
+    /// No answer in time.
+    #[error("no sandbox within {0:?}; is the host overloaded?")]
+    Deadline(Duration),
+    /// The driver was shut down.
+    #[error("the sandbox driver is shut down")]
+    Stopped,
+}
+
+impl Failure for CreateError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Invalid { .. } => ErrorKind::Invalid,
+            Self::Setup { .. } => ErrorKind::Internal,
+            Self::SpawnerLost(_) | Self::Stopped => ErrorKind::Unavailable,
+            Self::Deadline(_) => ErrorKind::Deadline,
+        }
+    }
+}
+
+/// Why the runtime process does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The command can never work.
+    #[error("command: {0}")]
+    Invalid(String),
+    /// The previous runtime process is not over.
+    #[error("a runtime process is already running; reset the processes first")]
+    AlreadyRunning,
+    /// The program could not be executed: it is missing, not executable, or of another architecture.
+    #[error("{step}")]
+    Exec {
+        /// What was tried, such as `execute /var/runtime/bootstrap`.
+        step: String,
+        /// What the kernel said.
+        #[source]
+        source: io::Error,
+    },
+    /// The sandbox is gone.
+    #[error("the sandbox is gone")]
+    Gone,
+    /// No answer in time.
+    #[error("the process did not start within {0:?}")]
+    Deadline(Duration),
+}
+
+impl Failure for StartError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Invalid(_) | Self::Exec { .. } => ErrorKind::Invalid,
+            Self::AlreadyRunning => ErrorKind::Conflict,
+            Self::Gone => ErrorKind::Unavailable,
+            Self::Deadline(_) => ErrorKind::Deadline,
+        }
+    }
+}
+
+/// Why a sandbox did not do what it was told.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// The sandbox is gone.
+    #[error("the sandbox is gone")]
+    Gone,
+    /// The host refused.
+    #[error("{step}")]
+    Io {
+        /// What was tried.
+        step: String,
+        /// What the kernel said.
+        #[source]
+        source: io::Error,
+    },
+    /// No answer in time.
+    #[error("{step} took longer than {limit:?}")]
+    Deadline {
+        /// What was tried.
+        step: &'static str,
+        /// How long was waited.
+        limit: Duration,
+    },
+}
+
+impl Failure for ControlError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Gone => ErrorKind::Unavailable,
+            Self::Io { .. } => ErrorKind::Internal,
+            Self::Deadline { .. } => ErrorKind::Deadline,
+        }
+    }
+}
