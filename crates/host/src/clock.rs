@@ -1,0 +1,36 @@
+//! Wall time. Timers and monotonic time stay `tokio::time`, which tests and a simulator pause.
+
+use model::Timestamp;
+
+/// A source of wall time. It may jump; nothing that must be ordered may rely on it.
+pub trait Clock: Send + Sync + 'static {
+    /// Now, in milliseconds since the Unix epoch.
+    fn wall(&self) -> Timestamp;
+}
+
+/// The operating system's clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "this is the one adapter that reads it"
+    )]
+    fn wall(&self) -> Timestamp {
+        let since = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap_or_default();
+        Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_system_clock_is_past_2025() {
+        assert!(SystemClock.wall() > Timestamp(1_735_689_600_000));
+    }
+}
