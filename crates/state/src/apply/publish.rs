@@ -1,0 +1,76 @@
+use std::sync::Arc;
+
+use model::{
+    Digest, FunctionId, RevisionId, Version, VersionId,
+    function::{Config, FunctionVersion},
+    mutation::{Changed, Rejection},
+};
+
+use super::Step;
+use crate::Record;
+
+impl Step<'_> {
+    pub(super) fn publish_version(
+        &mut self,
+        id: &FunctionId,
+        code_sha256: Option<Digest>,
+        description: Option<&str>,
+        expected: Option<RevisionId>,
+    ) -> Result<Changed, Rejection> {
+        let latest = self.updatable(id, expected)?;
+        if let Some(named) = code_sha256.filter(|d| *d != latest.code.digest) {
+            return Err(Rejection::CodeMismatch {
+                expected: named,
+                actual: latest.code.digest,
+            });
+        }
+        Ok(Changed::Version(self.publish_copy(&latest, description)))
+    }
+
+    /// A numbered copy of `$LATEST`; the newest version itself if nothing changed since it was published.
+    pub(super) fn publish_copy(
+        &mut self,
+        latest: &FunctionVersion,
+        description: Option<&str>,
+    ) -> Arc<FunctionVersion> {
+        let id = latest.id.function.clone();
+        let Some(entry) = self.catalog.function(&id) else {
+            return Arc::new(latest.clone());
+        };
+        let unchanged = entry
+            .published()
+            .last()
+            .filter(|newest| is_same(newest, latest));
+        if let Some(newest) = unchanged {
+            return newest.clone();
+        }
+        let (number, tags) = (entry.next_version, entry.tags.clone());
+        let Some(version) = Version::number(number) else {
+            return Arc::new(latest.clone());
+        };
+        self.put(Record::Function {
+            id: id.clone(),
+            next_version: number + 1,
+            tags,
+        });
+        let mut copy = latest.clone();
+        copy.id = VersionId {
+            function: id,
+            version,
+        };
+        copy.revision_id = self.new_revision_id();
+        if let Some(description) = description {
+            description.clone_into(&mut copy.config.description);
+        }
+        self.put_version(copy)
+    }
+}
+
+/// Whether a publish would make a copy that differs from the newest version in its description alone.
+fn is_same(published: &FunctionVersion, latest: &FunctionVersion) -> bool {
+    let bare = |c: &Config| Config {
+        description: String::new(),
+        ..c.clone()
+    };
+    published.code == latest.code && bare(&published.config) == bare(&latest.config)
+}

@@ -1,0 +1,249 @@
+//! The catalog's content, and how it is read.
+
+use std::{
+    collections::{BTreeMap, btree_map},
+    ops::Bound,
+    sync::Arc,
+};
+
+use model::{
+    AccountId, Alias, AliasName, Digest, FunctionId, FunctionName, Qualifier, Region, Version,
+    VersionId,
+    function::{FunctionVersion, LastUpdate, State},
+};
+
+use crate::{Change, Key, Record, answers::Answers};
+
+/// Everything the cluster knows of one function.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FunctionEntry {
+    /// The number that the next published version gets; 0 while the record itself has not arrived.
+    pub next_version: u64,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// `$LATEST` and every published version.
+    pub versions: BTreeMap<Version, Arc<FunctionVersion>>,
+    /// Its aliases.
+    pub aliases: BTreeMap<AliasName, Arc<Alias>>,
+}
+
+/// What an account uses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Functions.
+    pub functions: u64,
+    /// Bytes of code over all versions.
+    pub code: u64,
+}
+
+/// Functions, versions and aliases of every account.
+#[derive(Clone, Debug, Default)]
+pub struct Catalog {
+    pub(crate) functions: BTreeMap<FunctionId, FunctionEntry>,
+    pub(crate) answers: Answers,
+    // Versions whose creation or update has not ended: what the leader's reconciler looks at.
+    pub(crate) unsettled: BTreeMap<VersionId, Arc<FunctionVersion>>,
+}
+
+impl FunctionEntry {
+    /// `$LATEST`.
+    #[must_use]
+    pub fn latest(&self) -> Option<&Arc<FunctionVersion>> {
+        self.versions.get(&Version::Latest)
+    }
+
+    /// The published versions, lowest first.
+    pub fn published(&self) -> impl Iterator<Item = &Arc<FunctionVersion>> {
+        self.versions
+            .range((Bound::Excluded(Version::Latest), Bound::Unbounded))
+            .map(|(_, v)| v)
+    }
+
+    fn is_gone(&self) -> bool {
+        self.next_version == 0 && self.versions.is_empty() && self.aliases.is_empty()
+    }
+}
+
+impl Catalog {
+    /// One function.
+    #[must_use]
+    pub fn function(&self, id: &FunctionId) -> Option<&FunctionEntry> {
+        self.functions.get(id).filter(|f| f.latest().is_some())
+    }
+
+    /// One version.
+    #[must_use]
+    pub fn version(&self, id: &VersionId) -> Option<&Arc<FunctionVersion>> {
+        self.function(&id.function)?.versions.get(&id.version)
+    }
+
+    /// One alias.
+    #[must_use]
+    pub fn alias(&self, function: &FunctionId, name: &AliasName) -> Option<&Arc<Alias>> {
+        self.function(function)?.aliases.get(name)
+    }
+
+    /// The version that an invocation of this qualifier runs. `drawn` is an even draw from `0..1_000_000` that decides
+    /// between an alias's version and its canary.
+    #[must_use]
+    pub fn resolve(
+        &self,
+        function: &FunctionId,
+        qualifier: Option<&Qualifier>,
+        drawn: u32,
+    ) -> Option<&Arc<FunctionVersion>> {
+        let entry = self.function(function)?;
+        let version = match qualifier {
+            None => Version::Latest,
+            Some(Qualifier::Version(v)) => *v,
+            Some(Qualifier::Alias(a)) => entry.aliases.get(a)?.pick(drawn),
+        };
+        entry.versions.get(&version)
+    }
+
+    /// The functions of an account in a region with names after `after`, in the order of their names.
+    pub fn functions(
+        &self,
+        account: AccountId,
+        region: &Region,
+        after: Option<&FunctionName>,
+    ) -> impl Iterator<Item = (&FunctionId, &FunctionEntry)> {
+        let scope = region.clone();
+        let lower = after.map_or(Bound::Unbounded, |name| {
+            Bound::Excluded(FunctionId {
+                account,
+                region: region.clone(),
+                name: name.clone(),
+            })
+        });
+        // Without a marker the range starts at the first name that can exist in this scope.
+        let lower = match (lower, "-".parse::<FunctionName>()) {
+            (Bound::Unbounded, Ok(first)) => Bound::Included(FunctionId {
+                account,
+                region: region.clone(),
+                name: first,
+            }),
+            (bound, _) => bound,
+        };
+        self.functions
+            .range((lower, Bound::Unbounded))
+            .take_while(move |(id, _)| id.account == account && id.region == scope)
+            .filter(|(_, f)| f.latest().is_some())
+    }
+
+    /// What an account uses in a region.
+    #[must_use]
+    pub fn usage(&self, account: AccountId, region: &Region) -> Usage {
+        self.functions(account, region, None)
+            .fold(Usage::default(), |usage, (_, f)| Usage {
+                functions: usage.functions + 1,
+                code: usage.code + f.versions.values().map(|v| v.code.size).sum::<u64>(),
+            })
+    }
+
+    /// Versions whose creation or update has not ended.
+    pub fn unsettled(&self) -> impl Iterator<Item = &Arc<FunctionVersion>> {
+        self.unsettled.values()
+    }
+
+    /// Every blob that a version needs.
+    pub fn blobs(&self) -> impl Iterator<Item = Digest> {
+        self.functions
+            .values()
+            .flat_map(|f| f.versions.values())
+            .map(|v| v.code.digest)
+    }
+
+    /// Every record, in no promised order.
+    pub fn records(&self) -> impl Iterator<Item = Record> {
+        let functions = self.functions.iter().flat_map(|(id, f)| {
+            let head = (f.next_version > 0).then(|| Record::Function {
+                id: id.clone(),
+                next_version: f.next_version,
+                tags: f.tags.clone(),
+            });
+            let versions = f.versions.values().cloned().map(Record::Version);
+            head.into_iter()
+                .chain(versions)
+                .chain(f.aliases.values().cloned().map(Record::Alias))
+        });
+        functions.chain(
+            self.answers
+                .iter()
+                .cloned()
+                .map(|a| Record::Answer(Box::new(a))),
+        )
+    }
+
+    /// Takes over one change that was applied elsewhere.
+    pub fn put(&mut self, change: Change) {
+        match change {
+            Change::Put(Record::Function {
+                id,
+                next_version,
+                tags,
+            }) => {
+                let entry = self.functions.entry(id).or_default();
+                entry.next_version = next_version;
+                entry.tags = tags;
+            }
+            Change::Put(Record::Version(v)) => self.put_version(v),
+            Change::Put(Record::Alias(a)) => {
+                self.functions
+                    .entry(a.function.clone())
+                    .or_default()
+                    .aliases
+                    .insert(a.name.clone(), a);
+            }
+            Change::Put(Record::Answer(a)) => self.answers.put(*a),
+            Change::Gone(key) => self.forget(&key),
+        }
+    }
+
+    fn put_version(&mut self, version: Arc<FunctionVersion>) {
+        if is_settled(&version) {
+            self.unsettled.remove(&version.id);
+        } else {
+            self.unsettled.insert(version.id.clone(), version.clone());
+        }
+        self.functions
+            .entry(version.id.function.clone())
+            .or_default()
+            .versions
+            .insert(version.id.version, version);
+    }
+
+    fn forget(&mut self, key: &Key) {
+        let id = match key {
+            Key::Answer(key) => return self.answers.forget(*key),
+            Key::Function(id) | Key::Alias(id, _) => id,
+            Key::Version(v) => {
+                self.unsettled.remove(v);
+                &v.function
+            }
+        };
+        let btree_map::Entry::Occupied(mut entry) = self.functions.entry(id.clone()) else {
+            return;
+        };
+        match key {
+            Key::Function(_) => {
+                entry.get_mut().next_version = 0;
+                entry.get_mut().tags.clear();
+            }
+            Key::Version(v) => {
+                entry.get_mut().versions.remove(&v.version);
+            }
+            Key::Alias(_, name) => {
+                entry.get_mut().aliases.remove(name);
+            }
+            Key::Answer(_) => {}
+        }
+        if entry.get().is_gone() {
+            entry.remove();
+        }
+    }
+}
+
+fn is_settled(version: &FunctionVersion) -> bool {
+    version.state != State::Pending && version.last_update != Some(LastUpdate::InProgress)
+}
