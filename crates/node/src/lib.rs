@@ -1,1 +1,3 @@
 //! The product's binary: configuration, composition of roles, start and drain, command line.
+
+pub mod config;

@@ -1,0 +1,492 @@
+//! Configuration: one TOML file, overridden variable by variable, checked whole before anything binds.
+//!
+//! [`table::KEYS`] is the single list of keys: it drives the parser, the reference in `docs/configuration.md` and
+//! `dunlin config keys`. [`parse`] is a pure function of a file's text and of a list of variables; it answers every
+//! problem at once, each with its place. What the files named here contain (keys, certificates, secrets) is read by
+//! [`crate::material`].
+
+pub mod document;
+mod file;
+mod nearest;
+mod problem;
+mod scope;
+pub mod table;
+#[cfg(test)]
+mod tests;
+mod units;
+mod variables;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use model::{AccountId, ByteCount, Limits, NodeName, Region, Role, Roles, Zone};
+use sandbox::Piece;
+
+pub use problem::{Place, Problem, Problems};
+use scope::{Scope, Sheet};
+
+/// Everything that one node is told before it starts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NodeConfig {
+    /// Who it is.
+    pub node: Node,
+    /// Where it listens.
+    pub listen: Listen,
+    /// The cluster it belongs to.
+    pub cluster: Cluster,
+    /// Who may call.
+    pub auth: Auth,
+    /// How much it runs.
+    pub worker: Worker,
+    /// Pieces of a sandbox that the operator goes without.
+    pub allow_missing: BTreeSet<Piece>,
+    /// What callers may send and keep.
+    pub limits: Limits,
+    /// Its own log.
+    pub log: Log,
+    /// Where spans go.
+    pub tracing: Tracing,
+    /// How long a drain waits for work under way.
+    pub drain_grace: Duration,
+}
+
+/// Who a node is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// Its name, unique in the cluster.
+    pub name: NodeName,
+    /// Its failure domain.
+    pub zone: Zone,
+    /// What it does; at least one.
+    pub roles: Roles,
+    /// What it keeps.
+    pub data_dir: PathBuf,
+}
+
+/// Where a node listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// The AWS API.
+    pub public: SocketAddr,
+    /// The gRPC API.
+    pub grpc: SocketAddr,
+    /// Other nodes: mutual TLS over TCP, gossip over UDP.
+    pub internal: SocketAddr,
+    /// Health, metrics and status.
+    pub admin: SocketAddr,
+    /// Where other nodes reach `internal`.
+    pub advertise_internal: String,
+    /// Where callers reach `public`.
+    pub advertise_public: String,
+    /// TLS of `public` and `grpc`; plain without.
+    pub tls: Option<TlsFiles>,
+}
+
+/// A certificate chain and its key, as PEM files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The chain, the leaf first.
+    pub cert: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+}
+
+/// The cluster a node belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cluster {
+    /// Its name: nodes of different clusters do not hear each other.
+    pub name: String,
+    /// The region in ARNs and signatures.
+    pub region: Region,
+    /// The controllers that form the cluster at its first start, and where they are.
+    pub initial_controllers: BTreeMap<NodeName, String>,
+    /// Whom to gossip with first.
+    pub seeds: Vec<String>,
+    /// Gossip keys: the first one encrypts, any of them decrypts.
+    pub gossip_key_files: Vec<PathBuf>,
+    /// The authority's certificate.
+    pub ca_file: PathBuf,
+    /// This node's certificate.
+    pub cert_file: PathBuf,
+    /// This node's key.
+    pub key_file: PathBuf,
+}
+
+/// Who may call the public APIs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Auth {
+    /// Anybody; an access key of twelve digits chooses the account. For development.
+    Open,
+    /// Callers that sign with one of these keys.
+    SigV4(Vec<AccessKey>),
+}
+
+/// One access key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessKey {
+    /// Its public half.
+    pub id: String,
+    /// Where its secret half is.
+    pub secret: SecretSource,
+    /// The account that its owner acts in.
+    pub account: AccountId,
+}
+
+/// Where a secret is read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretSource {
+    /// A file; white space at its end does not count.
+    File(PathBuf),
+    /// An environment variable.
+    Variable(String),
+}
+
+/// How much a worker runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Worker {
+    /// The most environments at a time.
+    pub slots: u32,
+    /// Memory for environments; three quarters of the machine's if not given.
+    pub memory: Option<ByteCount>,
+    /// How long an environment may be idle before it ends.
+    pub idle_expiry: Duration,
+    /// Directories that hold runtimes.
+    pub runtime_dirs: Vec<PathBuf>,
+    /// Whether the next version of a language may stand in for one that is not installed.
+    pub nearest_runtime: bool,
+}
+
+/// A node's own log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// How lines are written.
+    pub format: LogFormat,
+    /// Which lines are written, as `level` or `target=level,…`.
+    pub level: String,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Where spans go.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tracing {
+    /// An OTLP collector over gRPC, such as `http://127.0.0.1:4317`.
+    pub otlp_endpoint: Option<String>,
+    /// The share of traces that is sent, 0 to 1.
+    pub sample_ratio: f64,
+}
+
+/// Reads a configuration: the text of `file`, then every variable that begins with `DUNLIN_`, which wins. Paths in it are
+/// relative to the file's directory.
+///
+/// # Errors
+/// Every problem found, each with its place.
+pub fn parse(
+    file: &Path,
+    text: &str,
+    variables: &[(String, String)],
+) -> Result<NodeConfig, Problems> {
+    let sheet = read_sheet(file, text, variables)?;
+    let config = assemble(&sheet);
+    let problems = sheet.into_problems();
+    match config {
+        Some(config) if problems.is_empty() => Ok(config),
+        _ => Err(Problems(problems)),
+    }
+}
+
+fn read_sheet(file: &Path, text: &str, variables: &[(String, String)]) -> Result<Sheet, Problems> {
+    let mut sheet = Sheet::new(file.parent().unwrap_or(Path::new("")));
+    file::read(file, text, &mut sheet)?;
+    variables::read(variables, &mut sheet);
+    Ok(sheet)
+}
+
+fn assemble(sheet: &Sheet) -> Option<NodeConfig> {
+    // Every section is looked at before the first `?`, so that all problems are told at once.
+    let node = node(&sheet.section("node"));
+    let listen = listen(&sheet.section("listen"));
+    let cluster = cluster(&sheet.section("cluster"), node.as_ref());
+    let auth = auth(sheet, node.as_ref(), listen.as_ref());
+    let worker = worker(&sheet.section("worker"));
+    let allow_missing = sheet.section("sandbox").list("allow_missing");
+    let limits = limits(&sheet.section("limits"));
+    let log = log(&sheet.section("log"));
+    let tracing = tracing(&sheet.section("tracing"));
+    let drain_grace = sheet.section("drain").duration("grace");
+    Some(NodeConfig {
+        node: node?,
+        listen: listen?,
+        cluster: cluster?,
+        auth: auth?,
+        worker: worker?,
+        allow_missing: allow_missing?.into_iter().collect(),
+        limits: limits?,
+        log: log?,
+        tracing: tracing?,
+        drain_grace: drain_grace?,
+    })
+}
+
+fn node(scope: &Scope<'_>) -> Option<Node> {
+    let name = scope.parse("name");
+    let zone = scope.parse("zone");
+    let roles = scope.list::<Role>("roles");
+    let data_dir = scope.path("data_dir");
+    let roles: Roles = roles?.into_iter().collect();
+    if roles.is_empty() {
+        scope.refuse("roles", "expected at least one role, got none");
+        return None;
+    }
+    Some(Node {
+        name: name?,
+        zone: zone?,
+        roles,
+        data_dir: data_dir?,
+    })
+}
+
+fn listen(scope: &Scope<'_>) -> Option<Listen> {
+    let addresses =
+        ["public", "grpc", "internal", "admin"].map(|name| (name, scope.parse::<SocketAddr>(name)));
+    let mut seen: Vec<(&str, SocketAddr)> = Vec::new();
+    for (name, address) in addresses {
+        let Some(address) = address else { continue };
+        if let Some((other, _)) = seen.iter().find(|(_, a)| *a == address && a.port() != 0) {
+            scope.refuse(
+                name,
+                format!("expected an address of its own, got the one of listen.{other}"),
+            );
+        }
+        seen.push((name, address));
+    }
+    let advertised = |key: &'static str, of: &'static str, address: Option<SocketAddr>| {
+        let told = scope.parse::<String>(key);
+        match (told, address) {
+            (Some(told), _) => Some(told),
+            (None, Some(a)) if a.ip().is_unspecified() => {
+                scope.refuse(of, format!("{a} is every address of this machine: say with listen.{key} which one others connect to"));
+                None
+            }
+            (None, a) => a.map(|a| a.to_string()),
+        }
+    };
+    let [(_, public), (_, grpc), (_, internal), (_, admin)] = addresses;
+    let advertise_internal = advertised("advertise_internal", "internal", internal);
+    let advertise_public = advertised("advertise_public", "public", public);
+    let tls = match (scope.path("tls_cert_file"), scope.path("tls_key_file")) {
+        (Some(cert), Some(key)) => Some(TlsFiles { cert, key }),
+        (Some(_), None) => {
+            scope.refuse("tls_cert_file", "a certificate without listen.tls_key_file");
+            None
+        }
+        (None, Some(_)) => {
+            scope.refuse("tls_key_file", "a key without listen.tls_cert_file");
+            None
+        }
+        (None, None) => None,
+    };
+    Some(Listen {
+        public: public?,
+        grpc: grpc?,
+        internal: internal?,
+        admin: admin?,
+        advertise_internal: advertise_internal?,
+        advertise_public: advertise_public?,
+        tls,
+    })
+}
+
+fn cluster(scope: &Scope<'_>, node: Option<&Node>) -> Option<Cluster> {
+    let name = scope.parse::<String>("name");
+    let region = scope.parse("region");
+    let controllers = scope.list::<units::NamedAddress>("initial_controllers");
+    let seeds = scope.list::<units::HostPort>("seeds");
+    let gossip_key_files = scope.paths("gossip_key_files");
+    let ca_file = scope.path("ca_file");
+    let cert_file = scope.path("cert_file");
+    let key_file = scope.path("key_file");
+
+    let mut initial_controllers = BTreeMap::new();
+    for units::NamedAddress { name, address } in controllers? {
+        if initial_controllers.insert(name.clone(), address).is_some() {
+            scope.refuse("initial_controllers", format!("{name} is named twice"));
+        }
+    }
+    if let Some(node) = node {
+        let controls = node.roles.has(Role::Controller);
+        if controls && initial_controllers.is_empty() {
+            scope.refuse(
+                "initial_controllers",
+                "a controller must know the controllers that form the cluster, itself included if it is one of them",
+            );
+        }
+        if !controls && initial_controllers.contains_key(&node.name) {
+            scope.refuse(
+                "initial_controllers",
+                format!(
+                    "{} is named here, but node.roles does not hold controller",
+                    node.name
+                ),
+            );
+        }
+    }
+    if gossip_key_files.as_ref().is_some_and(Vec::is_empty) {
+        scope.refuse("gossip_key_files", "expected at least one file, got none");
+    }
+    Some(Cluster {
+        name: name?,
+        region: region?,
+        initial_controllers,
+        seeds: seeds?.into_iter().map(|s| s.0).collect(),
+        gossip_key_files: gossip_key_files?,
+        ca_file: ca_file?,
+        cert_file: cert_file?,
+        key_file: key_file?,
+    })
+}
+
+fn auth(sheet: &Sheet, node: Option<&Node>, listen: Option<&Listen>) -> Option<Auth> {
+    let scope = sheet.section("auth");
+    let mode = scope.word("mode", &["sigv4", "none"])?;
+    let rows = sheet.rows("auth.keys");
+    if mode == "none" {
+        if let Some(row) = rows.first() {
+            row.refuse_all("a key, although auth.mode = \"none\" asks nobody for one");
+        }
+        if listen.is_some_and(|l| !l.public.ip().is_loopback() || !l.grpc.ip().is_loopback()) {
+            scope.refuse(
+                "mode",
+                "\"none\" lets everybody in: listen.public and listen.grpc must be loopback addresses",
+            );
+        }
+        return Some(Auth::Open);
+    }
+    let mut keys: Vec<AccessKey> = Vec::new();
+    for row in &rows {
+        let Some(key) = access_key(row) else { continue };
+        if keys.iter().any(|k| k.id == key.id) {
+            row.refuse("access_key_id", format!("{} is given twice", key.id));
+        }
+        keys.push(key);
+    }
+    if rows.is_empty() && node.is_some_and(|n| n.roles.has(Role::Frontend)) {
+        scope.refuse(
+            "mode",
+            "\"sigv4\" needs at least one [[auth.keys]], or nobody can call this frontend",
+        );
+    }
+    Some(Auth::SigV4(keys))
+}
+
+fn access_key(row: &Scope<'_>) -> Option<AccessKey> {
+    let id = row.parse::<units::AccessKeyId>("access_key_id");
+    let account = row.parse("account");
+    let secret = match (row.path("secret_file"), row.parse::<String>("secret_env")) {
+        (Some(file), None) => Some(SecretSource::File(file)),
+        (None, Some(name)) if name.starts_with(variables::PREFIX) => {
+            row.refuse(
+                "secret_env",
+                "variables that begin with DUNLIN_ are configuration keys; choose another name",
+            );
+            None
+        }
+        (None, Some(name)) => Some(SecretSource::Variable(name)),
+        (None, None) => {
+            row.refuse_all("expected secret_file or secret_env, got neither");
+            None
+        }
+        (Some(_), Some(_)) => {
+            row.refuse("secret_env", "expected secret_file or secret_env, got both");
+            None
+        }
+    };
+    Some(AccessKey {
+        id: id?.0,
+        secret: secret?,
+        account: account?,
+    })
+}
+
+fn worker(scope: &Scope<'_>) -> Option<Worker> {
+    let slots = scope.integer::<u32>("slots");
+    let memory = scope.bytes("memory");
+    let idle_expiry = scope.duration("idle_expiry");
+    let runtime_dirs = scope.paths("runtime_dirs");
+    let nearest_runtime = scope.boolean("nearest_runtime");
+    if slots == Some(0) {
+        scope.refuse("slots", "expected at least 1, got 0");
+    }
+    Some(Worker {
+        slots: slots?,
+        memory,
+        idle_expiry: idle_expiry?,
+        runtime_dirs: runtime_dirs?,
+        nearest_runtime: nearest_runtime?,
+    })
+}
+
+fn limits(scope: &Scope<'_>) -> Option<Limits> {
+    let _profile = scope.word("profile", &["aws"]);
+    let request_payload = scope.bytes("request_payload");
+    let response_payload = scope.bytes("response_payload");
+    let code_zipped = scope.bytes("code_zipped");
+    let code_unzipped = scope.bytes("code_unzipped");
+    let code_entries = scope.integer("code_entries");
+    let control_body = scope.bytes("control_body");
+    let environment = scope.bytes("environment");
+    let tags = scope.integer("tags");
+    let aliases = scope.integer("aliases");
+    let concurrent_executions = scope.integer("concurrent_executions");
+    let code_storage = scope.bytes("code_storage");
+    let log_tail = scope.bytes("log_tail");
+    let init_timeout = scope.duration("init_timeout");
+    Some(Limits {
+        request_payload: request_payload?,
+        response_payload: response_payload?,
+        code_zipped: code_zipped?,
+        code_unzipped: code_unzipped?,
+        code_entries: code_entries?,
+        control_body: control_body?,
+        environment: environment?,
+        tags: tags?,
+        aliases: aliases?,
+        concurrent_executions: concurrent_executions?,
+        code_storage: code_storage?,
+        log_tail: log_tail?,
+        init_timeout: init_timeout?,
+    })
+}
+
+fn log(scope: &Scope<'_>) -> Option<Log> {
+    let format = scope.word("format", &["text", "json"]);
+    let level = scope.parse::<units::LogFilter>("level");
+    Some(Log {
+        format: if format? == "json" {
+            LogFormat::Json
+        } else {
+            LogFormat::Text
+        },
+        level: level?.0,
+    })
+}
+
+fn tracing(scope: &Scope<'_>) -> Option<Tracing> {
+    let otlp_endpoint = scope.parse::<units::HttpUrl>("otlp_endpoint");
+    let sample_ratio = scope.parse::<units::Ratio>("sample_ratio");
+    Some(Tracing {
+        otlp_endpoint: otlp_endpoint.map(|u| u.0),
+        sample_ratio: sample_ratio?.0,
+    })
+}

@@ -1,0 +1,273 @@
+//! Every configuration key there is.
+
+/// One key of the configuration.
+#[derive(Debug)]
+pub struct Key {
+    /// The table it stands in: `node`, or `auth.keys` for one entry of an array of tables.
+    pub section: &'static str,
+    /// Its name in that table.
+    pub name: &'static str,
+    /// What is written there.
+    pub shape: Shape,
+    /// What holds if it is not written.
+    pub fallback: Fallback,
+    /// The first version that knows it.
+    pub since: &'static str,
+    /// What it does, in sentences.
+    pub doc: &'static str,
+}
+
+/// What is written at a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// A string.
+    Text,
+    /// A string that names a file or directory; relative to the directory of the configuration file.
+    Path,
+    /// A whole number.
+    Integer,
+    /// A decimal number.
+    Decimal,
+    /// `true` or `false`.
+    Boolean,
+    /// A string with a number and `ms`, `s`, `m` or `h`.
+    Duration,
+    /// A string with a number and `B`, `KiB`, `MiB` or `GiB`.
+    Bytes,
+    /// An array of strings.
+    List,
+    /// An array of strings that name files or directories.
+    Paths,
+}
+
+/// What holds if a key is not written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fallback {
+    /// Nothing: it must be written.
+    Required,
+    /// This value, as it would stand in a variable.
+    Value(&'static str),
+    /// What these words say.
+    Otherwise(&'static str),
+}
+
+impl Shape {
+    /// How the reference names it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Path => "path",
+            Self::Integer => "integer",
+            Self::Decimal => "decimal",
+            Self::Boolean => "true or false",
+            Self::Duration => "duration (`ms`, `s`, `m`, `h`)",
+            Self::Bytes => "size (`B`, `KiB`, `MiB`, `GiB`)",
+            Self::List => "list of texts",
+            Self::Paths => "list of paths",
+        }
+    }
+}
+
+impl Key {
+    /// Whether it stands in an entry of an array of tables, of which there may be many.
+    #[must_use]
+    pub fn is_repeated(&self) -> bool {
+        self.section.contains('.')
+    }
+
+    /// The variable that overrides it; none for a repeated key.
+    #[must_use]
+    pub fn variable(&self) -> Option<String> {
+        (!self.is_repeated()).then(|| {
+            format!(
+                "{}{}__{}",
+                super::variables::PREFIX,
+                self.section.to_ascii_uppercase(),
+                self.name.to_ascii_uppercase()
+            )
+        })
+    }
+}
+
+/// The sections in the order of the reference, each with what it is about.
+pub const SECTIONS: &[(&str, &str)] = &[
+    ("node", "Who this node is."),
+    (
+        "listen",
+        "Where this node listens, and what it tells others about that.",
+    ),
+    (
+        "cluster",
+        "The cluster this node belongs to, and how it proves that.",
+    ),
+    ("auth", "Who may call the public APIs."),
+    (
+        "auth.keys",
+        "One access key; write `[[auth.keys]]` for each. There is no variable for these: put the secret into a file or a \
+         variable of your own.",
+    ),
+    ("worker", "How much a worker runs."),
+    ("sandbox", "What confines user code."),
+    (
+        "limits",
+        "What callers may send and keep. The defaults are AWS's.",
+    ),
+    ("log", "This node's own log, written to standard error."),
+    ("tracing", "Where spans go."),
+    ("drain", "How a node stops."),
+];
+
+const V1: &str = "0.1.0";
+
+const fn key(
+    section: &'static str,
+    name: &'static str,
+    shape: Shape,
+    fallback: Fallback,
+    doc: &'static str,
+) -> Key {
+    Key {
+        section,
+        name,
+        shape,
+        fallback,
+        since: V1,
+        doc,
+    }
+}
+
+use Fallback::{Otherwise, Required, Value};
+use Shape::{Boolean, Bytes, Decimal, Duration, Integer, List, Path, Paths, Text};
+
+/// Every key, in the order of the reference.
+#[rustfmt::skip]
+pub const KEYS: &[Key] = &[
+    key("node", "name", Text, Required,
+        "The node's name: 1 to 63 characters out of `a-z`, `0-9`, `.` and `-`, unique in the cluster and the same after a \
+         restart. The node's certificate carries it."),
+    key("node", "zone", Text, Value("default"),
+        "The failure domain (building, room, rack row). Frontends prefer workers of their own zone; controllers belong into \
+         different ones."),
+    key("node", "roles", List, Value("controller,worker,frontend"),
+        "What the node does: any of `controller`, `worker`, `frontend`. The node's certificate must allow each."),
+    key("node", "data_dir", Path, Required,
+        "Where the node keeps its Raft log, catalog, code and environments. A controller whose directory was lost comes \
+         back as a new member; never copy the directory of another node."),
+
+    key("listen", "public", Text, Value("127.0.0.1:9000"),
+        "Address of the AWS API (frontends)."),
+    key("listen", "grpc", Text, Value("127.0.0.1:9001"),
+        "Address of the gRPC API (frontends)."),
+    key("listen", "internal", Text, Value("127.0.0.1:9010"),
+        "Address for the other nodes: mutual TLS over TCP, gossip over UDP on the same port."),
+    key("listen", "admin", Text, Value("127.0.0.1:9020"),
+        "Address of `/healthz`, `/readyz`, `/metrics`, `/status` and the status page. Plain HTTP without authentication: keep \
+         it on loopback or a private network."),
+    key("listen", "advertise_internal", Text, Otherwise("`listen.internal`"),
+        "Where the other nodes reach this one, as `host:port`. Needed if `listen.internal` is a wildcard."),
+    key("listen", "advertise_public", Text, Otherwise("`listen.public`"),
+        "Where callers reach this frontend, as `host:port`. Needed if `listen.public` is a wildcard."),
+    key("listen", "tls_cert_file", Path, Otherwise("plain HTTP"),
+        "Certificate chain in PEM for the public APIs, the leaf first."),
+    key("listen", "tls_key_file", Path, Otherwise("plain HTTP"),
+        "Private key in PEM for `listen.tls_cert_file`."),
+
+    key("cluster", "name", Text, Value("dunlin"),
+        "The cluster's name. Nodes of clusters with different names ignore each other's gossip."),
+    key("cluster", "region", Text, Value("us-east-1"),
+        "The region in ARNs and in signatures."),
+    key("cluster", "initial_controllers", List, Value(""),
+        "The controllers that form the cluster at its very first start, as `name=host:port` of their internal addresses; the \
+         same list on every controller. A controller that is not in it asks to be taken in. Not read once the node has a \
+         cluster."),
+    key("cluster", "seeds", List, Value(""),
+        "Internal addresses (`host:port`) of some nodes to gossip with first; its own is ignored. Give each node one or two \
+         of every zone."),
+    key("cluster", "gossip_key_files", Paths, Required,
+        "Files with a 32-byte key each, as `dunlin gossip-key` makes them. The first encrypts, every one decrypts: to change \
+         the key, add the new one last everywhere, then first, then take the old one away."),
+    key("cluster", "ca_file", Path, Required,
+        "The cluster authority's certificate in PEM (`dunlin ca init`, `dunlin ca issue`). It may hold two while the \
+         authority is rotated."),
+    key("cluster", "cert_file", Path, Required,
+        "This node's certificate in PEM."),
+    key("cluster", "key_file", Path, Required,
+        "This node's private key in PEM."),
+
+    key("auth", "mode", Text, Value("sigv4"),
+        "`sigv4`: calls must be signed with one of the keys below. `none`: everybody may call, and an access key of twelve \
+         digits chooses the account; refused unless the public addresses are loopback."),
+    key("auth.keys", "access_key_id", Text, Required,
+        "The access key id that callers configure: 4 to 128 letters, digits, `_` and `-`."),
+    key("auth.keys", "secret_file", Path, Otherwise("`secret_env` is read"),
+        "File with the secret access key."),
+    key("auth.keys", "secret_env", Text, Otherwise("`secret_file` is read"),
+        "Variable with the secret access key; its name must not begin with `DUNLIN_`."),
+    key("auth.keys", "account", Text, Value("000000000000"),
+        "The account of twelve digits that this key acts in."),
+
+    key("worker", "slots", Integer, Value("128"),
+        "The most environments at a time, idle ones included."),
+    key("worker", "memory", Bytes, Otherwise("three quarters of the machine's memory"),
+        "Memory that environments may be promised in all."),
+    key("worker", "idle_expiry", Duration, Value("10m"),
+        "How long an environment may be idle before it is ended."),
+    key("worker", "runtime_dirs", Paths, Value("/usr/lib/dunlin/runtimes,/opt/dunlin/runtimes"),
+        "Directories that are looked through for runtimes; one that does not exist is passed over."),
+    key("worker", "nearest_runtime", Boolean, Value("false"),
+        "Whether an installed version of the same language may stand in for a runtime that is not installed (Python 3.13 \
+         for `python3.12`). Meant for development."),
+
+    key("sandbox", "allow_missing", List, Value(""),
+        "Pieces of the sandbox that this machine cannot enforce and that the operator goes without, by the names that \
+         `dunlin doctor` prints. A worker does not start while a piece is missing that is not named here."),
+
+    key("limits", "profile", Text, Value("aws"),
+        "Whose values the other keys of this section start from. Only `aws` exists."),
+    key("limits", "request_payload", Bytes, Value("6MiB"),
+        "Payload of a synchronous invocation."),
+    key("limits", "response_payload", Bytes, Value("6291556B"),
+        "Response of a synchronous invocation."),
+    key("limits", "code_zipped", Bytes, Value("50MiB"),
+        "A deployment package as uploaded."),
+    key("limits", "code_unzipped", Bytes, Value("250MiB"),
+        "A deployment package on disk."),
+    key("limits", "code_entries", Integer, Value("100000"),
+        "Files and directories in a deployment package."),
+    key("limits", "control_body", Bytes, Value("70167211B"),
+        "Body of a control request, base64 included."),
+    key("limits", "environment", Bytes, Value("4KiB"),
+        "Environment variables of a function, measured as compact JSON."),
+    key("limits", "tags", Integer, Value("50"),
+        "Tags on one resource."),
+    key("limits", "aliases", Integer, Value("10000"),
+        "Aliases of one function."),
+    key("limits", "concurrent_executions", Integer, Value("1000"),
+        "Concurrent executions of one account."),
+    key("limits", "code_storage", Bytes, Value("75GiB"),
+        "Stored code of one account."),
+    key("limits", "log_tail", Bytes, Value("4KiB"),
+        "Tail of the log that can come back with an invocation."),
+    key("limits", "init_timeout", Duration, Value("10s"),
+        "How long an environment may initialise on its own before the first invocation's timeout takes over."),
+
+    key("log", "format", Text, Value("text"),
+        "`text` for people, `json` for one object a line."),
+    key("log", "level", Text, Value("info"),
+        "`error`, `warn`, `info`, `debug` or `trace`; or a list such as `info,routing=debug`."),
+
+    key("tracing", "otlp_endpoint", Text, Otherwise("no spans are sent"),
+        "URL of an OTLP collector over gRPC, such as `http://127.0.0.1:4317`."),
+    key("tracing", "sample_ratio", Decimal, Value("0.01"),
+        "Share of the traces begun here that is sent, 0 to 1. A trace that a caller began keeps the caller's decision."),
+
+    key("drain", "grace", Duration, Value("30s"),
+        "How long a node that was told to stop waits for work under way. A second signal ends it at once."),
+];
+
+/// The key of that name in that section.
+#[must_use]
+pub fn find(section: &str, name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|k| k.section == section && k.name == name)
+}

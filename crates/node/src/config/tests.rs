@@ -1,0 +1,289 @@
+use super::{table::KEYS, *};
+
+const MINIMAL: &str = r#"
+[node]
+name = "a"
+data_dir = "data"
+
+[cluster]
+initial_controllers = ["a=127.0.0.1:9010"]
+gossip_key_files = ["gossip.key"]
+ca_file = "ca.crt"
+cert_file = "node.crt"
+key_file = "/keys/node.key"
+
+[[auth.keys]]
+access_key_id = "AKIAEXAMPLE"
+secret_file = "secret"
+"#;
+
+fn with_variables(text: &str, variables: &[(&str, &str)]) -> Result<NodeConfig, String> {
+    let variables: Vec<_> = variables
+        .iter()
+        .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+        .collect();
+    parse(Path::new("/etc/dunlin/dunlin.toml"), text, &variables).map_err(|p| p.to_string())
+}
+
+fn ok(text: &str) -> NodeConfig {
+    with_variables(text, &[]).unwrap()
+}
+
+#[track_caller]
+fn refused(text: &str, expected: &str) {
+    let problems = with_variables(text, &[]).unwrap_err();
+    assert!(
+        problems.contains(expected),
+        "{problems}\n-- lacks --\n{expected}"
+    );
+}
+
+/// The minimal file with one more line in a section.
+fn minimal_and(section: &str, line: &str) -> String {
+    let header = format!("[{section}]\n");
+    if MINIMAL.contains(&header) {
+        MINIMAL.replace(&header, &format!("{header}{line}\n"))
+    } else {
+        format!("{MINIMAL}\n[{section}]\n{line}\n")
+    }
+}
+
+#[test]
+fn a_minimal_file_gets_every_default() {
+    let config = ok(MINIMAL);
+    assert_eq!(config.node.roles, Roles::ALL);
+    assert_eq!(config.node.data_dir, Path::new("/etc/dunlin/data"));
+    assert_eq!(config.cluster.key_file, Path::new("/keys/node.key"));
+    assert_eq!(config.listen.public, "127.0.0.1:9000".parse().unwrap());
+    assert_eq!(config.listen.advertise_internal, "127.0.0.1:9010");
+    assert_eq!(config.limits, Limits::default());
+    assert_eq!(config.worker.memory, None);
+    assert_eq!(config.worker.idle_expiry, Duration::from_mins(10));
+    assert_eq!(config.drain_grace, Duration::from_secs(30));
+    assert_eq!(config.tracing.otlp_endpoint, None);
+    let Auth::SigV4(keys) = config.auth else {
+        panic!("signatures are asked for by default");
+    };
+    assert_eq!(keys[0].account, AccountId::DEFAULT);
+    assert_eq!(
+        keys[0].secret,
+        SecretSource::File("/etc/dunlin/secret".into())
+    );
+}
+
+#[test]
+fn every_key_of_the_table_is_read_and_no_other() {
+    let sheet = read_sheet(Path::new("f"), MINIMAL, &[]).unwrap();
+    assert!(assemble(&sheet).is_some());
+    let table: BTreeSet<_> = KEYS.iter().map(|k| (k.section, k.name)).collect();
+    assert_eq!(table.len(), KEYS.len(), "a key is in the table twice");
+    assert_eq!(sheet.keys_read(), table);
+}
+
+#[test]
+fn every_key_is_documented_in_sentences_under_a_known_section() {
+    for key in KEYS {
+        assert!(
+            table::SECTIONS.iter().any(|(s, _)| *s == key.section),
+            "{key:?}"
+        );
+        assert!(key.doc.ends_with('.') && key.doc.len() > 15, "{key:?}");
+        assert_eq!(key.since.split('.').count(), 3, "{key:?}");
+    }
+}
+
+#[test]
+fn a_misspelt_key_is_refused_with_its_place_and_the_nearest_name() {
+    refused(
+        &minimal_and("node", "zoen = \"b\""),
+        "/etc/dunlin/dunlin.toml:3:1: unknown key \"zoen\"; did you mean \"zone\"?",
+    );
+    refused(
+        &minimal_and("wroker", "slots = 1"),
+        "unknown section \"wroker\"; did you mean \"worker\"?",
+    );
+    refused(
+        &minimal_and("auth", "unrelated = 1"),
+        "unknown key \"unrelated\"; see `dunlin config keys`",
+    );
+    let key = MINIMAL.replace("secret_file", "secret_flie");
+    refused(
+        &key,
+        "unknown key \"secret_flie\"; did you mean \"secret_file\"?",
+    );
+}
+
+#[test]
+fn all_problems_are_told_at_once() {
+    let text = "[node]\nname = \"A b\"\nroles = [\"boss\"]\n[worker]\nslots = \"many\"\n[drain]\ngrace = 10\n";
+    let problems = with_variables(text, &[]).unwrap_err();
+    for expected in [
+        "node.name: expected a node name",
+        "node.roles: expected controller, worker or frontend",
+        "node.data_dir is missing",
+        "worker.slots: expected integer, got the text \"many\"",
+        "drain.grace: expected duration (ms, s, m, h), got the number 10",
+        "cluster.ca_file is missing",
+    ] {
+        assert!(
+            problems.contains(expected),
+            "{problems}\n-- lacks --\n{expected}"
+        );
+    }
+}
+
+#[test]
+fn values_outside_their_range_are_refused() {
+    refused(
+        &minimal_and("worker", "slots = 0"),
+        "worker.slots: expected at least 1",
+    );
+    refused(
+        &minimal_and("worker", "slots = -1"),
+        "worker.slots: expected a number in range, got -1",
+    );
+    refused(
+        &minimal_and("worker", "memory = \"12\""),
+        "worker.memory: expected a size",
+    );
+    refused(
+        &minimal_and("tracing", "sample_ratio = 2"),
+        "expected a number from 0 to 1",
+    );
+    refused(
+        &minimal_and("log", "format = \"xml\""),
+        "expected \"text\" or \"json\", got \"xml\"",
+    );
+    refused(
+        &minimal_and("limits", "profile = \"azure\""),
+        "expected \"aws\"",
+    );
+    refused(
+        &minimal_and("sandbox", "allow_missing = [\"walls\"]"),
+        "sandbox.allow_missing",
+    );
+    refused("node = 1", "expected a section [node]");
+    refused("[node\n", "dunlin.toml:1:");
+}
+
+#[test]
+fn what_contradicts_itself_is_refused() {
+    refused(
+        &minimal_and("listen", "grpc = \"127.0.0.1:9000\""),
+        "listen.grpc: expected an address of its own, got the one of listen.public",
+    );
+    refused(
+        &minimal_and("listen", "internal = \"0.0.0.0:9010\""),
+        "say with listen.advertise_internal which one",
+    );
+    refused(
+        &minimal_and("listen", "tls_key_file = \"k\""),
+        "a key without listen.tls_cert_file",
+    );
+    refused(
+        &minimal_and("node", "roles = []"),
+        "expected at least one role",
+    );
+    refused(
+        &minimal_and("node", "roles = [\"worker\"]"),
+        "node.roles does not hold controller",
+    );
+    refused(
+        &MINIMAL.replace("[\"a=127.0.0.1:9010\"]", "[]"),
+        "a controller must know the controllers",
+    );
+    refused(
+        &MINIMAL.replace("[\"gossip.key\"]", "[]"),
+        "expected at least one file",
+    );
+    refused(
+        &minimal_and("auth", "mode = \"none\""),
+        "asks nobody for one",
+    );
+    refused(&format!("{MINIMAL}secret_env = \"S\"\n"), "got both");
+    refused(
+        &MINIMAL.replace("secret_file = \"secret\"", ""),
+        "got neither",
+    );
+    let twice =
+        format!("{MINIMAL}\n[[auth.keys]]\naccess_key_id = \"AKIAEXAMPLE\"\nsecret_env = \"S\"\n");
+    refused(&twice, "AKIAEXAMPLE is given twice");
+    let keyless = MINIMAL.split("[[auth.keys]]").next().unwrap();
+    refused(keyless, "needs at least one [[auth.keys]]");
+    refused(
+        &format!("{keyless}\n[auth]\nmode = \"none\"\n[listen]\npublic = \"10.0.0.1:9000\"\n"),
+        "must be loopback addresses",
+    );
+}
+
+#[test]
+fn variables_win_over_the_file() {
+    let config = with_variables(
+        &minimal_and("worker", "slots = 4"),
+        &[
+            ("DUNLIN_WORKER__SLOTS", "7"),
+            ("DUNLIN_NODE__ROLES", "controller, frontend"),
+            ("DUNLIN_WORKER__NEAREST_RUNTIME", "true"),
+            ("DUNLIN_DRAIN__GRACE", "1m"),
+            ("DUNLIN_TRACING__SAMPLE_RATIO", "1"),
+            ("PATH", "/bin"),
+        ],
+    )
+    .unwrap();
+    assert_eq!(config.worker.slots, 7);
+    assert!(config.worker.nearest_runtime);
+    assert!(!config.node.roles.has(Role::Worker));
+    assert_eq!(config.drain_grace, Duration::from_mins(1));
+    assert!((config.tracing.sample_ratio - 1.0).abs() < f64::EPSILON);
+}
+
+#[test]
+fn unknown_and_wrong_variables_are_refused_by_name() {
+    let refused = |name: &str, value: &str, expected: &str| {
+        let problems = with_variables(MINIMAL, &[(name, value)]).unwrap_err();
+        assert!(problems.contains(expected), "{problems}");
+    };
+    refused(
+        "DUNLIN_NODE__ZOEN",
+        "b",
+        "unknown variable \"DUNLIN_NODE__ZOEN\"; did you mean \"DUNLIN_NODE__ZONE\"?",
+    );
+    refused(
+        "DUNLIN_WORKER__SLOTS",
+        "x",
+        "DUNLIN_WORKER__SLOTS: worker.slots: expected a whole number",
+    );
+    refused(
+        "DUNLIN_NODE__NAME",
+        "",
+        "DUNLIN_NODE__NAME: node.name: expected a node name",
+    );
+}
+
+#[test]
+fn a_secret_may_come_from_a_variable_of_the_operators_choice() {
+    let text = MINIMAL.replace("secret_file = \"secret\"", "secret_env = \"FRONT_SECRET\"");
+    let Auth::SigV4(keys) = ok(&text).auth else {
+        panic!("keys are given");
+    };
+    assert_eq!(
+        keys[0].secret,
+        SecretSource::Variable("FRONT_SECRET".to_owned())
+    );
+    refused(
+        &text.replace("FRONT_SECRET", "DUNLIN_SECRET"),
+        "choose another name",
+    );
+}
+
+#[test]
+fn the_reference_names_every_key_once() {
+    let page = document::markdown();
+    for key in KEYS {
+        let variable = key.variable().map(|v| format!("`{v}`"));
+        if let Some(variable) = variable {
+            assert_eq!(page.matches(&variable).count(), 1, "{variable}");
+        }
+    }
+    assert_eq!(document::listing().lines().count(), KEYS.len());
+}

@@ -1,0 +1,74 @@
+//! Variables that override the file: `DUNLIN_<SECTION>__<KEY>`.
+
+use super::{
+    nearest::nearest,
+    problem::{Place, Problem},
+    scope::{Sheet, Written},
+    table::{KEYS, Key, Shape},
+};
+
+/// What the name of every variable of ours begins with.
+pub(crate) const PREFIX: &str = "DUNLIN_";
+
+/// Writes the variables over the sheet. Those that begin with the prefix and name no key become problems.
+pub(crate) fn read(variables: &[(String, String)], sheet: &mut Sheet) {
+    let known: Vec<(String, &'static Key)> = KEYS
+        .iter()
+        .filter_map(|k| k.variable().map(|v| (v, k)))
+        .collect();
+    for (name, text) in variables {
+        if !name.starts_with(PREFIX) {
+            continue;
+        }
+        let place = Place::Variable(name.clone());
+        let Some((_, key)) = known.iter().find(|(v, _)| v == name) else {
+            let names = known.iter().map(|(v, _)| v.as_str());
+            sheet.problem(Problem::Unknown {
+                place: Place::Variable("environment".to_owned()),
+                what: "variable",
+                name: name.clone(),
+                nearest: nearest(name, names).map(str::to_owned),
+            });
+            continue;
+        };
+        match value(key.shape, text) {
+            Ok(value) => sheet.write(key, value, place),
+            Err(reason) => sheet.problem(Problem::Value {
+                place,
+                key: format!("{}.{}", key.section, key.name),
+                reason,
+            }),
+        }
+    }
+}
+
+/// A value from text: lists are separated by commas, an empty text is an empty list.
+///
+/// # Errors
+/// What was expected and what came.
+pub(crate) fn value(shape: Shape, text: &str) -> Result<Written, String> {
+    Ok(match shape {
+        Shape::Text | Shape::Path | Shape::Duration | Shape::Bytes => {
+            Written::Text(text.to_owned())
+        }
+        Shape::Integer => Written::Integer(
+            text.parse()
+                .map_err(|_| format!("expected a whole number, got {text:?}"))?,
+        ),
+        Shape::Decimal => Written::Decimal(
+            text.parse()
+                .map_err(|_| format!("expected a number, got {text:?}"))?,
+        ),
+        Shape::Boolean => Written::Boolean(
+            text.parse()
+                .map_err(|_| format!("expected true or false, got {text:?}"))?,
+        ),
+        Shape::List | Shape::Paths => Written::List(
+            text.split(',')
+                .map(str::trim)
+                .filter(|item| !item.is_empty())
+                .map(str::to_owned)
+                .collect(),
+        ),
+    })
+}
