@@ -182,9 +182,7 @@ class LocalCluster:
                 "initial_controllers": [f"{n.name}={n.internal}" for n in controllers],
                 "seeds": [n.internal for n in self.nodes],
                 "gossip_key_files": [str(self.directory / "gossip.key")],
-                "ca_file": str(node.directory / "identity" / "ca.crt"),
-                "cert_file": str(node.directory / "identity" / "node.crt"),
-                "key_file": str(node.directory / "identity" / "node.key"),
+                "identity_dir": str(node.directory / "identity"),
             },
             "auth": {
                 "mode": "sigv4",
