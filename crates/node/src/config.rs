@@ -108,12 +108,8 @@ pub struct Cluster {
     pub seeds: Vec<String>,
     /// Gossip keys: the first one encrypts, any of them decrypts.
     pub gossip_key_files: Vec<PathBuf>,
-    /// The authority's certificate.
-    pub ca_file: PathBuf,
-    /// This node's certificate.
-    pub cert_file: PathBuf,
-    /// This node's key.
-    pub key_file: PathBuf,
+    /// The directory with this node's certificate and key, and the authorities it trusts.
+    pub identity_dir: PathBuf,
 }
 
 /// Who may call the public APIs.
@@ -309,14 +305,12 @@ fn listen(scope: &Scope<'_>) -> Option<Listen> {
 }
 
 fn cluster(scope: &Scope<'_>, node: Option<&Node>) -> Option<Cluster> {
-    let name = scope.parse::<String>("name");
+    let name = scope.parse::<units::ClusterName>("name");
     let region = scope.parse("region");
     let controllers = scope.list::<units::NamedAddress>("initial_controllers");
     let seeds = scope.list::<units::HostPort>("seeds");
     let gossip_key_files = scope.paths("gossip_key_files");
-    let ca_file = scope.path("ca_file");
-    let cert_file = scope.path("cert_file");
-    let key_file = scope.path("key_file");
+    let identity_dir = scope.path("identity_dir");
 
     let mut initial_controllers = BTreeMap::new();
     for units::NamedAddress { name, address } in controllers? {
@@ -346,14 +340,12 @@ fn cluster(scope: &Scope<'_>, node: Option<&Node>) -> Option<Cluster> {
         scope.refuse("gossip_key_files", "expected at least one file, got none");
     }
     Some(Cluster {
-        name: name?,
+        name: name?.0,
         region: region?,
         initial_controllers,
         seeds: seeds?.into_iter().map(|s| s.0).collect(),
         gossip_key_files: gossip_key_files?,
-        ca_file: ca_file?,
-        cert_file: cert_file?,
-        key_file: key_file?,
+        identity_dir: identity_dir?,
     })
 }
 

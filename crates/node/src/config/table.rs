@@ -174,7 +174,7 @@ pub const KEYS: &[Key] = &[
         "Private key in PEM for `listen.tls_cert_file`."),
 
     key("cluster", "name", Text, Value("dunlin"),
-        "The cluster's name. Nodes of clusters with different names ignore each other's gossip."),
+        "The cluster's name: 1 to 63 characters out of `a-z`, `0-9`, `.` and `-`. The certificates of its nodes carry it."),
     key("cluster", "region", Text, Value("us-east-1"),
         "The region in ARNs and in signatures."),
     key("cluster", "initial_controllers", List, Value(""),
@@ -187,13 +187,9 @@ pub const KEYS: &[Key] = &[
     key("cluster", "gossip_key_files", Paths, Required,
         "Files with a 32-byte key each, as `dunlin gossip-key` makes them. The first encrypts, every one decrypts: to change \
          the key, add the new one last everywhere, then first, then take the old one away."),
-    key("cluster", "ca_file", Path, Required,
-        "The cluster authority's certificate in PEM (`dunlin ca init`, `dunlin ca issue`). It may hold two while the \
-         authority is rotated."),
-    key("cluster", "cert_file", Path, Required,
-        "This node's certificate in PEM."),
-    key("cluster", "key_file", Path, Required,
-        "This node's private key in PEM."),
+    key("cluster", "identity_dir", Path, Required,
+        "Directory with `node.pem` and `node.key`, this node's certificate and key, and `ca.pem`, the authorities it trusts; \
+         `dunlin ca issue` makes them."),
 
     key("auth", "mode", Text, Value("sigv4"),
         "`sigv4`: calls must be signed with one of the keys below. `none`: everybody may call, and an access key of twelve \
@@ -258,7 +254,7 @@ pub const KEYS: &[Key] = &[
         "`error`, `warn`, `info`, `debug` or `trace`; or a list such as `info,routing=debug`."),
 
     key("tracing", "otlp_endpoint", Text, Otherwise("no spans are sent"),
-        "URL of an OTLP collector over gRPC, such as `http://127.0.0.1:4317`."),
+        "URL of an OTLP collector over gRPC without TLS, such as `http://127.0.0.1:4317`: run one on each machine."),
     key("tracing", "sample_ratio", Decimal, Value("0.01"),
         "Share of the traces begun here that is sent, 0 to 1. A trace that a caller began keeps the caller's decision."),
 

@@ -8,9 +8,7 @@ data_dir = "data"
 [cluster]
 initial_controllers = ["a=127.0.0.1:9010"]
 gossip_key_files = ["gossip.key"]
-ca_file = "ca.crt"
-cert_file = "node.crt"
-key_file = "/keys/node.key"
+identity_dir = "/keys/a"
 
 [[auth.keys]]
 access_key_id = "AKIAEXAMPLE"
@@ -53,7 +51,7 @@ fn a_minimal_file_gets_every_default() {
     let config = ok(MINIMAL);
     assert_eq!(config.node.roles, Roles::ALL);
     assert_eq!(config.node.data_dir, Path::new("/etc/dunlin/data"));
-    assert_eq!(config.cluster.key_file, Path::new("/keys/node.key"));
+    assert_eq!(config.cluster.identity_dir, Path::new("/keys/a"));
     assert_eq!(config.listen.public, "127.0.0.1:9000".parse().unwrap());
     assert_eq!(config.listen.advertise_internal, "127.0.0.1:9010");
     assert_eq!(config.limits, Limits::default());
@@ -123,7 +121,7 @@ fn all_problems_are_told_at_once() {
         "node.data_dir is missing",
         "worker.slots: expected integer, got the text \"many\"",
         "drain.grace: expected duration (ms, s, m, h), got the number 10",
-        "cluster.ca_file is missing",
+        "cluster.identity_dir is missing",
     ] {
         assert!(
             problems.contains(expected),

@@ -31,7 +31,11 @@ pub(crate) struct AccessKeyId(pub(crate) String);
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct LogFilter(pub(crate) String);
 
-/// `http://host:port` or `https://…`.
+/// The name of a cluster; it has the form of a node's name.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct ClusterName(pub(crate) String);
+
+/// `http://host:port`.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct HttpUrl(pub(crate) String);
 
@@ -129,6 +133,19 @@ impl FromStr for AccessKeyId {
     }
 }
 
+impl FromStr for ClusterName {
+    type Err = String;
+
+    fn from_str(s: &str) -> Result<Self, String> {
+        match s.parse::<NodeName>() {
+            Ok(_) => Ok(Self(s.to_owned())),
+            Err(_) => Err(format!(
+                "expected a name of 1 to 63 characters out of a-z, 0-9, . and -, got {s:?}"
+            )),
+        }
+    }
+}
+
 impl FromStr for LogFilter {
     type Err = String;
 
@@ -145,8 +162,7 @@ impl FromStr for HttpUrl {
     fn from_str(s: &str) -> Result<Self, String> {
         let uri: Option<http::Uri> = s.parse().ok();
         let good = uri.is_some_and(|u| {
-            matches!(u.scheme_str(), Some("http" | "https"))
-                && u.host().is_some_and(|h| !h.is_empty())
+            u.scheme_str() == Some("http") && u.host().is_some_and(|h| !h.is_empty())
         });
         if good {
             Ok(Self(s.to_owned()))
@@ -235,7 +251,9 @@ mod tests {
         assert!("1.1".parse::<Ratio>().is_err());
         assert!("NaN".parse::<Ratio>().is_err());
         assert!("http://127.0.0.1:4317".parse::<HttpUrl>().is_ok());
-        assert!("127.0.0.1:4317".parse::<HttpUrl>().is_err());
+        for text in ["127.0.0.1:4317", "https://collector:4317", "http://"] {
+            assert!(text.parse::<HttpUrl>().is_err(), "{text}");
+        }
         assert!("info,routing=debug".parse::<LogFilter>().is_ok());
         assert!("routing=loud".parse::<LogFilter>().is_err());
     }
