@@ -17,13 +17,13 @@ pub mod task;
 
 use std::sync::Arc;
 
-pub use blobs::Blobs;
-pub use clock::Clock;
-pub use entropy::Entropy;
-pub use log::LogEngine;
+pub use blobs::{Blobs, DirectoryBlobs};
+pub use clock::{Clock, SystemClock};
+pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
+pub use log::{LogEngine, RedbLog};
 pub use membership::Membership;
-pub use net::Network;
-pub use store::Store;
+pub use net::{Network, PlainNetwork, TlsNetwork};
+pub use store::{SledStore, Store};
 pub use task::Tasks;
 
 /// Everything a node gets from outside. Only the composition root holds it; it hands single ports to constructors.

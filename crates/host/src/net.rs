@@ -1,4 +1,21 @@
 //! Listeners and connections between nodes, with the peer's proven identity.
+//!
+//! [`TlsNetwork`] is the real one: mutual TLS 1.3 between nodes, identities out of certificates, which may change under a
+//! running node. [`PlainNetwork`] is for tests in one process: it believes what the other end says. On top of any of them,
+//! [`channel()`] makes a gRPC client and [`serve`] a gRPC server whose services know who calls.
+
+mod accept;
+pub mod channel;
+pub mod contract;
+mod plain;
+pub mod serve;
+mod socket;
+mod tls;
+
+pub use channel::{Channels, channel, channel_to};
+pub use plain::PlainNetwork;
+pub use serve::{PeerInfo, require_role};
+pub use tls::{Credentials, PublicFiles, TlsNetwork, TlsOptions};
 
 use std::{io, net::SocketAddr, sync::Arc};
 
@@ -52,6 +69,7 @@ pub trait Network: Send + Sync + 'static {
     /// Binds a listener for callers: plain, or TLS if the node has a public certificate.
     async fn bind_public(&self, address: SocketAddr) -> io::Result<Arc<dyn Listener>>;
 
-    /// Connects to another node's internal listener within 1 s, proves who we are and learns who answers.
+    /// Connects to another node's internal listener within 1 s, proves who we are and learns who answers, both within 3 s.
+    /// That the other end accepts us shows in the first bytes that it sends.
     async fn connect(&self, address: &str) -> io::Result<Connection>;
 }
