@@ -1,0 +1,296 @@
+//! The HTTP shell of the lifecycle, and the handle by which a worker uses it.
+//!
+//! One accept loop and one task a connection run in the node's task set. All of them share one small lock that is never
+//! held over an await. Every reset begins a new epoch: connections of an earlier epoch are closed, and a call that one of
+//! them had under way is refused.
+
+use std::{io, sync::Arc};
+
+use model::RequestId;
+use parking_lot::Mutex;
+use tokio::sync::{Semaphore, oneshot, watch};
+
+use host::{Tasks, task::Kind};
+
+use crate::{
+    Answer, InitFailure, Invocation, Phase,
+    lifecycle::{Lifecycle, Offer, OfferError},
+};
+
+mod calls;
+mod connection;
+#[cfg(test)]
+mod tests;
+
+/// What one environment may send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// A response or an error document, in bytes.
+    pub response: usize,
+    /// Request line and headers of one call, in bytes. Runtimes send causes of errors of up to 1 MiB in a header.
+    pub head: usize,
+    /// Connections at a time.
+    pub connections: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            response: 6_291_556,
+            head: 2 << 20,
+            connections: 64,
+        }
+    }
+}
+
+/// The Runtime API of one environment.
+///
+/// Dropping it closes the listener and every connection.
+pub struct RuntimeApi {
+    shared: Arc<Shared>,
+    /// The same socket as the accept loop's: a reset empties its backlog.
+    backlog: std::net::TcpListener,
+}
+
+/// An invocation that was offered.
+#[derive(Debug)]
+pub struct Call {
+    taken: Option<oneshot::Receiver<()>>,
+    answer: oneshot::Receiver<Answer>,
+}
+
+/// Why an invocation cannot be offered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(transparent)]
+pub struct InvokeError(#[from] pub OfferError);
+
+struct Shared {
+    inner: Mutex<Inner>,
+    phase: watch::Sender<Phase>,
+    epoch: watch::Sender<u64>,
+    limits: Limits,
+    connections: Arc<Semaphore>,
+}
+
+/// The epoch of a closed API: no connection belongs to it.
+const CLOSED: u64 = u64::MAX;
+
+#[derive(Default)]
+struct Inner {
+    machine: Lifecycle,
+    epoch: u64,
+    polls: u64,
+    poll: Option<OpenPoll>,
+    offered: Option<Invocation>,
+    pending: Option<Pending>,
+    init_failure: Option<InitFailure>,
+}
+
+struct OpenPoll {
+    number: u64,
+    reply: oneshot::Sender<Invocation>,
+}
+
+struct Pending {
+    request_id: RequestId,
+    attempt_id: String,
+    taken: Option<oneshot::Sender<()>>,
+    answer: oneshot::Sender<Answer>,
+}
+
+impl RuntimeApi {
+    /// Serves on a listener until the value is dropped.
+    ///
+    /// # Errors
+    /// What the operating system says about the listener.
+    pub fn serve(
+        listener: std::net::TcpListener,
+        tasks: &Tasks,
+        limits: Limits,
+    ) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        let backlog = listener.try_clone()?;
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let shared = Arc::new(Shared {
+            inner: Mutex::default(),
+            phase: watch::Sender::new(Phase::Starting),
+            epoch: watch::Sender::new(0),
+            limits,
+            connections: Arc::new(Semaphore::new(limits.connections)),
+        });
+        let accept = connection::accept(listener, shared.clone(), tasks.clone());
+        tasks.spawn(Kind::Environment, "runtime-api", accept);
+        Ok(Self { shared, backlog })
+    }
+
+    /// What the runtime is doing.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        *self.shared.phase.borrow()
+    }
+
+    /// Waits until the runtime has asked for its first invocation since it was started.
+    ///
+    /// # Errors
+    /// [`InitFailure`] if it reports that it cannot initialise.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn ready(&self) -> Result<(), InitFailure> {
+        let phase = self.wait_for(|p| p != Phase::Starting).await;
+        if phase == Phase::InitFailed {
+            let failure = self.shared.inner.lock().init_failure.clone();
+            return Err(failure.unwrap_or_else(|| InitFailure {
+                body: bytes::Bytes::new(),
+                error_type: None,
+            }));
+        }
+        Ok(())
+    }
+
+    /// Waits until the runtime waits for an invocation.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn idle(&self) {
+        self.wait_for(|p| p == Phase::Idle).await;
+    }
+
+    /// Offers an invocation: a runtime that waits gets it at once, another one with its next poll.
+    ///
+    /// # Errors
+    /// [`InvokeError`] if there is one already, or the runtime could not initialise.
+    pub fn invoke(&self, invocation: Invocation) -> Result<Call, InvokeError> {
+        let (taken_tx, taken) = oneshot::channel();
+        let (answer_tx, answer) = oneshot::channel();
+        let mut inner = self.shared.inner.lock();
+        let offer = inner.machine.offer(invocation.request_id)?;
+        inner.pending = Some(Pending {
+            request_id: invocation.request_id,
+            attempt_id: invocation.attempt_id.clone(),
+            taken: Some(taken_tx),
+            answer: answer_tx,
+        });
+        match offer {
+            Offer::Wait => inner.offered = Some(invocation),
+            Offer::Deliver => {
+                inner.mark_taken();
+                // The receiver deregisters its poll under this lock before it goes away, so it is there.
+                if let Some(poll) = inner.poll.take() {
+                    let _delivered = poll.reply.send(invocation);
+                }
+                self.shared.publish(&inner);
+            }
+        }
+        Ok(Call {
+            taken: Some(taken),
+            answer,
+        })
+    }
+
+    /// Takes back an invocation that the runtime has not taken; answers whether it was so.
+    #[must_use]
+    pub fn withdraw(&self, id: RequestId) -> bool {
+        let mut inner = self.shared.inner.lock();
+        let was = inner.machine.withdraw(id);
+        if was {
+            inner.offered = None;
+            inner.pending = None;
+        }
+        was
+    }
+
+    /// Forgets the process that was there: call it when that process is dead and before the next one is started. A call
+    /// that waits for an answer gets none.
+    pub fn reset(&self) {
+        {
+            let mut inner = self.shared.inner.lock();
+            let epoch = inner.epoch.saturating_add(1).min(CLOSED - 1);
+            let polls = inner.polls;
+            *inner = Inner {
+                epoch,
+                polls,
+                ..Inner::default()
+            };
+            self.shared.publish(&inner);
+            self.shared.epoch.send_replace(epoch);
+        }
+        // Connections of the dead process that nobody has accepted yet.
+        while self.backlog.accept().is_ok() {}
+    }
+
+    async fn wait_for(&self, wanted: impl Fn(Phase) -> bool) -> Phase {
+        let mut phase = self.shared.phase.subscribe();
+        match phase.wait_for(|p| wanted(*p)).await {
+            Ok(now) => *now,
+            // The sender lives in `self`.
+            Err(_) => std::future::pending().await,
+        }
+    }
+}
+
+impl Drop for RuntimeApi {
+    fn drop(&mut self) {
+        let mut inner = self.shared.inner.lock();
+        *inner = Inner {
+            epoch: CLOSED,
+            ..Inner::default()
+        };
+        self.shared.epoch.send_replace(CLOSED);
+    }
+}
+
+impl std::fmt::Debug for RuntimeApi {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RuntimeApi")
+            .field("phase", &self.phase())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Call {
+    /// Waits until the runtime has taken the invocation; `false` if it never will.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn taken(&mut self) -> bool {
+        match self.taken.as_mut() {
+            None => true,
+            Some(taken) => {
+                let was = taken.await.is_ok();
+                if was {
+                    self.taken = None;
+                }
+                was
+            }
+        }
+    }
+
+    /// Waits for the answer; `None` if there will be none, because the environment was reset or dropped.
+    ///
+    /// # Cancel safety
+    /// Safe. Must not be called again after it has answered.
+    pub async fn answer(&mut self) -> Option<Answer> {
+        (&mut self.answer).await.ok()
+    }
+}
+
+impl Shared {
+    fn publish(&self, inner: &Inner) {
+        let now = inner.machine.phase();
+        self.phase.send_if_modified(|phase| {
+            let changed = *phase != now;
+            *phase = now;
+            changed
+        });
+    }
+}
+
+impl Inner {
+    fn mark_taken(&mut self) {
+        let taken = self.pending.as_mut().and_then(|p| p.taken.take());
+        if let Some(taken) = taken {
+            let _heard = taken.send(());
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Accepts connections and reads requests off them.
+
+use std::{convert::Infallible, sync::Arc};
+
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, watch},
+};
+
+use host::{Tasks, task::Kind};
+
+use super::{CLOSED, Shared, calls};
+
+pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>, tasks: Tasks) {
+    let mut epoch = shared.epoch.subscribe();
+    loop {
+        let stream = tokio::select! {
+            biased;
+            () = left(&mut epoch, |e| e == CLOSED) => return,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    tracing::warn!(%error, "a runtime's connection could not be accepted");
+                    // Out of descriptors or the like: let others finish first.
+                    tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+                    continue;
+                }
+            },
+        };
+        let Ok(permit) = shared.connections.clone().try_acquire_owned() else {
+            tracing::debug!("an environment has too many connections to its runtime api");
+            continue;
+        };
+        let of = *shared.epoch.borrow();
+        let shared = shared.clone();
+        tasks.spawn(
+            Kind::Environment,
+            "runtime-connection",
+            serve(stream, shared, of, permit),
+        );
+    }
+}
+
+/// Waits until the epoch is one that ends the caller.
+async fn left(epoch: &mut watch::Receiver<u64>, ends: impl Fn(u64) -> bool) {
+    // An error means that the API is gone, which ends everything too.
+    drop(epoch.wait_for(|e| ends(*e)).await);
+}
+
+async fn serve(stream: TcpStream, shared: Arc<Shared>, of: u64, _permit: OwnedSemaphorePermit) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "no TCP_NODELAY on a runtime's connection");
+    }
+    let mut epoch = shared.epoch.subscribe();
+    let head = shared.limits.head;
+    let service = service_fn(move |request| {
+        let shared = shared.clone();
+        async move { Ok::<_, Infallible>(calls::serve(shared, of, request).await) }
+    });
+    let connection = http1::Builder::new()
+        .keep_alive(true)
+        .title_case_headers(true)
+        .auto_date_header(false)
+        .max_buf_size(head)
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::select! {
+        biased;
+        () = left(&mut epoch, |e| e != of) => {}
+        ended = connection => if let Err(error) = ended {
+            tracing::debug!(%error, "a runtime's connection ended in the middle of a call");
+        },
+    }
+}

@@ -1,0 +1,457 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::{Request, client::conn::http1};
+use hyper_util::rt::TokioIo;
+use model::Timestamp;
+use tokio::net::TcpStream;
+
+use super::*;
+use crate::Outcome;
+
+const WAIT: Duration = Duration::from_secs(10);
+
+struct Runtime {
+    sender: http1::SendRequest<Full<Bytes>>,
+}
+
+struct Got {
+    status: u16,
+    headers: http::HeaderMap,
+    body: Bytes,
+}
+
+impl Got {
+    fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+}
+
+impl Runtime {
+    async fn connect(port: u16, tasks: &Tasks) -> Self {
+        let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        let (sender, connection) = http1::Builder::new()
+            .handshake(TokioIo::new(stream))
+            .await
+            .unwrap();
+        tasks.spawn(Kind::Environment, "test-client", async {
+            let _ = connection.await;
+        });
+        Self { sender }
+    }
+
+    async fn call(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> Option<Got> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("/2018-06-01{path}"))
+            .header("host", "x");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Full::new(body)).unwrap();
+        let response = tokio::time::timeout(WAIT, self.sender.send_request(request))
+            .await
+            .expect("an answer")
+            .ok()?;
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.ok()?.to_bytes();
+        Some(Got {
+            status: head.status.as_u16(),
+            headers: head.headers,
+            body,
+        })
+    }
+
+    async fn next(&mut self) -> Got {
+        self.call("GET", "/runtime/invocation/next", &[], Bytes::new())
+            .await
+            .unwrap()
+    }
+
+    async fn post(&mut self, path: &str, body: impl Into<Bytes>) -> Got {
+        self.call(
+            "POST",
+            path,
+            &[("content-type", "application/json")],
+            body.into(),
+        )
+        .await
+        .unwrap()
+    }
+}
+
+fn start(limits: Limits) -> (RuntimeApi, u16, Tasks) {
+    let tasks = Tasks::new();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    (
+        RuntimeApi::serve(listener, &tasks, limits).unwrap(),
+        port,
+        tasks,
+    )
+}
+
+fn invocation(n: u128) -> Invocation {
+    Invocation {
+        request_id: RequestId::from_random(n),
+        deadline: Timestamp(1_700_000_003_000),
+        invoked_arn: "arn:aws:lambda:us-east-1:000000000000:function:f:live".into(),
+        trace_id: "Root=1-00000000-000000000000000000000000".into(),
+        client_context: "{\"custom\":\n{}}".into(),
+        attempt_id: "a-1".into(),
+        payload: Bytes::from_static(b"{\"x\":1}"),
+    }
+}
+
+async fn within<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(WAIT, future).await.expect("in time")
+}
+
+#[tokio::test]
+async fn one_round() {
+    let (api, port, tasks) = start(Limits::default());
+    let mut runtime = Runtime::connect(port, &tasks).await;
+    let mut call = api.invoke(invocation(1)).unwrap();
+    let event = runtime.next().await;
+    assert!(within(call.taken()).await);
+    assert_eq!((event.status, event.text()), (200, "{\"x\":1}"));
+    let id = event.headers["lambda-runtime-aws-request-id"]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    assert_eq!(id, RequestId::from_random(1).to_string());
+    for (name, value) in [
+        ("lambda-runtime-deadline-ms", "1700000003000"),
+        (
+            "lambda-runtime-invoked-function-arn",
+            "arn:aws:lambda:us-east-1:000000000000:function:f:live",
+        ),
+        (
+            "lambda-runtime-trace-id",
+            "Root=1-00000000-000000000000000000000000",
+        ),
+        ("lambda-runtime-client-context", "{\"custom\": {}}"),
+        ("lambda-runtime-invocation-id", "a-1"),
+        ("content-type", "application/json"),
+    ] {
+        assert_eq!(event.headers[name], value, "{name}");
+    }
+    assert!(
+        !event
+            .headers
+            .contains_key("lambda-runtime-cognito-identity")
+    );
+
+    let wrong = RequestId::from_random(2);
+    let got = runtime
+        .post(&format!("/runtime/invocation/{wrong}/response"), "1")
+        .await;
+    assert_eq!(got.status, 400);
+    assert_eq!(
+        got.text(),
+        r#"{"errorMessage":"Invalid request ID","errorType":"InvalidRequestID"}"#
+    );
+    let got = runtime.next().await;
+    assert_eq!(got.status, 403);
+    assert!(
+        got.text().contains("InvalidStateTransition"),
+        "{}",
+        got.text()
+    );
+
+    let path = format!("/runtime/invocation/{id}/response");
+    let echo = [("lambda-runtime-invocation-id", "another")];
+    let got = runtime
+        .call("POST", &path, &echo, Bytes::from_static(b"0"))
+        .await
+        .unwrap();
+    assert_eq!(got.status, 400, "an answer to another attempt");
+    let got = runtime.post(&path, "42").await;
+    assert_eq!((got.status, got.text()), (202, r#"{"status":"OK"}"#));
+    let answer = within(call.answer()).await.unwrap();
+    assert_eq!(
+        answer.outcome,
+        Outcome::Response {
+            body: Bytes::from_static(b"42"),
+            content_type: "application/json".into()
+        }
+    );
+    assert_eq!(runtime.post(&path, "43").await.status, 400, "answered once");
+    assert_eq!(api.phase(), Phase::Answered);
+}
+
+#[tokio::test]
+async fn a_waiting_poll_gets_the_invocation_and_an_error_comes_back_unchanged() {
+    let (api, port, tasks) = start(Limits::default());
+    let mut runtime = Runtime::connect(port, &tasks).await;
+    let mut other = Runtime::connect(port, &tasks).await;
+    let serve = async {
+        let event = runtime.next().await;
+        let id = event.headers["lambda-runtime-aws-request-id"]
+            .to_str()
+            .unwrap()
+            .to_owned();
+        let path = format!("/runtime/invocation/{id}/error");
+        let cause = "x".repeat(1 << 20);
+        let headers = [
+            ("lambda-runtime-function-error-type", "Runtime.Custom"),
+            ("lambda-runtime-function-xray-error-cause", cause.as_str()),
+        ];
+        runtime
+            .call(
+                "POST",
+                &path,
+                &headers,
+                Bytes::from_static(b"{\"errorType\":\"E\"}"),
+            )
+            .await
+            .unwrap()
+            .status
+    };
+    let drive = async {
+        assert_eq!(api.ready().await, Ok(()));
+        let got = other.post("/runtime/init/error", "{}").await;
+        assert_eq!(got.status, 403, "too late for that");
+        let mut call = api.invoke(invocation(7)).unwrap();
+        assert!(call.taken().await);
+        call.answer().await.unwrap().outcome
+    };
+    let (status, outcome) = within(async { tokio::join!(serve, drive) }).await;
+    assert_eq!(status, 202);
+    assert_eq!(
+        outcome,
+        Outcome::Error {
+            body: Bytes::from_static(b"{\"errorType\":\"E\"}"),
+            error_type: Some("Runtime.Custom".into())
+        }
+    );
+}
+
+#[tokio::test]
+async fn a_response_above_the_limit_is_refused_and_the_runtime_goes_on() {
+    let (api, port, tasks) = start(Limits {
+        response: 1000,
+        ..Limits::default()
+    });
+    let mut runtime = Runtime::connect(port, &tasks).await;
+    for (size, fits) in [(1001, false), (1000, true), (2_000_000, false), (0, true)] {
+        let mut call = api.invoke(invocation(size)).unwrap();
+        let event = runtime.next().await;
+        let id = event.headers["lambda-runtime-aws-request-id"]
+            .to_str()
+            .unwrap()
+            .to_owned();
+        let body = vec![b'x'; usize::try_from(size).unwrap()];
+        let got = runtime
+            .post(&format!("/runtime/invocation/{id}/response"), body.clone())
+            .await;
+        let outcome = within(call.answer()).await.unwrap().outcome;
+        if fits {
+            assert_eq!(got.status, 202);
+            assert!(matches!(outcome, Outcome::Response { body: got, .. } if got == body));
+        } else {
+            assert_eq!(got.status, 413);
+            assert_eq!(
+                got.text(),
+                r#"{"errorMessage":"Exceeded maximum allowed payload size (1000 bytes).","errorType":"RequestEntityTooLarge"}"#
+            );
+            assert_eq!(outcome, Outcome::TooLarge);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_init_error_is_reported_once() {
+    let (api, port, tasks) = start(Limits::default());
+    let mut runtime = Runtime::connect(port, &tasks).await;
+    let got = runtime
+        .post("/runtime/init/error", r#"{"errorType":"E"}"#)
+        .await;
+    assert_eq!(got.status, 202);
+    let failure = within(api.ready()).await.unwrap_err();
+    assert_eq!(failure.body, r#"{"errorType":"E"}"#);
+    assert_eq!(runtime.post("/runtime/init/error", "{}").await.status, 403);
+    assert_eq!(runtime.next().await.status, 403);
+    assert_eq!(
+        api.invoke(invocation(1)).unwrap_err(),
+        InvokeError(OfferError::InitFailed)
+    );
+}
+
+#[tokio::test]
+async fn a_process_before_a_reset_never_speaks_for_the_next_one() {
+    let (api, port, tasks) = start(Limits::default());
+    let mut old = Runtime::connect(port, &tasks).await;
+    let mut call = api.invoke(invocation(1)).unwrap();
+    let event = old.next().await;
+    assert_eq!(event.status, 200);
+    // One more, that nobody has accepted yet or has only just.
+    let mut late = Runtime::connect(port, &tasks).await;
+    api.reset();
+    assert!(within(call.answer()).await.is_none());
+    assert_eq!(api.phase(), Phase::Starting);
+    let path = format!("/runtime/invocation/{}/response", RequestId::from_random(1));
+    assert!(
+        old.call("POST", &path, &[], Bytes::new()).await.is_none(),
+        "its connection is closed"
+    );
+    let polled = late
+        .call("GET", "/runtime/invocation/next", &[], Bytes::new())
+        .await;
+    assert!(polled.is_none(), "so is the other one");
+    assert_eq!(api.phase(), Phase::Starting);
+
+    let mut new = Runtime::connect(port, &tasks).await;
+    let mut call = api.invoke(invocation(1)).unwrap();
+    assert_eq!(new.next().await.status, 200);
+    assert_eq!(new.post(&path, "1").await.status, 202);
+    assert!(within(call.answer()).await.is_some());
+}
+
+#[tokio::test]
+async fn a_poll_whose_connection_died_gets_nothing_and_a_later_one_supersedes() {
+    let (api, port, tasks) = start(Limits::default());
+    let mut first = Runtime::connect(port, &tasks).await;
+    {
+        let polling = first.next();
+        tokio::pin!(polling);
+        tokio::select! {
+            _ = &mut polling => panic!("nothing to get"),
+            () = api.idle() => {}
+        }
+    }
+    let mut second = Runtime::connect(port, &tasks).await;
+    let serve = async {
+        let event = second.next().await;
+        assert_eq!(event.status, 200);
+    };
+    let drive = async {
+        drop(first);
+        // Whether the second poll is there yet or not, it is the one that gets it.
+        let mut call = api.invoke(invocation(3)).unwrap();
+        assert!(call.taken().await);
+    };
+    within(async { tokio::join!(serve, drive) }).await;
+}
+
+#[tokio::test]
+async fn a_streamed_response_is_collected_and_its_error_trailer_wins() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let (api, port, tasks) = start(Limits::default());
+    let mut runtime = Runtime::connect(port, &tasks).await;
+    for (trailer, expected) in [
+        (
+            "",
+            Outcome::Response {
+                body: Bytes::from_static(b"hello"),
+                content_type: "text/plain".into(),
+            },
+        ),
+        (
+            "Lambda-Runtime-Function-Error-Type: Runtime.X\r\nLambda-Runtime-Function-Error-Body: eyJhIjoxfQ==\r\n",
+            Outcome::Error {
+                body: Bytes::from_static(b"{\"a\":1}"),
+                error_type: Some("Runtime.X".into()),
+            },
+        ),
+    ] {
+        let mut call = api.invoke(invocation(5)).unwrap();
+        let event = runtime.next().await;
+        let id = event.headers["lambda-runtime-aws-request-id"]
+            .to_str()
+            .unwrap();
+        let mut raw = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        let request = format!(
+            "POST /2018-06-01/runtime/invocation/{id}/response HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n\
+             Lambda-Runtime-Function-Response-Mode: streaming\r\nTransfer-Encoding: chunked\r\n\
+             Trailer: Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body\r\nConnection: close\r\n\r\n\
+             3\r\nhel\r\n2\r\nlo\r\n0\r\n{trailer}\r\n"
+        );
+        raw.write_all(request.as_bytes()).await.unwrap();
+        let mut reply = String::new();
+        within(raw.read_to_string(&mut reply)).await.unwrap();
+        assert!(reply.starts_with("HTTP/1.1 202 Accepted"), "{reply}");
+        assert_eq!(within(call.answer()).await.unwrap().outcome, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_truncated_response_is_no_answer() {
+    use tokio::io::AsyncWriteExt;
+    let (api, port, tasks) = start(Limits::default());
+    let mut runtime = Runtime::connect(port, &tasks).await;
+    let mut call = api.invoke(invocation(5)).unwrap();
+    let event = runtime.next().await;
+    let id = event.headers["lambda-runtime-aws-request-id"]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    let path = format!("/runtime/invocation/{id}/response");
+    let mut raw = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let head =
+        format!("POST /2018-06-01{path} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf");
+    raw.write_all(head.as_bytes()).await.unwrap();
+    drop(raw);
+    assert_eq!(runtime.post(&path, "whole").await.status, 202);
+    assert!(matches!(
+        within(call.answer()).await.unwrap().outcome,
+        Outcome::Response { body, .. } if body == "whole"
+    ));
+}
+
+#[tokio::test]
+async fn ping_and_nonsense() {
+    let (_api, port, tasks) = start(Limits::default());
+    let mut runtime = Runtime::connect(port, &tasks).await;
+    let got = runtime
+        .call("GET", "/ping", &[], Bytes::new())
+        .await
+        .unwrap();
+    assert_eq!((got.status, got.text()), (200, "pong"));
+    assert_eq!(
+        runtime
+            .call("GET", "/nonsense", &[], Bytes::new())
+            .await
+            .unwrap()
+            .status,
+        404
+    );
+    assert_eq!(
+        runtime.post("/runtime/invocation/next", "").await.status,
+        405
+    );
+    assert_eq!(
+        runtime
+            .post("/runtime/invocation/zzz/response", "")
+            .await
+            .status,
+        400
+    );
+}
+
+#[tokio::test]
+async fn dropping_it_ends_every_task() {
+    let (api, port, tasks) = start(Limits::default());
+    let mut runtime = Runtime::connect(port, &tasks).await;
+    {
+        let polling = runtime.next();
+        tokio::pin!(polling);
+        tokio::select! {
+            _ = &mut polling => panic!("nothing to get"),
+            () = api.idle() => {}
+        }
+    }
+    drop(api);
+    drop(runtime);
+    assert!(
+        tasks.drain(WAIT).await,
+        "nothing is left that must be stopped"
+    );
+}
