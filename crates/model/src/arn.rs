@@ -124,7 +124,10 @@ impl fmt::Display for FunctionArn {
 mod tests {
     use super::*;
 
-    fn check(input: &str, expected: Option<(Option<&str>, Option<&str>, &str, Option<&str>)>) {
+    /// Region, account, name, qualifier.
+    type Parts<'a> = (Option<&'a str>, Option<&'a str>, &'a str, Option<&'a str>);
+
+    fn check(input: &str, expected: Option<Parts<'_>>) {
         let got = input.parse::<FunctionReference>().ok();
         let got = got.as_ref().map(|r| {
             (

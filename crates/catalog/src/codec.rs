@@ -1,0 +1,211 @@
+//! Records and commands as bytes: protobuf with a format number (messages `Record` and `Command`).
+
+use model::{Mutation, Revision, Timestamp};
+use prost::Message;
+use proto::{InvalidMessage, RECORD_FORMAT, internal as pb};
+use state::{Answer, Change, Command, IdempotencyKey, Key, Record, Stamp};
+
+/// One record as it travels and as it is stored: a key, and a value unless the record is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The key's text.
+    pub key: Vec<u8>,
+    /// The encoded record.
+    pub value: Option<Vec<u8>>,
+}
+
+/// Bytes that are no record or command of this build.
+#[derive(Debug, thiserror::Error)]
+pub enum CodecError {
+    /// The key is none.
+    #[error("catalog record with an unreadable key")]
+    Key(#[from] state::InvalidKey),
+    /// Not protobuf.
+    #[error("catalog bytes are not protobuf")]
+    Protobuf(#[from] prost::DecodeError),
+    /// Protobuf that means nothing here.
+    #[error("catalog message is not understood")]
+    Message(#[from] InvalidMessage),
+    /// The record does not belong under its key.
+    #[error("catalog record stands under the key {key} of another")]
+    Misplaced {
+        /// The key.
+        key: String,
+    },
+}
+
+/// A change as a row.
+#[must_use]
+pub fn encode_change(change: &Change) -> Row {
+    match change {
+        Change::Put(record) => Row {
+            key: record.key().to_string().into_bytes(),
+            value: Some(encode_record(record)),
+        },
+        Change::Gone(key) => Row {
+            key: key.to_string().into_bytes(),
+            value: None,
+        },
+    }
+}
+
+/// A row as a change.
+///
+/// # Errors
+/// [`CodecError`] if this build cannot read it.
+pub fn decode_row(row: &Row) -> Result<Change, CodecError> {
+    let text = String::from_utf8_lossy(&row.key);
+    let key: Key = text.parse()?;
+    match &row.value {
+        None => Ok(Change::Gone(key)),
+        Some(value) => decode_record(&key, value).map(Change::Put),
+    }
+}
+
+/// A record as bytes.
+#[must_use]
+pub fn encode_record(record: &Record) -> Vec<u8> {
+    use pb::record::Record as Wire;
+    let wire = match record {
+        Record::Function {
+            id,
+            next_version,
+            tags,
+        } => Wire::Function(pb::FunctionHead {
+            function: Some(id.into()),
+            next_version: *next_version,
+            tags: tags.clone(),
+        }),
+        Record::Version(v) => Wire::Version((&**v).into()),
+        Record::Alias(a) => Wire::Alias((&**a).into()),
+        Record::Answer(a) => Wire::Answered(pb::Answered {
+            at_ms: a.at.as_millis(),
+            outcome: Some(pb::Outcome::new(a.revision, &a.result)),
+        }),
+    };
+    pb::Record {
+        format: RECORD_FORMAT,
+        record: Some(wire),
+    }
+    .encode_to_vec()
+}
+
+fn decode_record(key: &Key, bytes: &[u8]) -> Result<Record, CodecError> {
+    use pb::record::Record as Wire;
+    let message = pb::Record::decode(bytes)?;
+    check_format(message.format)?;
+    let record = match message.record.ok_or(InvalidMessage::Missing("record"))? {
+        Wire::Function(f) => Record::Function {
+            id: f
+                .function
+                .ok_or(InvalidMessage::Missing("function"))?
+                .try_into()?,
+            next_version: f.next_version,
+            tags: f.tags,
+        },
+        Wire::Version(v) => Record::Version(std::sync::Arc::new(v.try_into()?)),
+        Wire::Alias(a) => Record::Alias(std::sync::Arc::new(a.try_into()?)),
+        Wire::Answered(a) => {
+            let Key::Answer(request) = key else {
+                return Err(misplaced(key));
+            };
+            let (revision, result) = a
+                .outcome
+                .ok_or(InvalidMessage::Missing("outcome"))?
+                .parse()?;
+            Record::Answer(Box::new(Answer {
+                key: *request,
+                at: Timestamp(a.at_ms),
+                revision,
+                result,
+            }))
+        }
+    };
+    if record.key() == *key {
+        Ok(record)
+    } else {
+        Err(misplaced(key))
+    }
+}
+
+fn misplaced(key: &Key) -> CodecError {
+    CodecError::Misplaced {
+        key: key.to_string(),
+    }
+}
+
+/// A command as bytes.
+#[must_use]
+pub fn encode_command(command: &Command) -> Vec<u8> {
+    pb::Command {
+        format: RECORD_FORMAT,
+        at_ms: command.stamp.at.as_millis(),
+        seed: command.stamp.seed.to_be_bytes().to_vec().into(),
+        idempotency_key: encode_key(command.key),
+        mutation: Some((&command.mutation).into()),
+    }
+    .encode_to_vec()
+}
+
+/// Bytes as a command.
+///
+/// # Errors
+/// [`CodecError`] if this build cannot read it.
+pub fn decode_command(bytes: &[u8]) -> Result<Command, CodecError> {
+    let message = pb::Command::decode(bytes)?;
+    check_format(message.format)?;
+    let seed = <[u8; 16]>::try_from(&*message.seed).map_err(|_| InvalidMessage::Missing("seed"))?;
+    let mutation: Mutation = message
+        .mutation
+        .ok_or(InvalidMessage::Missing("mutation"))?
+        .try_into()?;
+    Ok(Command {
+        stamp: Stamp {
+            at: Timestamp(message.at_ms),
+            seed: u128::from_be_bytes(seed),
+        },
+        key: decode_key(&message.idempotency_key)?,
+        mutation,
+    })
+}
+
+/// An idempotency key as 16 bytes.
+#[must_use]
+pub fn encode_key(key: IdempotencyKey) -> bytes::Bytes {
+    key.0.to_be_bytes().to_vec().into()
+}
+
+/// 16 bytes as an idempotency key.
+///
+/// # Errors
+/// [`InvalidMessage`] if they are not 16.
+pub fn decode_key(bytes: &[u8]) -> Result<IdempotencyKey, InvalidMessage> {
+    let bytes = <[u8; 16]>::try_from(bytes).map_err(|_| InvalidMessage::Field {
+        field: "idempotency_key",
+        why: format!("expected 16 bytes, got {}", bytes.len()),
+    })?;
+    Ok(IdempotencyKey(u128::from_be_bytes(bytes)))
+}
+
+/// What a command did, as bytes: the reply of the replicated state machine.
+#[must_use]
+pub fn encode_outcome(applied: &state::Applied) -> Vec<u8> {
+    pb::Outcome::new(applied.revision, &applied.result).encode_to_vec()
+}
+
+/// The reply to a command that this build cannot read: the state stays as it is, on every node that runs this build.
+#[must_use]
+pub fn encode_unknown_command(revision: Revision) -> Vec<u8> {
+    pb::Outcome::new(revision, &Err(model::mutation::Rejection::UnknownCommand)).encode_to_vec()
+}
+
+const fn check_format(format: u32) -> Result<(), InvalidMessage> {
+    if format <= RECORD_FORMAT {
+        Ok(())
+    } else {
+        Err(InvalidMessage::Format(format))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,273 @@
+use std::{collections::BTreeMap, sync::Arc};
+
+use model::{
+    Alias, Digest, FunctionId, RevisionId, Version, VersionId,
+    alias::{Canary, Weight},
+    function::{
+        Code, Config, Environment, FunctionVersion, LastUpdate, LogFormat, Logging, Reason, State,
+        TracingMode,
+    },
+    mutation::{Changed, Rejection},
+};
+
+use super::*;
+
+fn function() -> FunctionId {
+    FunctionId {
+        account: "123456789012".parse().unwrap(),
+        region: "eu-west-1".parse().unwrap(),
+        name: "f".parse().unwrap(),
+    }
+}
+
+fn version(state: State, last_update: Option<LastUpdate>) -> FunctionVersion {
+    FunctionVersion {
+        id: VersionId {
+            function: function(),
+            version: Version::number(7).unwrap(),
+        },
+        config: Config {
+            runtime: "provided.al2023".parse().unwrap(),
+            handler: None,
+            role: "arn:aws:iam::123456789012:role/r".to_owned(),
+            description: "ä".to_owned(),
+            timeout: model::TimeoutSeconds::new(900).unwrap(),
+            memory: model::MemoryMib::new(1769).unwrap(),
+            ephemeral: model::EphemeralMib::new(600).unwrap(),
+            architecture: model::Architecture::Arm64,
+            environment: Some(Environment([("K".to_owned(), "v".to_owned())].into())),
+            tracing: TracingMode::Active,
+            logging: Logging {
+                format: LogFormat::Json,
+                application_level: Some("WARN".to_owned()),
+                system_level: None,
+                group: Some("g".to_owned()),
+            },
+        },
+        code: Code {
+            digest: Digest::of(b"zip"),
+            size: 3,
+        },
+        state,
+        last_update,
+        last_modified: Timestamp(1_767_323_045_123),
+        revision_id: RevisionId::from_random(99),
+    }
+}
+
+fn alias(canary: Option<Canary>) -> Alias {
+    Alias {
+        function: function(),
+        name: "live".parse().unwrap(),
+        version: Version::Latest,
+        canary,
+        description: String::new(),
+        revision_id: RevisionId::from_random(5),
+    }
+}
+
+fn answer(result: Result<Changed, Rejection>) -> Record {
+    Record::Answer(Box::new(Answer {
+        key: IdempotencyKey(3),
+        at: Timestamp(4),
+        revision: Revision(5),
+        result,
+    }))
+}
+
+#[test]
+fn every_record_reads_as_it_was_written() {
+    let reason = Reason {
+        code: "C".to_owned(),
+        text: "t".to_owned(),
+    };
+    let canary = Canary {
+        version: 2.try_into().unwrap(),
+        weight: Weight::from_millionths(123_456),
+    };
+    let records = [
+        Record::Function {
+            id: function(),
+            next_version: 4,
+            tags: BTreeMap::from([("a".to_owned(), "b".to_owned())]),
+        },
+        Record::Version(Arc::new(version(State::Pending, None))),
+        Record::Version(Arc::new(version(
+            State::Active,
+            Some(LastUpdate::InProgress),
+        ))),
+        Record::Version(Arc::new(version(
+            State::Active,
+            Some(LastUpdate::Failed(reason.clone())),
+        ))),
+        Record::Version(Arc::new(version(State::Failed(reason), None))),
+        Record::Alias(Arc::new(alias(None))),
+        Record::Alias(Arc::new(alias(Some(canary)))),
+        answer(Ok(Changed::Nothing)),
+        answer(Ok(Changed::Version(Arc::new(version(
+            State::Active,
+            Some(LastUpdate::Successful),
+        ))))),
+        answer(Err(Rejection::VersionInUse {
+            version: function().arn(None),
+            aliases: vec!["a".to_owned(), "b".to_owned()],
+        })),
+        answer(Err(Rejection::CodeMismatch {
+            expected: Digest::of(b"1"),
+            actual: Digest::of(b"2"),
+        })),
+        answer(Err(Rejection::RevisionMismatch { alias: true })),
+    ];
+    for record in records {
+        let change = Change::Put(record);
+        assert_eq!(decode_row(&encode_change(&change)).unwrap(), change);
+    }
+    let gone = Change::Gone(Key::Function(function()));
+    assert_eq!(decode_row(&encode_change(&gone)).unwrap(), gone);
+}
+
+#[test]
+fn a_record_under_anothers_key_is_refused() {
+    let mut row = encode_change(&Change::Put(Record::Alias(Arc::new(alias(None)))));
+    row.key = b"a/123456789012/eu-west-1/f/other".to_vec();
+    assert!(matches!(
+        decode_row(&row),
+        Err(CodecError::Misplaced { .. })
+    ));
+}
+
+#[test]
+fn a_newer_format_is_refused_by_name() {
+    let newer = pb::Record {
+        format: RECORD_FORMAT + 1,
+        record: None,
+    }
+    .encode_to_vec();
+    let row = Row {
+        key: b"a/123456789012/eu-west-1/f/live".to_vec(),
+        value: Some(newer),
+    };
+    assert!(
+        matches!(decode_row(&row), Err(CodecError::Message(InvalidMessage::Format(f))) if f == RECORD_FORMAT + 1)
+    );
+}
+
+#[test]
+fn garbage_is_an_error_and_never_a_panic() {
+    for bytes in [&b""[..], b"\xff", b"\x08\x01", &[0x12; 40]] {
+        assert!(decode_command(bytes).is_err());
+        assert!(
+            decode_row(&Row {
+                key: b"a/123456789012/eu-west-1/f/live".to_vec(),
+                value: Some(bytes.to_vec())
+            })
+            .is_err()
+        );
+        assert!(
+            decode_row(&Row {
+                key: bytes.to_vec(),
+                value: None
+            })
+            .is_err()
+        );
+    }
+}
+
+#[test]
+fn commands_read_as_they_were_written() {
+    let canary = Canary {
+        version: 2.try_into().unwrap(),
+        weight: Weight::from_millionths(1),
+    };
+    let mutations = [
+        Mutation::CreateFunction {
+            function: function(),
+            config: Box::new(version(State::Active, None).config),
+            code: Code {
+                digest: Digest::of(b"zip"),
+                size: 3,
+            },
+            publish: true,
+            tags: BTreeMap::from([("a".to_owned(), String::new())]),
+        },
+        Mutation::UpdateFunctionConfiguration {
+            function: function(),
+            patch: Box::new(model::function::ConfigPatch {
+                environment: Some(Environment::default()),
+                ..Default::default()
+            }),
+            expected: Some(RevisionId::from_random(1)),
+        },
+        Mutation::UpdateAlias {
+            function: function(),
+            name: "live".parse().unwrap(),
+            version: None,
+            canary: Some(None),
+            description: Some(String::new()),
+            expected: None,
+        },
+        Mutation::UpdateAlias {
+            function: function(),
+            name: "live".parse().unwrap(),
+            version: Some(Version::Latest),
+            canary: Some(Some(canary)),
+            description: None,
+            expected: None,
+        },
+        Mutation::PublishVersion {
+            function: function(),
+            code_sha256: Some(Digest::of(b"1")),
+            description: Some(String::new()),
+            expected: None,
+        },
+        Mutation::DeleteFunction {
+            function: function(),
+            version: Version::number(3),
+        },
+        Mutation::Settle {
+            version: VersionId {
+                function: function(),
+                version: Version::Latest,
+            },
+            revision: RevisionId::from_random(2),
+            failure: Some(Reason {
+                code: "C".to_owned(),
+                text: "t".to_owned(),
+            }),
+        },
+    ];
+    for mutation in mutations {
+        let command = Command {
+            stamp: Stamp {
+                at: Timestamp(9),
+                seed: 1 << 100,
+            },
+            key: IdempotencyKey(8),
+            mutation,
+        };
+        assert_eq!(decode_command(&encode_command(&command)).unwrap(), command);
+    }
+}
+
+/// The bytes of format 1 are on disks: a change here is a change of format.
+#[test]
+fn format_1_is_frozen() {
+    let command = Command {
+        stamp: Stamp {
+            at: Timestamp(1),
+            seed: 2,
+        },
+        key: IdempotencyKey(3),
+        mutation: Mutation::DeleteAlias {
+            function: function(),
+            name: "live".parse().unwrap(),
+        },
+    };
+    let golden = "080110011a10000000000000000000000000000000022210000000000000000000000000000000032a2642240a1c\
+                  0a0c313233343536373839303132120965752d776573742d311a016612046c697665";
+    let hex: String = encode_command(&command)
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect();
+    assert_eq!(hex, golden);
+}

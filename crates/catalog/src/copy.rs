@@ -1,0 +1,302 @@
+//! A copy of the catalog in memory, backed by one on disk.
+
+use std::{sync::Arc, time::Duration};
+
+use host::store::{Store, StoreError, Write};
+use model::{ErrorKind, Failure, Revision};
+use parking_lot::RwLock;
+use state::{Catalog, Change};
+use tokio::{sync::watch, time::Instant};
+
+use crate::codec::{self, CodecError, Row};
+
+const TABLE: &str = "catalog-copy";
+/// Holds the cluster and the revision of the copy; sorts before every record. Absent while a snapshot is half written.
+const MARK: &[u8] = b"!mark";
+const PAGE: usize = 1000;
+
+/// Why a local copy could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The disk.
+    #[error("local catalog copy cannot be read")]
+    Store(#[from] StoreError),
+}
+
+/// The copy did not reach the revision in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("local catalog copy is at revision {have}, expected {want}")]
+pub struct Behind {
+    /// Where it is.
+    pub have: Revision,
+    /// Where it should be.
+    pub want: Revision,
+}
+
+impl Failure for Behind {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Unavailable
+    }
+}
+
+/// A node's copy of the catalog. Clones share it.
+///
+/// Reads take a lock for as long as their closure runs: keep it short and clone the `Arc`s out. The copy changes only
+/// through the watch stream, in whole steps: a reader sees all of a command or nothing of it.
+#[derive(Clone)]
+pub struct LocalCopy {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    catalog: RwLock<Catalog>,
+    store: Arc<dyn Store>,
+    position: watch::Sender<Position>,
+}
+
+/// Where a copy stands.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Position {
+    pub(crate) cluster_id: String,
+    pub(crate) revision: Revision,
+    /// When a controller last confirmed that this is the newest revision; `None` since the start.
+    pub(crate) confirmed: Option<Instant>,
+}
+
+impl LocalCopy {
+    /// Loads the copy that is on disk; an empty one if there is none or if it was left half written.
+    ///
+    /// # Errors
+    /// [`OpenError`] if the disk fails. A record that this build cannot read empties the copy: it is fetched anew.
+    pub async fn open(store: Arc<dyn Store>) -> Result<Self, OpenError> {
+        let (catalog, position) = match load(&*store).await? {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                tracing::warn!(error = %error, "the local catalog copy is not readable; fetching it anew");
+                store.clear(TABLE).await?;
+                (Catalog::default(), Position::default())
+            }
+        };
+        let shared = Shared {
+            catalog: RwLock::new(catalog),
+            store,
+            position: watch::Sender::new(position),
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+        })
+    }
+
+    /// Looks into the catalog. `f` runs under a read lock: no waiting inside.
+    pub fn read<T>(&self, f: impl FnOnce(&Catalog) -> T) -> T {
+        f(&self.shared.catalog.read())
+    }
+
+    /// The revision that reads see at least.
+    #[must_use]
+    pub fn revision(&self) -> Revision {
+        self.shared.position.borrow().revision
+    }
+
+    /// The cluster whose catalog this is; empty before the first contact.
+    #[must_use]
+    pub fn cluster_id(&self) -> String {
+        self.shared.position.borrow().cluster_id.clone()
+    }
+
+    /// How long ago a controller last confirmed that this copy is complete; `None` if none has since the start.
+    #[must_use]
+    pub fn staleness(&self) -> Option<Duration> {
+        self.shared
+            .position
+            .borrow()
+            .confirmed
+            .map(|at| at.elapsed())
+    }
+
+    /// Wakes whenever the revision or its confirmation changes.
+    #[must_use]
+    pub fn changed(&self) -> watch::Receiver<impl Sized + use<>> {
+        self.shared.position.subscribe()
+    }
+
+    /// Waits until reads see a revision.
+    ///
+    /// # Errors
+    /// [`Behind`] after `patience`.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn wait_for(&self, want: Revision, patience: Duration) -> Result<(), Behind> {
+        if self.revision() >= want {
+            return Ok(());
+        }
+        let mut position = self.shared.position.subscribe();
+        let reached = async { position.wait_for(|p| p.revision >= want).await.map(drop) };
+        match tokio::time::timeout(patience, reached).await {
+            Ok(Ok(())) => Ok(()),
+            _ => Err(Behind {
+                have: self.revision(),
+                want,
+            }),
+        }
+    }
+
+    pub(crate) fn position(&self) -> Position {
+        self.shared.position.borrow().clone()
+    }
+
+    /// A controller says that there is nothing after this revision.
+    pub(crate) fn confirm(&self, revision: Revision) {
+        self.shared.position.send_modify(|p| {
+            if p.revision >= revision {
+                p.confirmed = Some(Instant::now());
+            }
+        });
+    }
+
+    /// Takes over the changes of one revision: disk first, then memory, so that a restart never goes back behind a read.
+    pub(crate) async fn advance(
+        &self,
+        revision: Revision,
+        rows: Vec<Row>,
+    ) -> Result<(), FollowError> {
+        let changes = decode_all(&rows)?;
+        let cluster_id = self.position().cluster_id;
+        let mut batch: Vec<Write> = rows
+            .into_iter()
+            .filter(|r| !is_private(&r.key))
+            .map(into_write)
+            .collect();
+        batch.push(mark(&cluster_id, revision));
+        self.shared.store.apply(TABLE, batch).await?;
+        {
+            let mut catalog = self.shared.catalog.write();
+            for change in changes {
+                catalog.put(change);
+            }
+        }
+        self.shared.position.send_modify(|p| p.revision = revision);
+        Ok(())
+    }
+
+    /// Replaces everything by a snapshot.
+    pub(crate) async fn replace(
+        &self,
+        cluster_id: &str,
+        revision: Revision,
+        rows: Vec<Row>,
+    ) -> Result<(), FollowError> {
+        let mut catalog = Catalog::default();
+        for change in decode_all(&rows)? {
+            catalog.put(change);
+        }
+        let store = &self.shared.store;
+        store
+            .apply(TABLE, vec![Write::Delete { key: MARK.to_vec() }])
+            .await?;
+        store.clear(TABLE).await?;
+        let mut rows = rows
+            .into_iter()
+            .filter(|r| !is_private(&r.key))
+            .map(into_write);
+        loop {
+            let batch: Vec<Write> = rows.by_ref().take(PAGE).collect();
+            if batch.is_empty() {
+                break;
+            }
+            store.apply(TABLE, batch).await?;
+        }
+        store.apply(TABLE, vec![mark(cluster_id, revision)]).await?;
+        *self.shared.catalog.write() = catalog;
+        self.shared.position.send_modify(|p| {
+            *p = Position {
+                cluster_id: cluster_id.to_owned(),
+                revision,
+                confirmed: None,
+            };
+        });
+        Ok(())
+    }
+}
+
+/// Why a step of the watch stream could not be taken over.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FollowError {
+    #[error("local catalog copy cannot be written")]
+    Store(#[from] StoreError),
+    #[error("the controller sent a record that this build cannot read")]
+    Codec(#[from] CodecError),
+}
+
+/// Answers are the controllers' own memory: no follower needs them.
+fn is_private(key: &[u8]) -> bool {
+    key.starts_with(b"i/")
+}
+
+fn decode_all(rows: &[Row]) -> Result<Vec<Change>, CodecError> {
+    rows.iter()
+        .filter(|r| !is_private(&r.key))
+        .map(codec::decode_row)
+        .collect()
+}
+
+fn into_write(row: Row) -> Write {
+    match row.value {
+        Some(value) => Write::Put {
+            key: row.key,
+            value,
+        },
+        None => Write::Delete { key: row.key },
+    }
+}
+
+fn mark(cluster_id: &str, revision: Revision) -> Write {
+    let mut value = revision.0.to_be_bytes().to_vec();
+    value.extend_from_slice(cluster_id.as_bytes());
+    Write::Put {
+        key: MARK.to_vec(),
+        value,
+    }
+}
+
+async fn load(store: &dyn Store) -> Result<Result<(Catalog, Position), CodecError>, StoreError> {
+    let Some(position) = store.get(TABLE, MARK).await?.as_deref().and_then(read_mark) else {
+        return Ok(Ok(Default::default()));
+    };
+    let mut catalog = Catalog::default();
+    let mut from = Vec::new();
+    loop {
+        let page = store.range(TABLE, &from, PAGE).await?;
+        let full = page.len() == PAGE;
+        for (key, value) in page {
+            from = [key.as_slice(), &[0]].concat();
+            if key == MARK {
+                continue;
+            }
+            match codec::decode_row(&Row {
+                key,
+                value: Some(value),
+            }) {
+                Ok(change) => catalog.put(change),
+                Err(error) => return Ok(Err(error)),
+            }
+        }
+        if !full {
+            return Ok(Ok((catalog, position)));
+        }
+    }
+}
+
+fn read_mark(value: &[u8]) -> Option<Position> {
+    let (revision, cluster_id) = value.split_first_chunk::<8>()?;
+    let cluster_id = String::from_utf8(cluster_id.to_vec()).ok()?;
+    Some(Position {
+        cluster_id,
+        revision: Revision(u64::from_be_bytes(*revision)),
+        confirmed: None,
+    })
+}
+
+#[cfg(test)]
+mod tests;
