@@ -1,0 +1,3 @@
+//! The AWS Lambda wire contract as pure code.
+
+pub mod package;
