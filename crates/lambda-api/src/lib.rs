@@ -1,3 +1,38 @@
 //! The AWS Lambda wire contract as pure code.
+//!
+//! What arrives on the public HTTP interface is turned here into `model` types, and what the cluster answers is turned
+//! here into the bytes that AWS would have sent: routes, request shapes and their violations, error codes and texts,
+//! response shapes, paging, Signature Version 4, event-stream frames, and the rules for deployment packages.
+//!
+//! It is *not* a server and knows no state: nothing here reads a clock, a socket or the catalog. The caller brings the
+//! time, the secret of an access key and the limits, and maps the outcome to an effect.
+//!
+//! A request goes through [`route::route`], [`sigv4::verify`] and [`request::Request::parse`]; its answer is built from
+//! [`response`] or from an [`error::ApiError`]. To add an operation: a line in [`operation`], a file in `request/`, and a
+//! shape in `response/` if none fits.
+//!
+//! Invariants: no member of a request is believed before it has passed its constraint; every violation of a request is
+//! reported at once; an error text that AWS fixes is written in exactly one place, a constructor of
+//! [`error::ApiError`]; the secret half of a credential has neither `Debug` nor `Display`.
 
+mod constraint;
+mod validate;
+
+pub mod error;
+pub mod invoke;
+pub mod operation;
 pub mod package;
+pub mod page;
+pub mod percent;
+pub mod query;
+pub mod request;
+pub mod response;
+pub mod route;
+pub mod scope;
+pub mod target;
+
+pub use error::ApiError;
+pub use operation::Operation;
+pub use query::Query;
+pub use request::Request;
+pub use scope::Scope;

@@ -1,0 +1,296 @@
+//! Every error that a caller can see: its wire name, its status, its body, and the texts that clients look for.
+//!
+//! Typed clients read the text under the key that the API model gives to each exception, `message` or `Message`; the
+//! `Type` says whose fault it is. Both are settled in one exhaustive table, [`ApiError`]'s class.
+
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use model::{FunctionArn, Region, mutation::Rejection};
+use serde_json::{Map, Value};
+
+use crate::{Operation, package::PackageError, query::InvalidQuery, route::RouteError};
+
+mod text;
+
+/// The header that names an error.
+pub const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
+
+/// An error as a caller sees it. The text of each is what the body's message says.
+///
+/// Texts that AWS fixes come from the constructors; use a variant directly only for a text of one's own.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ApiError {
+    /// A parameter is not acceptable.
+    #[error("{0}")]
+    InvalidParameterValue(String),
+    /// A body that is not the JSON it should be.
+    #[error("{0}")]
+    InvalidRequestContent(String),
+    /// Members break the constraints of the API model.
+    #[error("{0}")]
+    Validation(String),
+    /// What the request names is not there.
+    #[error("{0}")]
+    ResourceNotFound(String),
+    /// The state of a resource forbids the request.
+    #[error("{0}")]
+    ResourceConflict(String),
+    /// The revision that the caller expects is not the present one.
+    #[error("{0}")]
+    PreconditionFailed(String),
+    /// A function has too many aliases.
+    #[error("{0}")]
+    AliasLimitExceeded(String),
+    /// The account's code storage is full.
+    #[error("{0}")]
+    CodeStorageExceeded(String),
+    /// The payload of an invocation is too large.
+    #[error("{0}")]
+    RequestTooLarge(String),
+    /// The body of a control request is too large.
+    #[error("{0}")]
+    RequestEntityTooLarge(String),
+    /// The content type is not acceptable.
+    #[error("{0}")]
+    UnsupportedMediaType(String),
+    /// A limit of rate or concurrency is reached.
+    #[error("Rate Exceeded.")]
+    TooManyRequests {
+        /// Which limit.
+        reason: ThrottleReason,
+        /// When to try again, in seconds.
+        retry_after_s: Option<u32>,
+    },
+    /// The caller may not do this.
+    #[error("{0}")]
+    AccessDenied(String),
+    /// No credential came with the request.
+    #[error("Missing Authentication Token")]
+    MissingAuthenticationToken,
+    /// The credential or signature cannot be read.
+    #[error("{0}")]
+    IncompleteSignature(String),
+    /// The signature is wrong, or too old.
+    #[error("{0}")]
+    InvalidSignature(String),
+    /// The access key or session token is not known.
+    #[error("The security token included in the request is invalid.")]
+    UnrecognizedClient,
+    /// The session token is over.
+    #[error("The security token included in the request is expired")]
+    ExpiredToken,
+    /// No operation has this method and path.
+    #[error("The requested operation does not exist.")]
+    UnknownOperation,
+    /// The runtime of the function cannot be used.
+    #[error("{0}")]
+    InvalidRuntime(String),
+    /// The deployment package cannot be unpacked.
+    #[error("{0}")]
+    InvalidZipFile(String),
+    /// The function is not ready to be invoked.
+    #[error("{0}")]
+    ResourceNotReady(String),
+    /// A defect, or something that broke under the request.
+    #[error("{0}")]
+    Service(String),
+    /// Nobody can serve the request now.
+    #[error("{0}")]
+    ServiceUnavailable(String),
+}
+
+/// Which limit a throttled request met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ThrottleReason {
+    /// The concurrency of the account.
+    ConcurrentInvocationLimitExceeded,
+    /// The invocation rate of the account.
+    FunctionInvocationRateLimitExceeded,
+    /// The reserved concurrency of the function.
+    ReservedFunctionConcurrentInvocationLimitExceeded,
+    /// The invocation rate of the function's reserved concurrency.
+    ReservedFunctionInvocationRateLimitExceeded,
+    /// The request rate of the caller.
+    CallerRateLimitExceeded,
+    /// Concurrent creation of environment snapshots.
+    ConcurrentSnapshotCreateLimitExceeded,
+}
+
+impl ThrottleReason {
+    /// The reason as the body names it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ConcurrentInvocationLimitExceeded => "ConcurrentInvocationLimitExceeded",
+            Self::FunctionInvocationRateLimitExceeded => "FunctionInvocationRateLimitExceeded",
+            Self::ReservedFunctionConcurrentInvocationLimitExceeded => {
+                "ReservedFunctionConcurrentInvocationLimitExceeded"
+            }
+            Self::ReservedFunctionInvocationRateLimitExceeded => {
+                "ReservedFunctionInvocationRateLimitExceeded"
+            }
+            Self::CallerRateLimitExceeded => "CallerRateLimitExceeded",
+            Self::ConcurrentSnapshotCreateLimitExceeded => "ConcurrentSnapshotCreateLimitExceeded",
+        }
+    }
+}
+
+/// What is fixed about an error: its place on the wire.
+struct Class {
+    name: &'static str,
+    status: StatusCode,
+    /// Whose fault it is; the errors outside the API model do not say.
+    fault: Option<&'static str>,
+    key: &'static str,
+}
+
+const USER: Option<&str> = Some("User");
+const SERVICE: Option<&str> = Some("Service");
+
+impl ApiError {
+    #[rustfmt::skip]
+    const fn class(&self) -> Class {
+        match self {
+            Self::InvalidParameterValue(_) => class("InvalidParameterValueException", StatusCode::BAD_REQUEST, USER, "message"),
+            Self::InvalidRequestContent(_) => class("InvalidRequestContentException", StatusCode::BAD_REQUEST, USER, "message"),
+            Self::Validation(_) => class("ValidationException", StatusCode::BAD_REQUEST, None, "message"),
+            Self::ResourceNotFound(_) => class("ResourceNotFoundException", StatusCode::NOT_FOUND, USER, "Message"),
+            Self::ResourceConflict(_) => class("ResourceConflictException", StatusCode::CONFLICT, USER, "message"),
+            Self::PreconditionFailed(_) => class("PreconditionFailedException", StatusCode::PRECONDITION_FAILED, USER, "message"),
+            Self::AliasLimitExceeded(_) => class("AliasLimitExceededException", StatusCode::BAD_REQUEST, USER, "message"),
+            Self::CodeStorageExceeded(_) => class("CodeStorageExceededException", StatusCode::BAD_REQUEST, USER, "message"),
+            Self::RequestTooLarge(_) => class("RequestTooLargeException", StatusCode::PAYLOAD_TOO_LARGE, USER, "message"),
+            Self::RequestEntityTooLarge(_) => class("RequestEntityTooLargeException", StatusCode::PAYLOAD_TOO_LARGE, None, "message"),
+            Self::UnsupportedMediaType(_) => class("UnsupportedMediaTypeException", StatusCode::UNSUPPORTED_MEDIA_TYPE, USER, "message"),
+            Self::TooManyRequests { .. } => class("TooManyRequestsException", StatusCode::TOO_MANY_REQUESTS, USER, "message"),
+            Self::AccessDenied(_) => class("AccessDeniedException", StatusCode::FORBIDDEN, None, "Message"),
+            Self::MissingAuthenticationToken => class("MissingAuthenticationTokenException", StatusCode::FORBIDDEN, None, "message"),
+            Self::IncompleteSignature(_) => class("IncompleteSignatureException", StatusCode::FORBIDDEN, None, "message"),
+            Self::InvalidSignature(_) => class("InvalidSignatureException", StatusCode::FORBIDDEN, None, "message"),
+            Self::UnrecognizedClient => class("UnrecognizedClientException", StatusCode::FORBIDDEN, None, "message"),
+            Self::ExpiredToken => class("ExpiredTokenException", StatusCode::FORBIDDEN, None, "message"),
+            Self::UnknownOperation => class("UnknownOperationException", StatusCode::NOT_FOUND, None, "message"),
+            Self::InvalidRuntime(_) => class("InvalidRuntimeException", StatusCode::BAD_GATEWAY, SERVICE, "Message"),
+            Self::InvalidZipFile(_) => class("InvalidZipFileException", StatusCode::BAD_GATEWAY, SERVICE, "Message"),
+            Self::ResourceNotReady(_) => class("ResourceNotReadyException", StatusCode::BAD_GATEWAY, SERVICE, "message"),
+            Self::Service(_) => class("ServiceException", StatusCode::INTERNAL_SERVER_ERROR, SERVICE, "Message"),
+            Self::ServiceUnavailable(_) => class("ServiceUnavailableException", StatusCode::SERVICE_UNAVAILABLE, SERVICE, "Message"),
+        }
+    }
+
+    /// Its name on the wire, for example `ResourceNotFoundException`.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.class().name
+    }
+
+    /// Its status.
+    #[must_use]
+    pub const fn status(&self) -> StatusCode {
+        self.class().status
+    }
+
+    /// Status, headers and JSON body of the answer. The request id is the caller's to add.
+    #[must_use]
+    pub fn to_response_parts(&self) -> (StatusCode, HeaderMap, Vec<u8>) {
+        let class = self.class();
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        );
+        headers.insert(ERROR_TYPE, HeaderValue::from_static(class.name));
+        let mut body = Map::new();
+        if let Self::TooManyRequests {
+            reason,
+            retry_after_s,
+        } = self
+        {
+            body.insert("Reason".to_owned(), reason.as_str().into());
+            if let Some(seconds) = retry_after_s {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(*seconds));
+            }
+        }
+        if let Some(fault) = class.fault {
+            body.insert("Type".to_owned(), fault.into());
+        }
+        body.insert(class.key.to_owned(), self.to_string().into());
+        (
+            class.status,
+            headers,
+            Value::Object(body).to_string().into_bytes(),
+        )
+    }
+}
+
+const fn class(
+    name: &'static str,
+    status: StatusCode,
+    fault: Option<&'static str>,
+    key: &'static str,
+) -> Class {
+    Class {
+        name,
+        status,
+        fault,
+        key,
+    }
+}
+
+impl From<Rejection> for ApiError {
+    fn from(rejection: Rejection) -> Self {
+        match rejection {
+            Rejection::FunctionExists(name) => Self::function_exists(&name),
+            Rejection::FunctionNotFound(arn) => Self::function_not_found(&arn),
+            Rejection::AliasNotFound(arn) => Self::alias_not_found(&arn),
+            Rejection::AliasExists(arn) => Self::alias_exists(&arn),
+            Rejection::RevisionMismatch { alias } => Self::revision_mismatch(alias),
+            Rejection::UpdateInProgress(arn) => Self::update_in_progress(&arn),
+            Rejection::Pending(_) => Self::function_pending(),
+            Rejection::CodeMismatch { expected, actual } => {
+                Self::code_mismatch(&expected.to_base64(), &actual.to_base64())
+            }
+            Rejection::LatestNotDeletable => Self::latest_not_deletable(),
+            Rejection::VersionInUse { aliases, .. } => Self::version_in_use(&aliases),
+            Rejection::CanaryIsPrimary(version) => Self::canary_is_primary(version),
+            Rejection::LatestWithCanary => Self::latest_with_canary(),
+            Rejection::UnknownCommand => Self::Service(rejection.to_string()),
+        }
+    }
+}
+
+impl From<RouteError> for ApiError {
+    fn from(error: RouteError) -> Self {
+        match error {
+            RouteError::UnknownPath | RouteError::UnknownMethod => Self::UnknownOperation,
+            RouteError::Label { .. } => Self::Validation(error.to_string()),
+        }
+    }
+}
+
+impl From<PackageError> for ApiError {
+    fn from(error: PackageError) -> Self {
+        match error {
+            PackageError::Empty => Self::empty_package(),
+            PackageError::ZippedTooLarge { limit, .. } => Self::zipped_too_large(limit),
+            PackageError::UnzippedTooLarge { limit } => Self::unzipped_too_large(limit),
+            PackageError::TooManyEntries { limit } => Self::too_many_entries(limit),
+            PackageError::Unreadable(_)
+            | PackageError::UnsafeName { .. }
+            | PackageError::Duplicate { .. }
+            | PackageError::BeneathNonDirectory { .. }
+            | PackageError::SpecialFile { .. }
+            | PackageError::EscapingLink { .. }
+            | PackageError::SharedData
+            | PackageError::Damaged { .. } => Self::not_unzippable(),
+        }
+    }
+}
+
+impl From<InvalidQuery> for ApiError {
+    fn from(error: InvalidQuery) -> Self {
+        Self::Validation(error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,332 @@
+//! The configuration of a function, which `CreateFunction` and `UpdateFunctionConfiguration` share.
+
+use std::collections::BTreeMap;
+
+use model::{
+    EphemeralMib, Limits, MemoryMib, Runtime, TimeoutSeconds,
+    function::{ConfigPatch, Environment, LogFormat, Logging, TracingMode},
+};
+use serde::Deserialize;
+
+use super::absent::{self, Unsupported};
+use crate::{
+    constraint,
+    error::ApiError,
+    validate::{Shown, Violations, clip},
+};
+
+/// Longest timeout of a function, in seconds; the API model allows more.
+const TIMEOUT_QUOTA: u64 = 900;
+
+/// The longest measured environment that an error repeats, in characters.
+const MEASURED_MAX: usize = 65_536;
+
+/// The level of a JSON log whose owner chose none.
+const DEFAULT_LEVEL: &str = "INFO";
+
+/// Environment variables that the platform sets itself.
+const RESERVED: [&str; 18] = [
+    "_HANDLER",
+    "_X_AMZN_TRACE_ID",
+    "AWS_DEFAULT_REGION",
+    "AWS_REGION",
+    "AWS_EXECUTION_ENV",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+    "AWS_LAMBDA_INITIALIZATION_TYPE",
+    "AWS_LAMBDA_LOG_GROUP_NAME",
+    "AWS_LAMBDA_LOG_STREAM_NAME",
+    "AWS_ACCESS_KEY",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_LAMBDA_RUNTIME_API",
+    "LAMBDA_TASK_ROOT",
+    "LAMBDA_RUNTIME_DIR",
+];
+
+/// The members of a body that configure a function; the others are read elsewhere.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct Shape {
+    pub(crate) runtime: Option<String>,
+    pub(crate) role: Option<String>,
+    handler: Option<String>,
+    description: Option<String>,
+    timeout: Option<i64>,
+    memory_size: Option<i64>,
+    environment: Option<EnvironmentShape>,
+    ephemeral_storage: Option<EphemeralStorageShape>,
+    tracing_config: Option<TracingShape>,
+    logging_config: Option<LoggingShape>,
+    snap_start: Option<SnapStartShape>,
+    vpc_config: Unsupported,
+    dead_letter_config: Unsupported,
+    #[serde(rename = "KMSKeyArn")]
+    kms_key_arn: Unsupported,
+    layers: Unsupported,
+    file_system_configs: Unsupported,
+    image_config: Unsupported,
+    capacity_provider_config: Unsupported,
+    durable_config: Unsupported,
+    runtime_config: Unsupported,
+    accelerator_config: Unsupported,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct EnvironmentShape {
+    variables: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct EphemeralStorageShape {
+    size: Option<i64>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct TracingShape {
+    mode: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct LoggingShape {
+    log_format: Option<String>,
+    application_log_level: Option<String>,
+    system_log_level: Option<String>,
+    log_group: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct SnapStartShape {
+    apply_on: Option<String>,
+}
+
+impl Shape {
+    /// Notes which members break the constraints of the API model. The runtime is not among them: see [`Self::patch`].
+    pub(crate) fn check(&self, violations: &mut Violations) {
+        violations.text("role", self.role.as_deref(), constraint::ROLE);
+        violations.text("handler", self.handler.as_deref(), constraint::HANDLER);
+        violations.text(
+            "description",
+            self.description.as_deref(),
+            constraint::DESCRIPTION,
+        );
+        violations.integer("timeout", self.timeout, &constraint::TIMEOUT);
+        violations.integer("memorySize", self.memory_size, &constraint::MEMORY);
+        if let Some(storage) = &self.ephemeral_storage {
+            violations.required("ephemeralStorage.size", storage.size.as_ref());
+            violations.integer(
+                "ephemeralStorage.size",
+                storage.size,
+                &constraint::EPHEMERAL,
+            );
+        }
+        if let Some(variables) = self.environment.as_ref().and_then(|e| e.variables.as_ref()) {
+            violations.map(
+                "environment.variables",
+                variables,
+                constraint::ENVIRONMENT_NAME,
+                &[],
+                Shown::No,
+            );
+        }
+        if let Some(tracing) = &self.tracing_config {
+            violations.text(
+                "tracingConfig.mode",
+                tracing.mode.as_deref(),
+                constraint::TRACING_MODE,
+            );
+        }
+        if let Some(snap_start) = &self.snap_start {
+            violations.text(
+                "snapStart.applyOn",
+                snap_start.apply_on.as_deref(),
+                constraint::SNAP_START,
+            );
+        }
+        if let Some(logging) = &self.logging_config {
+            logging.check(violations);
+        }
+    }
+
+    /// What a configuration becomes by these members, after [`Self::check`].
+    ///
+    /// # Errors
+    /// [`ApiError::InvalidParameterValue`] for a member that this cluster does not implement, a runtime that is unknown
+    /// or retired, a number above the quota of a normal function, or an unacceptable environment.
+    pub(crate) fn patch(self, limits: &Limits) -> Result<ConfigPatch, ApiError> {
+        self.refuse_unsupported()?;
+        let logging = self
+            .logging_config
+            .map(LoggingShape::into_logging)
+            .transpose()?;
+        let environment = self
+            .environment
+            .map(|e| environment(e.variables.unwrap_or_default(), limits))
+            .transpose()?;
+        let timeout = |seconds| {
+            TimeoutSeconds::new(seconds)
+                .map_err(|_| ApiError::above_quota("Timeout", TIMEOUT_QUOTA))
+        };
+        let memory = |mib| {
+            MemoryMib::new(mib)
+                .map_err(|_| ApiError::above_quota("MemorySize", MemoryMib::MAX.get()))
+        };
+        let ephemeral = |mib| {
+            EphemeralMib::new(mib)
+                .map_err(|_| ApiError::above_quota("EphemeralStorage", EphemeralMib::MAX.get()))
+        };
+        Ok(ConfigPatch {
+            runtime: self.runtime.as_deref().map(runtime).transpose()?,
+            handler: self.handler,
+            role: self.role,
+            description: self.description,
+            timeout: unsigned(self.timeout).map(timeout).transpose()?,
+            memory: unsigned(self.memory_size).map(memory).transpose()?,
+            ephemeral: unsigned(self.ephemeral_storage.and_then(|s| s.size))
+                .map(ephemeral)
+                .transpose()?,
+            environment,
+            tracing: self
+                .tracing_config
+                .and_then(|t| t.mode)
+                .map(|mode| match mode.as_str() {
+                    "Active" => TracingMode::Active,
+                    _ => TracingMode::PassThrough,
+                }),
+            logging,
+        })
+    }
+
+    fn refuse_unsupported(&self) -> Result<(), ApiError> {
+        let snap_start = self
+            .snap_start
+            .as_ref()
+            .and_then(|s| s.apply_on.as_deref())
+            .is_some_and(|on| on != "None");
+        if snap_start {
+            return Err(ApiError::unsupported_member("SnapStart"));
+        }
+        absent::refuse([
+            ("VpcConfig", self.vpc_config),
+            ("DeadLetterConfig", self.dead_letter_config),
+            ("KMSKeyArn", self.kms_key_arn),
+            ("Layers", self.layers),
+            ("FileSystemConfigs", self.file_system_configs),
+            ("ImageConfig", self.image_config),
+            ("CapacityProviderConfig", self.capacity_provider_config),
+            ("DurableConfig", self.durable_config),
+            ("RuntimeConfig", self.runtime_config),
+            ("AcceleratorConfig", self.accelerator_config),
+        ])
+    }
+}
+
+impl LoggingShape {
+    fn check(&self, violations: &mut Violations) {
+        let Self {
+            log_format,
+            application_log_level,
+            system_log_level,
+            log_group,
+        } = self;
+        violations.text(
+            "loggingConfig.logFormat",
+            log_format.as_deref(),
+            constraint::LOG_FORMAT,
+        );
+        violations.text(
+            "loggingConfig.applicationLogLevel",
+            application_log_level.as_deref(),
+            constraint::APPLICATION_LOG_LEVEL,
+        );
+        violations.text(
+            "loggingConfig.systemLogLevel",
+            system_log_level.as_deref(),
+            constraint::SYSTEM_LOG_LEVEL,
+        );
+        violations.text(
+            "loggingConfig.logGroup",
+            log_group.as_deref(),
+            constraint::LOG_GROUP,
+        );
+    }
+
+    fn into_logging(self) -> Result<Logging, ApiError> {
+        let Self {
+            log_format,
+            application_log_level,
+            system_log_level,
+            log_group: group,
+        } = self;
+        if log_format.as_deref() == Some("JSON") {
+            let level =
+                |given: Option<String>| Some(given.unwrap_or_else(|| DEFAULT_LEVEL.to_owned()));
+            return Ok(Logging {
+                format: LogFormat::Json,
+                application_level: level(application_log_level),
+                system_level: level(system_log_level),
+                group,
+            });
+        }
+        if application_log_level.is_some() || system_log_level.is_some() {
+            return Err(ApiError::InvalidParameterValue(
+                "ApplicationLogLevel and SystemLogLevel can only be set when LogFormat is JSON."
+                    .to_owned(),
+            ));
+        }
+        Ok(Logging {
+            format: LogFormat::Text,
+            application_level: None,
+            system_level: None,
+            group,
+        })
+    }
+}
+
+fn runtime(name: &str) -> Result<Runtime, ApiError> {
+    let runtime: Runtime = name
+        .parse()
+        .map_err(|_| ApiError::unknown_runtime(&clip(name, 256)))?;
+    if runtime.is_supported() {
+        Ok(runtime)
+    } else {
+        Err(ApiError::retired_runtime(runtime))
+    }
+}
+
+fn environment(
+    variables: BTreeMap<String, String>,
+    limits: &Limits,
+) -> Result<Environment, ApiError> {
+    let reserved: Vec<&str> = RESERVED
+        .into_iter()
+        .filter(|key| variables.contains_key(*key))
+        .collect();
+    if !reserved.is_empty() {
+        return Err(ApiError::reserved_environment(&reserved));
+    }
+    if let Some((key, _)) = variables.iter().find(|(_, value)| value.contains('\0')) {
+        return Err(ApiError::InvalidParameterValue(format!(
+            "The value of the environment variable {key} contains a NUL character."
+        )));
+    }
+    let measured = serde_json::to_string(&variables).map_err(ApiError::unreadable_body)?;
+    if u64::try_from(measured.len()).unwrap_or(u64::MAX) > limits.environment.0 {
+        return Err(ApiError::environment_too_large(
+            limits,
+            &clip(&measured, MEASURED_MAX),
+        ));
+    }
+    Ok(Environment(variables))
+}
+
+fn unsigned(number: Option<i64>) -> Option<u64> {
+    number.map(|n| u64::try_from(n).unwrap_or(0))
+}

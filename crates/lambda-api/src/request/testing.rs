@@ -1,0 +1,39 @@
+//! What the tests of the requests share: from a request line and a body to a parsed request.
+
+use super::*;
+
+pub(crate) fn parse_with(
+    request: &str,
+    headers: &HeaderMap,
+    body: &str,
+) -> Result<Request, ApiError> {
+    let (method, target) = request.split_once(' ').unwrap();
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let routed = crate::route::route(&method.parse().unwrap(), path).unwrap();
+    Request::parse(&Input {
+        operation: routed.operation,
+        labels: &routed.labels,
+        query: &Query::parse(query).unwrap(),
+        headers,
+        body: body.as_bytes(),
+        scope: &Scope {
+            account: "123456789012".parse().unwrap(),
+            region: "us-east-1".parse().unwrap(),
+        },
+        limits: &Limits::default(),
+    })
+}
+
+/// Parses a request such as `GET /2015-03-31/functions/f?Qualifier=1`.
+pub(crate) fn parse(request: &str, body: &str) -> Result<Request, ApiError> {
+    parse_with(request, &HeaderMap::new(), body)
+}
+
+/// The name and text of the error that a request is answered with.
+#[track_caller]
+pub(crate) fn refused(request: &str, body: &str) -> String {
+    match parse(request, body) {
+        Ok(request) => format!("accepted: {request:?}"),
+        Err(e) => format!("{}: {e}", e.name()),
+    }
+}

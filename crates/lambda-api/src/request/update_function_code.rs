@@ -1,0 +1,206 @@
+//! `UpdateFunctionCode`.
+
+use std::fmt;
+
+use model::{Architecture, FunctionId, Mutation, RevisionId, function::Code};
+use serde::Deserialize;
+
+use super::{
+    Input,
+    absent::{self, Unsupported},
+    code,
+    create_function::architecture,
+    expected_revision,
+};
+use crate::{constraint, error::ApiError, target, validate::Violations};
+
+/// New code for `$LATEST`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct UpdateFunctionCode {
+    /// The function.
+    pub function: FunctionId,
+    /// The instruction set of the code, if it changes.
+    pub architecture: Option<Architecture>,
+    /// Whether the result is published.
+    pub publish: bool,
+    /// Check everything, change nothing.
+    pub dry_run: bool,
+    /// Only if `$LATEST` still has this revision.
+    pub expected: Option<RevisionId>,
+    /// The deployment package as sent; nothing has been checked but its base64. See [`crate::package::inspect`].
+    pub zip: Vec<u8>,
+}
+
+impl UpdateFunctionCode {
+    /// The change to the catalog, once the package is stored as `code`. Not for a dry run.
+    #[must_use]
+    pub fn into_mutation(self, code: Code) -> Mutation {
+        let Self {
+            function,
+            architecture,
+            publish,
+            dry_run: _,
+            expected,
+            zip: _,
+        } = self;
+        Mutation::UpdateFunctionCode {
+            function,
+            code,
+            architecture,
+            publish,
+            expected,
+        }
+    }
+}
+
+/// Shows the size of the package and not its bytes.
+impl fmt::Debug for UpdateFunctionCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            function,
+            architecture,
+            publish,
+            dry_run,
+            expected,
+            zip,
+        } = self;
+        f.debug_struct("UpdateFunctionCode")
+            .field("function", function)
+            .field("architecture", architecture)
+            .field("publish", publish)
+            .field("dry_run", dry_run)
+            .field("expected", expected)
+            .field("zip_bytes", &zip.len())
+            .finish()
+    }
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+struct Shape {
+    architectures: Option<Vec<String>>,
+    publish: Option<bool>,
+    dry_run: Option<bool>,
+    revision_id: Option<String>,
+    publish_to: Unsupported,
+}
+
+pub(super) fn parse(input: &Input<'_>) -> Result<UpdateFunctionCode, ApiError> {
+    let shape: Shape = input.body()?;
+    let code: code::Shape<'_> = input.body()?;
+    let name = input.function_name();
+    let mut violations = Violations::default();
+    target::check(&mut violations, input.operation, name, None);
+    violations.single(
+        "architectures",
+        shape.architectures.as_deref(),
+        constraint::ARCHITECTURE,
+    );
+    violations.finish()?;
+
+    let function = target::locate(input.operation, name, None, input.scope)?.whole_function()?;
+    absent::refuse([("PublishTo", shape.publish_to)])?;
+    Ok(UpdateFunctionCode {
+        function,
+        architecture: architecture(shape.architectures.as_deref()),
+        publish: shape.publish.unwrap_or(false),
+        dry_run: shape.dry_run.unwrap_or(false),
+        expected: expected_revision(shape.revision_id.as_deref(), false)?,
+        zip: code.zip()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::{
+        Request,
+        testing::{parse, refused},
+    };
+
+    const UPDATE: &str = "PUT /2015-03-31/functions/f/code";
+
+    fn updated(request: &str, body: &str) -> UpdateFunctionCode {
+        match parse(request, body).unwrap() {
+            Request::UpdateFunctionCode(update) => *update,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_zip_is_enough() {
+        let update = updated(UPDATE, r#"{"ZipFile":"UEs="}"#);
+        assert_eq!(update.function.name.as_str(), "f");
+        assert_eq!(update.zip, b"PK");
+        assert_eq!(
+            (
+                update.publish,
+                update.dry_run,
+                update.architecture,
+                update.expected
+            ),
+            (false, false, None, None)
+        );
+    }
+
+    #[test]
+    fn everything_that_can_be_said() {
+        let revision = "0f8fad5b-d9cb-469f-a165-70867728950e";
+        let body = format!(
+            r#"{{"ZipFile":"UEs=","Architectures":["arm64"],"Publish":true,"DryRun":true,"RevisionId":"{revision}"}}"#
+        );
+        let update = updated("PUT /2015-03-31/functions/f%3A%24LATEST/code", &body);
+        assert_eq!((update.publish, update.dry_run), (true, true));
+        assert_eq!(update.architecture, Some(Architecture::Arm64));
+        assert_eq!(update.expected, Some(revision.parse().unwrap()));
+        let code = Code {
+            digest: model::Digest::of(b"PK"),
+            size: 2,
+        };
+        let Mutation::UpdateFunctionCode {
+            code: stored,
+            publish: true,
+            ..
+        } = update.into_mutation(code)
+        else {
+            panic!()
+        };
+        assert_eq!(stored, code);
+    }
+
+    #[test]
+    fn refusals() {
+        for (body, expected) in [
+            (
+                "{}",
+                "InvalidParameterValueException: Please provide a source for function code.",
+            ),
+            (
+                r#"{"S3Bucket":"b","S3Key":"k"}"#,
+                "InvalidParameterValueException: Code.S3Bucket is not supported by this cluster.",
+            ),
+            (
+                r#"{"ImageUri":"i"}"#,
+                "InvalidParameterValueException: Code.ImageUri is not supported by this cluster.",
+            ),
+            (
+                r#"{"ZipFile":"","PublishTo":"LATEST_PUBLISHED"}"#,
+                "InvalidParameterValueException: PublishTo is not supported by this cluster.",
+            ),
+            (
+                r#"{"ZipFile":"","RevisionId":"x"}"#,
+                "PreconditionFailedException: The Revision Id provided does not match the latest Revision Id. Call the GetFunction API to retrieve the latest Revision Id",
+            ),
+            (
+                r#"{"Architectures":[]}"#,
+                "ValidationException: 1 validation error detected: Value '[]' at 'architectures' failed to satisfy constraint: Member must have length greater than or equal to 1",
+            ),
+        ] {
+            assert_eq!(refused(UPDATE, body), expected);
+        }
+        assert!(
+            refused("PUT /2015-03-31/functions/f%3A1/code", "{}")
+                .contains("permitted on Lambda functions only")
+        );
+    }
+}

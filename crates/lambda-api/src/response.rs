@@ -1,0 +1,22 @@
+//! Response shapes, built from `model` types. Members that are absent are left out, never null.
+
+use serde::Serialize;
+
+mod account_settings;
+mod alias;
+mod function_configuration;
+mod get_function;
+mod list;
+
+pub use account_settings::{AccountSettings, Usage};
+pub use alias::AliasConfiguration;
+pub use function_configuration::{Detail, FunctionConfiguration, runtime_version_arn};
+pub use get_function::{CodeLocation, GetFunction};
+pub use list::{Aliases, Functions, Versions};
+
+/// The body of a response.
+#[must_use]
+pub fn to_body(shape: &impl Serialize) -> Vec<u8> {
+    // The shapes of this module have string keys and no fallible parts, so that this cannot fail.
+    serde_json::to_vec(shape).unwrap_or_default()
+}

@@ -1,0 +1,104 @@
+//! `GetFunction`.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::FunctionConfiguration;
+
+/// A function's configuration, and where to get its code.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct GetFunction {
+    configuration: FunctionConfiguration,
+    code: CodeLocation,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    tags: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    concurrency: Option<Concurrency>,
+}
+
+/// Where the code of a version can be downloaded for a while.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct CodeLocation {
+    repository_type: &'static str,
+    location: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Concurrency {
+    reserved_concurrent_executions: u32,
+}
+
+impl CodeLocation {
+    /// A URL that needs no further credential.
+    #[must_use]
+    pub const fn url(location: String) -> Self {
+        Self {
+            repository_type: "S3",
+            location,
+        }
+    }
+}
+
+impl GetFunction {
+    /// The answer; `reserved` is the function's reserved concurrency, if it has one.
+    #[must_use]
+    pub fn new(
+        configuration: FunctionConfiguration,
+        code: CodeLocation,
+        tags: BTreeMap<String, String>,
+        reserved: Option<u32>,
+    ) -> Self {
+        let concurrency = reserved.map(|n| Concurrency {
+            reserved_concurrent_executions: n,
+        });
+        Self {
+            configuration,
+            code,
+            tags,
+            concurrency,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::function::State;
+    use serde_json::json;
+
+    use super::*;
+    use crate::response::{Detail, function_configuration::tests::version};
+
+    #[test]
+    fn tags_and_concurrency_only_if_there_are_any() {
+        let configuration =
+            FunctionConfiguration::new(&version(State::Active, None), None, Detail::Full);
+        let code = CodeLocation::url("https://code/x?y".into());
+        let shape = GetFunction::new(configuration.clone(), code.clone(), BTreeMap::new(), None);
+        let value = serde_json::to_value(shape).unwrap();
+        assert_eq!(
+            value.as_object().unwrap().keys().collect::<Vec<_>>(),
+            ["Code", "Configuration"]
+        );
+        assert_eq!(
+            value["Code"],
+            json!({"RepositoryType": "S3", "Location": "https://code/x?y"})
+        );
+
+        let shape = GetFunction::new(
+            configuration,
+            code,
+            [("team".to_owned(), "x".to_owned())].into(),
+            Some(0),
+        );
+        let value = serde_json::to_value(shape).unwrap();
+        assert_eq!(value["Tags"], json!({"team": "x"}));
+        assert_eq!(
+            value["Concurrency"],
+            json!({"ReservedConcurrentExecutions": 0})
+        );
+    }
+}

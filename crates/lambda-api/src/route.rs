@@ -1,0 +1,262 @@
+//! From method and path to an operation.
+//!
+//! Matching is done on the raw path, segment by segment, and a label is decoded after the split: a whole ARN arrives as
+//! one segment with `%3A` and `%2F` in it, and decoding first would tear it apart.
+
+use http::Method;
+
+use crate::{
+    operation::Operation,
+    percent::{self, InvalidEncoding},
+};
+
+/// A request that has found its operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Routed {
+    /// The operation.
+    pub operation: Operation,
+    /// The labels of its path.
+    pub labels: Labels,
+}
+
+/// The decoded labels of a path, by their names in the API model (`FunctionName`, `Name`).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Labels(Vec<(&'static str, String)>);
+
+/// A request that belongs to no operation.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RouteError {
+    /// No operation has this path.
+    #[error("no operation has this path")]
+    UnknownPath,
+    /// Operations have this path, but not with this method.
+    #[error("no operation has this method on this path")]
+    UnknownMethod,
+    /// A label cannot be decoded.
+    #[error("the label {label} of the path cannot be decoded")]
+    Label {
+        /// Which one.
+        label: &'static str,
+        /// What is wrong with it.
+        #[source]
+        source: InvalidEncoding,
+    },
+}
+
+impl Labels {
+    /// The label of this name; `None` if the path has none.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .find(|(n, _)| *n == name)
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+/// Finds the operation of a request. `raw_path` is the path as it came, percent-encoded and without the query.
+///
+/// A path that ends with a literal segment may have one slash more: older clients send `/2015-03-31/functions/`.
+///
+/// # Errors
+/// [`RouteError`] if no operation fits or a label is not encoded text.
+pub fn route(method: &Method, raw_path: &str) -> Result<Routed, RouteError> {
+    let mut error = RouteError::UnknownPath;
+    for operation in Operation::ALL {
+        let spec = operation.spec();
+        let Some(raw_labels) = match_path(spec.path, raw_path) else {
+            continue;
+        };
+        if spec.method == *method {
+            return Ok(Routed {
+                operation,
+                labels: decode(&raw_labels)?,
+            });
+        }
+        error = RouteError::UnknownMethod;
+    }
+    Err(error)
+}
+
+fn match_path<'p>(
+    template: &'static str,
+    raw_path: &'p str,
+) -> Option<Vec<(&'static str, &'p str)>> {
+    let ends_with_label = template.ends_with('}');
+    let path = if ends_with_label {
+        raw_path
+    } else {
+        raw_path.strip_suffix('/').unwrap_or(raw_path)
+    };
+    let mut labels = Vec::new();
+    let mut segments = path.split('/');
+    for expected in template.split('/') {
+        let segment = segments.next()?;
+        match expected.strip_prefix('{').and_then(|e| e.strip_suffix('}')) {
+            Some(_) if segment.is_empty() => return None,
+            Some(label) => labels.push((label, segment)),
+            None if segment != expected => return None,
+            None => {}
+        }
+    }
+    segments.next().is_none().then_some(labels)
+}
+
+fn decode(raw: &[(&'static str, &str)]) -> Result<Labels, RouteError> {
+    let label = |&(label, text): &(&'static str, &str)| {
+        percent::decode(text)
+            .map(|value| (label, value))
+            .map_err(|source| RouteError::Label { label, source })
+    };
+    raw.iter().map(label).collect::<Result<_, _>>().map(Labels)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn check(request: &str, expected: &str) {
+        let (method, path) = request.split_once(' ').unwrap();
+        let got = match route(&method.parse().unwrap(), path) {
+            Ok(Routed { operation, labels }) => {
+                let labels: Vec<_> = labels.0.iter().map(|(n, v)| format!(" {n}={v}")).collect();
+                format!("{}{}", operation.name(), labels.concat())
+            }
+            Err(e) => e.to_string(),
+        };
+        assert_eq!(got, expected, "{request}");
+    }
+
+    #[test]
+    fn every_operation_is_found() {
+        check("GET /2015-03-31/functions", "ListFunctions");
+        check("GET /2015-03-31/functions/", "ListFunctions");
+        check("POST /2015-03-31/functions", "CreateFunction");
+        check("POST /2015-03-31/functions/", "CreateFunction");
+        check("GET /2015-03-31/functions/f", "GetFunction FunctionName=f");
+        check(
+            "DELETE /2015-03-31/functions/f%3A1",
+            "DeleteFunction FunctionName=f:1",
+        );
+        check(
+            "GET /2015-03-31/functions/f/configuration",
+            "GetFunctionConfiguration FunctionName=f",
+        );
+        check(
+            "PUT /2015-03-31/functions/f/configuration",
+            "UpdateFunctionConfiguration FunctionName=f",
+        );
+        check(
+            "PUT /2015-03-31/functions/f/code",
+            "UpdateFunctionCode FunctionName=f",
+        );
+        check(
+            "GET /2015-03-31/functions/f/versions",
+            "ListVersionsByFunction FunctionName=f",
+        );
+        check(
+            "GET /2015-03-31/functions/f/versions/",
+            "ListVersionsByFunction FunctionName=f",
+        );
+        check(
+            "POST /2015-03-31/functions/f/versions",
+            "PublishVersion FunctionName=f",
+        );
+        check(
+            "GET /2015-03-31/functions/f/aliases",
+            "ListAliases FunctionName=f",
+        );
+        check(
+            "POST /2015-03-31/functions/f/aliases",
+            "CreateAlias FunctionName=f",
+        );
+        check(
+            "GET /2015-03-31/functions/f/aliases/live",
+            "GetAlias FunctionName=f Name=live",
+        );
+        check(
+            "PUT /2015-03-31/functions/f/aliases/live",
+            "UpdateAlias FunctionName=f Name=live",
+        );
+        check(
+            "DELETE /2015-03-31/functions/f/aliases/live",
+            "DeleteAlias FunctionName=f Name=live",
+        );
+        check(
+            "POST /2015-03-31/functions/f/invocations",
+            "Invoke FunctionName=f",
+        );
+        check("GET /2016-08-19/account-settings", "GetAccountSettings");
+        check("GET /2016-08-19/account-settings/", "GetAccountSettings");
+    }
+
+    #[test]
+    fn a_label_is_decoded_after_the_split() {
+        check(
+            "POST /2015-03-31/functions/arn%3Aaws%3Alambda%3Aeu-west-1%3A123456789012%3Afunction%3Af%3A%24LATEST/invocations",
+            "Invoke FunctionName=arn:aws:lambda:eu-west-1:123456789012:function:f:$LATEST",
+        );
+        check(
+            "GET /2015-03-31/functions/a%2Fconfiguration",
+            "GetFunction FunctionName=a/configuration",
+        );
+        check(
+            "GET /2015-03-31/functions/%2e%2e",
+            "GetFunction FunctionName=..",
+        );
+        check(
+            "GET /2015-03-31/functions/f%zz",
+            "the label FunctionName of the path cannot be decoded",
+        );
+    }
+
+    #[test]
+    fn what_no_operation_has() {
+        for path in [
+            "/",
+            "",
+            "/2015-03-31",
+            "/2015-03-31/functions/f/",
+            "/2015-03-31/functions//configuration",
+        ] {
+            check(&format!("GET {path}"), "no operation has this path");
+        }
+        for path in [
+            "/2015-03-31/functions/f/code/x",
+            "/2015-03-31//functions",
+            "/2015-03-31/Functions",
+            "/2015-03-31/functions//",
+        ] {
+            check(&format!("PUT {path}"), "no operation has this path");
+        }
+        check(
+            "PATCH /2015-03-31/functions",
+            "no operation has this method on this path",
+        );
+        check(
+            "GET /2015-03-31/functions/f/invocations",
+            "no operation has this method on this path",
+        );
+        check(
+            "HEAD /2015-03-31/functions",
+            "no operation has this method on this path",
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_function_name_comes_back_as_sent(name in "[^/]{1,30}|[a-z/:$%?#]{1,30}") {
+            let path = format!("/2015-03-31/functions/{}/configuration", percent::encode(&name));
+            let routed = route(&Method::GET, &path).unwrap();
+            prop_assert_eq!(routed.operation, Operation::GetFunctionConfiguration);
+            prop_assert_eq!(routed.labels.get("FunctionName"), Some(name.as_str()));
+        }
+
+        #[test]
+        fn routing_never_panics(path in "[/a-z%0-9{}-]{0,60}") {
+            let _ = route(&Method::GET, &path);
+        }
+    }
+}
