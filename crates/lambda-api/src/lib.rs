@@ -19,6 +19,7 @@ mod constraint;
 mod validate;
 
 pub mod error;
+pub mod event_stream;
 pub mod invoke;
 pub mod operation;
 pub mod package;
