@@ -1,0 +1,104 @@
+//! Which cluster this member belongs to, and where messages to and from it go.
+
+use parking_lot::RwLock;
+use proto::internal as pb;
+use tokio::sync::Mutex;
+use tonic::Status;
+
+use crate::{
+    identity::ClusterId,
+    marker::{Marker, MarkerError},
+};
+
+/// The cluster of this member: unknown until it is bootstrapped or hears from a leader, never changed after that.
+pub(crate) struct Cluster {
+    group: u64,
+    member: u64,
+    known: RwLock<Option<ClusterId>>,
+    marker: Mutex<Marker>,
+}
+
+/// Why a cluster was not taken on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum JoinError {
+    #[error("this member belongs to cluster {0}")]
+    Other(ClusterId),
+    #[error(transparent)]
+    Marker(#[from] MarkerError),
+}
+
+impl Cluster {
+    pub(crate) fn new(group: u64, member: u64, marker: Marker) -> Self {
+        Self {
+            group,
+            member,
+            known: RwLock::new(marker.cluster()),
+            marker: Mutex::new(marker),
+        }
+    }
+
+    pub(crate) fn id(&self) -> Option<ClusterId> {
+        *self.known.read()
+    }
+
+    /// Belongs to a cluster from now on, durably.
+    pub(crate) async fn join(&self, cluster: ClusterId) -> Result<(), JoinError> {
+        let mut marker = self.marker.lock().await;
+        match self.id() {
+            Some(known) if known == cluster => Ok(()),
+            Some(known) => Err(JoinError::Other(known)),
+            None => {
+                marker.set_cluster(cluster).await?;
+                *self.known.write() = Some(cluster);
+                Ok(())
+            }
+        }
+    }
+
+    /// The target of a message to a member.
+    pub(crate) fn target(&self, member: u64) -> pb::RaftTarget {
+        pb::RaftTarget {
+            group: self.group,
+            member,
+            cluster: self.id().map(|id| id.to_string()).unwrap_or_default(),
+        }
+    }
+
+    /// Whether a message is for this member. A member without a cluster answers any: it has no vote in another one.
+    ///
+    /// Returns the sender's cluster, for [`Self::join`].
+    pub(crate) fn check(
+        &self,
+        target: Option<&pb::RaftTarget>,
+    ) -> Result<Option<ClusterId>, Status> {
+        let target =
+            target.ok_or_else(|| Status::invalid_argument("expected a target, got none"))?;
+        if target.group != self.group {
+            return Err(Status::failed_precondition(format!(
+                "expected a message to group {}, got one to {}",
+                self.group, target.group
+            )));
+        }
+        if target.member != self.member {
+            return Err(Status::failed_precondition(format!(
+                "expected a message to member {:016x}, got one to {:016x}, which had this address before",
+                self.member, target.member
+            )));
+        }
+        let cluster = if target.cluster.is_empty() {
+            None
+        } else {
+            let parsed = target.cluster.parse::<ClusterId>();
+            Some(parsed.map_err(|e| Status::invalid_argument(e.to_string()))?)
+        };
+        match (self.id(), cluster) {
+            (Some(known), other) if other != Some(known) => {
+                Err(Status::failed_precondition(format!(
+                    "expected a message from cluster {known}, got one from {}",
+                    other.map_or_else(|| "none".to_owned(), |id| id.to_string())
+                )))
+            }
+            _ => Ok(cluster),
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! Raft snapshots on disk.
+//!
+//! A snapshot is kept with the log, behind the same disk barrier, because entries are purged on the strength of it: what
+//! the store holds may be behind after a power loss, the log and the snapshot may not. There are two places for it; a new
+//! one is written into the place that is not in use, and one atomic record then names it as current. A crash in between
+//! leaves the old one current. Each chunk carries the snapshot's position, so that a reader who is overtaken notices.
+
+use std::sync::Arc;
+
+use host::{LogEngine, log::LogOp};
+use prost::Message as _;
+use proto::internal as pb;
+use tokio::sync::Mutex;
+
+use crate::{
+    error::{Fatal, StartError},
+    rows::Rows,
+    types::{LogId, SnapshotMeta, StoredMembership},
+    wire,
+};
+
+/// How many bytes of rows are in one chunk; a single row may be larger.
+pub(crate) const CHUNK_BYTES: usize = 256 << 10;
+/// Groups with these bits are the two places of a group's snapshot.
+const SLOTS: [u64; 2] = [1 << 62, 1 << 63];
+const RECORD: &str = "snapshot";
+
+/// The place of a group's snapshots.
+pub(crate) struct Snapshots {
+    engine: Arc<dyn LogEngine>,
+    group: u64,
+    current: Mutex<Option<Current>>,
+}
+
+#[derive(Clone)]
+struct Current {
+    meta: SnapshotMeta,
+    slot: u32,
+    chunks: u64,
+}
+
+/// The content of a snapshot: on this member's disk, or just received.
+pub(crate) enum Content {
+    Stored(Stored),
+    Rows(Rows),
+}
+
+/// A snapshot on disk, read chunk by chunk.
+pub(crate) struct Stored {
+    engine: Arc<dyn LogEngine>,
+    place: u64,
+    last: Option<LogId>,
+    chunks: u64,
+}
+
+/// Why a stored snapshot cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReadError {
+    #[error(transparent)]
+    Log(#[from] host::log::LogError),
+    #[error("the snapshot was replaced by a newer one while it was read")]
+    Replaced,
+    #[error("chunk {chunk} of the snapshot: {why}")]
+    Damaged { chunk: u64, why: wire::Unreadable },
+}
+
+impl Snapshots {
+    pub(crate) async fn open(group: u64, engine: Arc<dyn LogEngine>) -> Result<Self, StartError> {
+        let current = match engine.meta(group, RECORD).await? {
+            None => None,
+            Some(bytes) => {
+                let read = wire::decode_snapshot_record(&bytes).and_then(|record| {
+                    Ok(Current {
+                        slot: record.slot,
+                        chunks: record.chunks,
+                        meta: wire::to_meta(record.header)?,
+                    })
+                });
+                Some(read.map_err(|e| StartError::Damaged {
+                    group,
+                    what: format!("snapshot: {e}"),
+                })?)
+            }
+        };
+        Ok(Self {
+            engine,
+            group,
+            current: Mutex::new(current),
+        })
+    }
+
+    /// The newest whole snapshot.
+    pub(crate) async fn current(&self) -> Option<(SnapshotMeta, Stored)> {
+        let current = self.current.lock().await.clone()?;
+        let stored = self.stored(&current);
+        Some((current.meta, stored))
+    }
+
+    /// Makes these rows the current snapshot, durably, unless there is one already that covers as much or more. Returns
+    /// what is current then.
+    pub(crate) async fn save(
+        &self,
+        last: Option<LogId>,
+        membership: &StoredMembership,
+        rows: &Rows,
+    ) -> Result<(SnapshotMeta, Stored), host::log::LogError> {
+        // Held across the writes: two snapshots must not be written at once.
+        let mut current = self.current.lock().await;
+        if let Some(current) = current.as_ref().filter(|c| c.meta.last_log_id >= last) {
+            return Ok((current.meta.clone(), self.stored(current)));
+        }
+        let old = current.as_ref().map(|c| c.slot);
+        let slot = u32::from(old == Some(0));
+        let chunks = self
+            .write_chunks(place(self.group, slot), last, rows)
+            .await?;
+        let meta = SnapshotMeta {
+            last_log_id: last,
+            last_membership: membership.clone(),
+        };
+        let record = pb::SnapshotRecord {
+            format: wire::FORMAT,
+            header: Some(wire::header(last, membership)),
+            slot,
+            chunks,
+        };
+        let set = LogOp::SetMeta {
+            key: RECORD,
+            bytes: record.encode_to_vec(),
+        };
+        self.engine.apply(self.group, vec![set]).await?;
+        if let Some(old) = old {
+            self.engine
+                .apply(place(self.group, old), vec![LogOp::TruncateFrom(0)])
+                .await?;
+        }
+        let new = current.insert(Current { meta, slot, chunks });
+        Ok((new.meta.clone(), self.stored(new)))
+    }
+
+    /// Writes all rows into a place, over whatever is there, and returns the number of chunks.
+    async fn write_chunks(
+        &self,
+        place: u64,
+        last: Option<LogId>,
+        rows: &Rows,
+    ) -> Result<u64, host::log::LogError> {
+        let mut ops = vec![LogOp::TruncateFrom(0)];
+        let mut index = 0_u64;
+        for chunk in chunks(rows) {
+            let chunk = pb::StoredRows {
+                last: last.map(wire::log_id),
+                rows: chunk,
+            };
+            ops.push(LogOp::Append {
+                index,
+                bytes: chunk.encode_to_vec(),
+            });
+            index = index.saturating_add(1);
+            // One chunk a batch: other groups share the disk barrier and must not wait for a large one.
+            self.engine.apply(place, std::mem::take(&mut ops)).await?;
+        }
+        if !ops.is_empty() {
+            self.engine.apply(place, ops).await?;
+        }
+        Ok(index)
+    }
+
+    fn stored(&self, current: &Current) -> Stored {
+        Stored {
+            engine: self.engine.clone(),
+            place: place(self.group, current.slot),
+            last: current.meta.last_log_id,
+            chunks: current.chunks,
+        }
+    }
+}
+
+impl Stored {
+    /// How many chunks it has.
+    pub(crate) const fn len(&self) -> u64 {
+        self.chunks
+    }
+
+    /// One chunk's rows.
+    pub(crate) async fn chunk(&self, chunk: u64) -> Result<Vec<pb::SnapshotRow>, ReadError> {
+        let entries = self
+            .engine
+            .entries(self.place, chunk, chunk.saturating_add(1))
+            .await?;
+        let (_, bytes) = entries.into_iter().next().ok_or(ReadError::Replaced)?;
+        let read = pb::StoredRows::decode(bytes.as_slice());
+        let read = read.map_err(|e| ReadError::Damaged {
+            chunk,
+            why: e.into(),
+        })?;
+        if read.last.map(wire::to_log_id) != self.last {
+            return Err(ReadError::Replaced);
+        }
+        Ok(read.rows)
+    }
+
+    async fn rows(&self) -> Result<Rows, ReadError> {
+        let mut rows = Vec::new();
+        for chunk in 0..self.chunks {
+            rows.extend(self.chunk(chunk).await?.iter().map(own));
+        }
+        Ok(rows.into_iter().collect())
+    }
+}
+
+impl Content {
+    /// All rows, in memory.
+    pub(crate) async fn rows(self) -> Result<Rows, ReadError> {
+        match self {
+            Self::Stored(stored) => stored.rows().await,
+            Self::Rows(rows) => Ok(rows),
+        }
+    }
+}
+
+/// A row of a message as one that does not keep the whole message in memory.
+pub(crate) fn own(row: &pb::SnapshotRow) -> (bytes::Bytes, bytes::Bytes) {
+    let copy = |bytes: &bytes::Bytes| bytes::Bytes::copy_from_slice(bytes);
+    (copy(&row.key), copy(&row.value))
+}
+
+const fn place(group: u64, slot: u32) -> u64 {
+    let [first, second] = SLOTS;
+    group | if slot == 0 { first } else { second }
+}
+
+/// The rows in key order, cut into chunks.
+fn chunks(rows: &Rows) -> impl Iterator<Item = Vec<pb::SnapshotRow>> {
+    let mut rows = rows.shared().peekable();
+    std::iter::from_fn(move || {
+        rows.peek()?;
+        let mut chunk = Vec::new();
+        let mut bytes = 0_usize;
+        while let Some((key, value)) = rows.next_if(|(key, value)| {
+            let with_this = bytes.saturating_add(key.len()).saturating_add(value.len());
+            chunk.is_empty() || with_this <= CHUNK_BYTES
+        }) {
+            bytes = bytes.saturating_add(key.len()).saturating_add(value.len());
+            chunk.push(pb::SnapshotRow { key, value });
+        }
+        Some(chunk)
+    })
+}
+
+impl ReadError {
+    pub(crate) fn fatal(self, group: u64) -> Fatal {
+        match self {
+            Self::Log(error) => Fatal::Log(Arc::new(error)),
+            Self::Replaced | Self::Damaged { .. } => Fatal::State {
+                group,
+                what: self.to_string(),
+            },
+        }
+    }
+}
