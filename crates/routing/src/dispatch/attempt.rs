@@ -1,0 +1,204 @@
+//! One attempt at one worker.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use model::{
+    Role,
+    capacity::{Member, WarmKey},
+};
+use proto::internal::{
+    self as pb, invoke_event::Part, invoke_request, refused::Reason, worker_client::WorkerClient,
+};
+use tokio::time::Instant;
+use tonic::Streaming;
+
+use super::{Accepted, Call, Dispatched};
+use crate::{Router, resolve::Resolved};
+
+/// Bytes of payload in one message.
+const CHUNK: usize = 256 << 10;
+/// Largest message of a worker.
+const EVENT_MAX: usize = 8 << 20;
+
+/// Why a worker did not take an invocation. Nothing ran.
+#[derive(Debug, thiserror::Error)]
+pub enum AttemptError {
+    /// It said so.
+    #[error("the worker refused: {reason:?} {detail}")]
+    Refused {
+        /// Why.
+        reason: Reason,
+        /// More of why.
+        detail: String,
+    },
+    /// The connection could not be made or broke.
+    #[error("the worker could not be reached")]
+    Unreachable(#[source] Box<tonic::Status>),
+    /// It closed the stream without a word.
+    #[error("the worker closed the stream without an answer")]
+    Closed,
+    /// It did not open its answer in time.
+    #[error("the worker did not answer within {0:?}")]
+    Silent(Duration),
+    /// It opened its answer, and no runtime had the invocation in time.
+    #[error("no environment of the worker took the invocation within {0:?}")]
+    Slow(Duration),
+}
+
+impl AttemptError {
+    /// Whether the worker should be left in peace for a while. A refusal is an answer.
+    pub(super) const fn is_the_workers_fault(&self) -> bool {
+        match self {
+            Self::Unreachable(_) | Self::Closed | Self::Silent(_) | Self::Slow(_) => true,
+            Self::Refused { reason, .. } => match reason {
+                Reason::SandboxFailed => true,
+                Reason::Unspecified
+                | Reason::NoCapacity
+                | Reason::Draining
+                | Reason::UnknownVersion
+                | Reason::CodeUnavailable
+                | Reason::RuntimeMissing
+                | Reason::EnvironmentLost => false,
+            },
+        }
+    }
+}
+
+impl Router {
+    pub(super) async fn attempt(
+        &self,
+        resolved: &Resolved,
+        call: &Call,
+        worker: &Member,
+        key: WarmKey,
+        number: u32,
+    ) -> Result<Box<Dispatched>, AttemptError> {
+        let options = &self.shared.options;
+        let guard = self
+            .shared
+            .outstanding
+            .begin(&worker.name, key, Instant::now());
+        let run = resolved.version.config.timeout.duration() + options.init_timeout + options.slack;
+        let messages = messages(resolved, call, number, run);
+        let mut client =
+            WorkerClient::new(self.shared.channels.get_to(&worker.address, Role::Worker))
+                .max_decoding_message_size(EVENT_MAX);
+        let opened = client.invoke(futures::stream::iter(messages));
+        let mut events = tokio::time::timeout(options.answer_max, opened)
+            .await
+            .map_err(|_| AttemptError::Silent(options.answer_max))?
+            .map_err(|status| AttemptError::Unreachable(Box::new(status)))?
+            .into_inner();
+        let accepted = tokio::time::timeout(options.accept_max, verdict(&mut events))
+            .await
+            .map_err(|_| AttemptError::Slow(options.accept_max))??;
+        self.shared.aside.lock().succeeded(&worker.name);
+        Ok(Box::new(Dispatched {
+            accepted: Accepted {
+                worker: worker.name.clone(),
+                cold: accepted.cold,
+                environment_id: accepted.environment_id,
+                attempts: number,
+            },
+            events,
+            deadline: Instant::now() + run,
+            patience: run,
+            finished: false,
+            guard,
+        }))
+    }
+}
+
+/// Waits for the worker's decision.
+async fn verdict(events: &mut Streaming<pb::InvokeEvent>) -> Result<pb::Accepted, AttemptError> {
+    loop {
+        let message = events
+            .message()
+            .await
+            .map_err(|status| AttemptError::Unreachable(Box::new(status)))?
+            .ok_or(AttemptError::Closed)?;
+        match message.part {
+            Some(Part::Accepted(accepted)) => return Ok(accepted),
+            Some(Part::Refused(refused)) => {
+                return Err(AttemptError::Refused {
+                    reason: refused.reason(),
+                    detail: refused.detail,
+                });
+            }
+            // A worker of a newer version may say more than this build understands.
+            None => {}
+            Some(Part::Chunk(_) | Part::Finished(_)) => return Err(AttemptError::Closed),
+        }
+    }
+}
+
+/// The request as messages: the head with the beginning of the payload, then the rest of it.
+fn messages(
+    resolved: &Resolved,
+    call: &Call,
+    attempt: u32,
+    wait: Duration,
+) -> Vec<pb::InvokeRequest> {
+    let version = &resolved.version;
+    let Bounds { first, rest } = bounds(&call.payload);
+    let head = pb::InvokeHead {
+        request_id: call.request_id.to_string(),
+        attempt,
+        function: Some((&version.id.function).into()),
+        version: version.id.version.to_string(),
+        revision_id: version.revision_id.to_string(),
+        catalog_revision: resolved.revision.0,
+        invoked_arn: resolved.invoked.to_string(),
+        wait_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+        client_context: call.client_context.clone(),
+        trace_id: call.trace_id.clone(),
+        log_tail: call.log_tail,
+        payload_size: u64::try_from(call.payload.len()).unwrap_or(u64::MAX),
+        payload: first,
+    };
+    let parts = std::iter::once(invoke_request::Part::Head(head))
+        .chain(rest.into_iter().map(invoke_request::Part::Payload));
+    parts
+        .map(|part| pb::InvokeRequest { part: Some(part) })
+        .collect()
+}
+
+struct Bounds {
+    first: Bytes,
+    rest: Vec<Bytes>,
+}
+
+/// Cuts a payload into messages without copying it.
+fn bounds(payload: &Bytes) -> Bounds {
+    let end = |at: usize| payload.len().min(at + CHUNK);
+    Bounds {
+        first: payload.slice(..end(0)),
+        rest: (CHUNK..payload.len())
+            .step_by(CHUNK)
+            .map(|at| payload.slice(at..end(at)))
+            .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_payload_is_cut_without_loss() {
+        for size in [0, 1, CHUNK, CHUNK + 1, 3 * CHUNK + 7] {
+            let payload: Bytes = (0..size)
+                .map(|i| u8::try_from(i % 251).unwrap())
+                .collect::<Vec<_>>()
+                .into();
+            let Bounds { first, rest } = bounds(&payload);
+            let whole: Vec<u8> = [first]
+                .into_iter()
+                .chain(rest)
+                .flat_map(|b| b.to_vec())
+                .collect();
+            assert_eq!(whole, payload, "{size}");
+        }
+    }
+}

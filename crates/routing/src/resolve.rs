@@ -1,0 +1,349 @@
+//! From a function and a qualifier to one version.
+//!
+//! The local copy answers. Only when it says that there is nothing to run (no such function, version or alias, or not
+//! ready yet) may it be because the copy is behind: then the controllers are asked once how far it should be, for a
+//! moment. Without an answer in that moment, what the copy said stands: no invocation waits for a quorum.
+
+use std::{sync::Arc, time::Duration};
+
+use catalog::{Controllers, LocalCopy};
+use model::{
+    ErrorKind, Failure, FunctionArn, FunctionId, Qualifier, Revision,
+    function::{FunctionVersion, Reason, State},
+};
+use state::Catalog;
+use tokio::{sync::Semaphore, time::Instant};
+
+/// How long a miss may wait for the controllers and for the local copy together.
+const PATIENCE: Duration = Duration::from_millis(300);
+/// Misses that may ask the controllers at the same time; more are answered by the local copy alone, so that a storm of
+/// unknown names does not become one on the leader.
+const ASKING_MAX: usize = 16;
+
+/// The version that an invocation runs.
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    /// Its record at the moment of resolution: the worker runs exactly this revision of it.
+    pub version: Arc<FunctionVersion>,
+    /// A position of the catalog that has this record.
+    pub revision: Revision,
+    /// The ARN as the caller named it.
+    pub invoked: FunctionArn,
+}
+
+/// Why there is nothing to run. The ARN is as the caller named it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ResolveError {
+    /// No such function, version or alias.
+    #[error("function not found: {0}")]
+    NotFound(FunctionArn),
+    /// It is still being created.
+    #[error("function {0} is still being created")]
+    Pending(FunctionArn),
+    /// It can never run.
+    #[error("function {arn} cannot run: {} ({})", reason.text, reason.code)]
+    Failed {
+        /// The function.
+        arn: FunctionArn,
+        /// Why.
+        reason: Reason,
+    },
+}
+
+impl Failure for ResolveError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NotFound(_) => ErrorKind::NotFound,
+            Self::Pending(_) | Self::Failed { .. } => ErrorKind::Conflict,
+        }
+    }
+}
+
+impl ResolveError {
+    /// Whether a newer catalog may say otherwise.
+    const fn may_be_old(&self) -> bool {
+        match self {
+            Self::NotFound(_) | Self::Pending(_) => true,
+            Self::Failed { .. } => false,
+        }
+    }
+}
+
+/// Resolves against one catalog. Pure; `drawn` is an even draw from `0..1_000_000`.
+///
+/// # Errors
+/// [`ResolveError`].
+pub fn resolve_in(
+    catalog: &Catalog,
+    function: &FunctionId,
+    qualifier: Option<&Qualifier>,
+    drawn: u32,
+) -> Result<Arc<FunctionVersion>, ResolveError> {
+    let arn = || function.arn(qualifier.cloned());
+    let version = catalog
+        .resolve(function, qualifier, drawn)
+        .ok_or_else(|| ResolveError::NotFound(arn()))?;
+    match &version.state {
+        State::Active => Ok(version.clone()),
+        State::Pending => Err(ResolveError::Pending(arn())),
+        State::Failed(reason) => Err(ResolveError::Failed {
+            arn: arn(),
+            reason: reason.clone(),
+        }),
+    }
+}
+
+/// Resolves against the local copy, and against a newer one if the first answer may be old.
+#[derive(Clone)]
+pub(crate) struct Resolver {
+    copy: LocalCopy,
+    controllers: Controllers,
+    asking: Arc<Semaphore>,
+}
+
+impl Resolver {
+    pub(crate) fn new(copy: LocalCopy, controllers: Controllers) -> Self {
+        Self {
+            copy,
+            controllers,
+            asking: Arc::new(Semaphore::new(ASKING_MAX)),
+        }
+    }
+
+    pub(crate) async fn resolve(
+        &self,
+        function: &FunctionId,
+        qualifier: Option<&Qualifier>,
+        drawn: u32,
+    ) -> Result<Resolved, ResolveError> {
+        match self.resolve_now(function, qualifier, drawn) {
+            Err(error) if error.may_be_old() => {
+                if self.catch_up().await {
+                    self.resolve_now(function, qualifier, drawn)
+                } else {
+                    Err(error)
+                }
+            }
+            answer => answer,
+        }
+    }
+
+    /// The record of the same version now, if it is another than the resolved one.
+    pub(crate) fn newer(&self, resolved: &Resolved) -> Option<Resolved> {
+        let revision = self.copy.revision();
+        let version = self
+            .copy
+            .read(|catalog| catalog.version(&resolved.version.id).cloned())?;
+        let changed = version.revision_id != resolved.version.revision_id;
+        (changed && version.state == State::Active).then(|| Resolved {
+            version,
+            revision,
+            invoked: resolved.invoked.clone(),
+        })
+    }
+
+    fn resolve_now(
+        &self,
+        function: &FunctionId,
+        qualifier: Option<&Qualifier>,
+        drawn: u32,
+    ) -> Result<Resolved, ResolveError> {
+        // Read before the record: the record is at least as new as this.
+        let revision = self.copy.revision();
+        let version = self
+            .copy
+            .read(|catalog| resolve_in(catalog, function, qualifier, drawn))?;
+        Ok(Resolved {
+            version,
+            revision,
+            invoked: function.arn(qualifier.cloned()),
+        })
+    }
+
+    /// Brings the local copy to where the leader says that it should be. Returns whether it is there.
+    async fn catch_up(&self) -> bool {
+        let Ok(_one_of_few) = self.asking.try_acquire() else {
+            return false;
+        };
+        let deadline = Instant::now() + PATIENCE;
+        let revision = match self.controllers.barrier(PATIENCE).await {
+            Ok(revision) => revision,
+            Err(error) => {
+                tracing::debug!(%error, "the controllers could not be asked about a missing function");
+                return false;
+            }
+        };
+        let left = deadline.saturating_duration_since(Instant::now());
+        self.copy.wait_for(revision, left).await.is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use model::{
+        Architecture, Digest, Mutation, Timestamp,
+        alias::{Canary, Weight},
+        function::{Code, Config, Logging, TracingMode},
+    };
+    use state::{Command, IdempotencyKey, Stamp};
+
+    use super::*;
+
+    fn function() -> FunctionId {
+        FunctionId {
+            account: model::AccountId::DEFAULT,
+            region: model::Region::default(),
+            name: "hello".parse().unwrap(),
+        }
+    }
+
+    fn apply(catalog: &mut Catalog, revision: u64, mutation: Mutation) {
+        let command = Command {
+            stamp: Stamp {
+                at: Timestamp(1),
+                seed: u128::from(revision),
+            },
+            key: IdempotencyKey(0),
+            mutation,
+        };
+        catalog
+            .apply(Revision(revision), &command)
+            .result
+            .expect("accepted");
+    }
+
+    fn created() -> Catalog {
+        let mut catalog = Catalog::default();
+        let config = Config {
+            runtime: "python3.13".parse().unwrap(),
+            handler: Some("h.h".to_owned()),
+            role: "arn:aws:iam::000000000000:role/r".to_owned(),
+            description: String::new(),
+            timeout: model::TimeoutSeconds::default(),
+            memory: model::MemoryMib::default(),
+            ephemeral: model::EphemeralMib::default(),
+            architecture: Architecture::X86_64,
+            environment: None,
+            tracing: TracingMode::PassThrough,
+            logging: Logging::default(),
+        };
+        let create = Mutation::CreateFunction {
+            function: function(),
+            config: Box::new(config),
+            code: Code {
+                digest: Digest::of(b"zip"),
+                size: 3,
+            },
+            publish: true,
+            tags: BTreeMap::new(),
+        };
+        apply(&mut catalog, 1, create);
+        catalog
+    }
+
+    fn settle(catalog: &mut Catalog, failure: Option<&Reason>) {
+        let unsettled: Vec<_> = catalog.unsettled().cloned().collect();
+        for (i, version) in unsettled.into_iter().enumerate() {
+            let settle = Mutation::Settle {
+                version: version.id.clone(),
+                revision: version.revision_id,
+                failure: failure.cloned(),
+            };
+            apply(catalog, 10 + u64::try_from(i).unwrap(), settle);
+        }
+    }
+
+    fn check(catalog: &Catalog, qualifier: Option<&str>, drawn: u32, expected: &str) {
+        let qualifier = qualifier.map(|q| q.parse().unwrap());
+        let got = resolve_in(catalog, &function(), qualifier.as_ref(), drawn);
+        let got = got.map_or_else(|e| e.to_string(), |v| v.id.version.to_string());
+        assert_eq!(got, expected);
+    }
+
+    const ARN: &str = "arn:aws:lambda:us-east-1:000000000000:function:hello";
+
+    #[test]
+    fn every_state_has_its_answer() {
+        check(
+            &Catalog::default(),
+            None,
+            0,
+            &format!("function not found: {ARN}"),
+        );
+        let mut catalog = created();
+        check(
+            &catalog,
+            None,
+            0,
+            &format!("function {ARN} is still being created"),
+        );
+        let reason = Reason {
+            code: "InvalidZipFileException".to_owned(),
+            text: "no zip".to_owned(),
+        };
+        let mut failed = catalog.clone();
+        settle(&mut failed, Some(&reason));
+        check(
+            &failed,
+            Some("1"),
+            0,
+            &format!("function {ARN}:1 cannot run: no zip (InvalidZipFileException)"),
+        );
+        settle(&mut catalog, None);
+        check(&catalog, None, 0, "$LATEST");
+        check(&catalog, Some("$LATEST"), 0, "$LATEST");
+        check(&catalog, Some("1"), 0, "1");
+        check(
+            &catalog,
+            Some("2"),
+            0,
+            &format!("function not found: {ARN}:2"),
+        );
+        check(
+            &catalog,
+            Some("live"),
+            0,
+            &format!("function not found: {ARN}:live"),
+        );
+    }
+
+    #[test]
+    fn the_draw_decides_between_an_alias_and_its_canary() {
+        let mut catalog = created();
+        settle(&mut catalog, None);
+        let patch = model::function::ConfigPatch {
+            memory: Some(model::MemoryMib::new(256).unwrap()),
+            ..Default::default()
+        };
+        let update = Mutation::UpdateFunctionConfiguration {
+            function: function(),
+            patch: Box::new(patch),
+            expected: None,
+        };
+        apply(&mut catalog, 20, update);
+        settle(&mut catalog, None);
+        let publish = Mutation::PublishVersion {
+            function: function(),
+            code_sha256: None,
+            description: None,
+            expected: None,
+        };
+        apply(&mut catalog, 30, publish);
+        settle(&mut catalog, None);
+        let alias = Mutation::CreateAlias {
+            function: function(),
+            name: "live".parse().unwrap(),
+            version: "1".parse().unwrap(),
+            canary: Some(Canary {
+                version: 2.try_into().unwrap(),
+                weight: Weight::from_fraction(0.25).unwrap(),
+            }),
+            description: String::new(),
+        };
+        apply(&mut catalog, 31, alias);
+        check(&catalog, Some("live"), 249_999, "2");
+        check(&catalog, Some("live"), 250_000, "1");
+    }
+}

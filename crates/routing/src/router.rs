@@ -1,0 +1,180 @@
+//! What the steps of routing share, in one place.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use catalog::{Controllers, LocalCopy};
+use host::{Entropy, Membership, membership::Members, net::Channels};
+use model::{AccountId, FunctionId, NodeName, Qualifier, Role, Zone};
+use parking_lot::Mutex;
+use tokio::{sync::watch, time::Instant};
+
+use crate::{
+    admission::{Admission, Permit, Throttled},
+    aside::Aside,
+    choose::{self, Explanation, View, Wanted},
+    outstanding::{Load, Outstanding},
+    resolve::{ResolveError, Resolved, Resolver},
+};
+
+/// What routing may take and how long it may wait.
+#[derive(Clone, Debug)]
+pub struct RouterOptions {
+    /// The zone of this node: its workers are preferred.
+    pub zone: Zone,
+    /// Invocations that one account may have in flight in the whole cluster.
+    pub account_concurrency: u32,
+    /// Invocations that this node may have in flight over all accounts.
+    pub in_flight_max: u32,
+    /// How long a worker may take to answer at all. It answers a request before it looks for an environment, so this is a
+    /// matter of the network, not of cold starts; a worker that is silent for longer is taken for dead.
+    pub answer_max: Duration,
+    /// How long a worker that answered may take until the runtime has the invocation: the start of a sandbox, the fetch of
+    /// the code, the initialisation. A worker that dies in this time is noticed by HTTP/2 keep-alive, not by this.
+    pub accept_max: Duration,
+    /// How long an invocation waits for capacity when every worker that was asked is full. Short: overload is told at once.
+    pub capacity_wait: Duration,
+    /// How long it waits for a worker when none can be reached: as long as gossip takes to notice that nodes left and came.
+    pub worker_wait: Duration,
+    /// The limit of initialisation, which an invocation may have to wait for once more after it was accepted.
+    pub init_timeout: Duration,
+    /// What is granted beyond the function's own timeout before an accepted invocation is given up for lost.
+    pub slack: Duration,
+}
+
+impl Default for RouterOptions {
+    fn default() -> Self {
+        let limits = model::Limits::default();
+        Self {
+            zone: default_zone(),
+            account_concurrency: limits.concurrent_executions,
+            in_flight_max: 4096,
+            answer_max: Duration::from_millis(800),
+            accept_max: limits.init_timeout + Duration::from_secs(30),
+            capacity_wait: Duration::from_millis(35),
+            worker_wait: Duration::from_secs(3),
+            init_timeout: limits.init_timeout,
+            slack: Duration::from_secs(5),
+        }
+    }
+}
+
+#[allow(clippy::expect_used, reason = "the literal is a zone")]
+fn default_zone() -> Zone {
+    "local".parse().expect("a literal zone parses")
+}
+
+/// Routes the invocations of one node. Clones share everything.
+#[derive(Clone)]
+pub struct Router {
+    pub(crate) shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    pub(crate) options: RouterOptions,
+    pub(crate) resolver: Resolver,
+    pub(crate) channels: Arc<Channels>,
+    pub(crate) outstanding: Outstanding,
+    pub(crate) aside: Mutex<Aside>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    members: watch::Receiver<Members>,
+    admission: Admission,
+}
+
+impl Router {
+    /// A router over these ports.
+    #[must_use]
+    pub fn new(
+        options: RouterOptions,
+        copy: LocalCopy,
+        controllers: Controllers,
+        membership: &dyn Membership,
+        channels: Arc<Channels>,
+        entropy: &dyn Entropy,
+    ) -> Self {
+        let shared = Shared {
+            resolver: Resolver::new(copy, controllers),
+            channels,
+            outstanding: Outstanding::default(),
+            aside: Mutex::default(),
+            entropy: entropy.fork("routing"),
+            members: membership.watch(),
+            admission: Admission::new(options.in_flight_max),
+            options,
+        };
+        Self {
+            shared: Arc::new(shared),
+        }
+    }
+
+    /// Finds the version to run.
+    ///
+    /// # Errors
+    /// [`ResolveError`] if there is none that can run.
+    pub async fn resolve(
+        &self,
+        function: &FunctionId,
+        qualifier: Option<&Qualifier>,
+    ) -> Result<Resolved, ResolveError> {
+        let drawn = u32::try_from(self.shared.entropy.below(1_000_000)).unwrap_or(0);
+        self.shared
+            .resolver
+            .resolve(function, qualifier, drawn)
+            .await
+    }
+
+    /// Takes a place for one invocation of an account; hold the permit until its response has ended.
+    ///
+    /// # Errors
+    /// [`Throttled`] at once.
+    pub fn admit(&self, account: AccountId) -> Result<Permit, Throttled> {
+        let members = self.members();
+        let frontends = members
+            .values()
+            .filter(|m| m.roles.has(Role::Frontend))
+            .count();
+        let limit = self.shared.options.account_concurrency;
+        self.shared.admission.admit(account, limit, frontends)
+    }
+
+    /// Invocations in flight.
+    #[must_use]
+    pub fn in_flight(&self) -> u32 {
+        self.shared.admission.in_flight()
+    }
+
+    /// The ranking that an invocation of this version would get now.
+    #[must_use]
+    pub fn explain(&self, resolved: &Resolved) -> Explanation {
+        let wanted = Wanted::of(&resolved.version);
+        self.choose(&wanted, &BTreeSet::new())
+    }
+
+    pub(crate) fn members(&self) -> Members {
+        self.shared.members.borrow().clone()
+    }
+
+    pub(crate) fn members_changed(&self) -> watch::Receiver<Members> {
+        let mut members = self.shared.members.clone();
+        members.mark_unchanged();
+        members
+    }
+
+    pub(crate) fn choose(&self, wanted: &Wanted, excluded: &BTreeSet<NodeName>) -> Explanation {
+        let now = Instant::now();
+        let members = self.members();
+        let loads: BTreeMap<NodeName, Load> = self.shared.outstanding.loads(wanted.key, now);
+        let aside = self.shared.aside.lock().now(now);
+        let view = View {
+            members: &members,
+            loads: &loads,
+            aside: &aside,
+            excluded,
+            zone: &self.shared.options.zone,
+        };
+        choose::choose(wanted, &view, self.shared.entropy.next_u64())
+    }
+}
