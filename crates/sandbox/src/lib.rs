@@ -17,10 +17,14 @@
 )]
 
 pub mod driver;
+pub mod linux;
 pub mod report;
+pub mod spawner;
+mod wire;
 
 pub use driver::{
     Command, ControlError, CreateError, Driver, Exit, InitCpu, LISTENER_ADDRESS, NetworkPolicy,
     Sandbox, Spec, StartError, Stats,
 };
+pub use linux::LinuxDriver;
 pub use report::{Finding, Piece, Report};

@@ -1,0 +1,457 @@
+//! One sandbox of the Linux driver, as the node holds it.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    net::TcpListener,
+    os::fd::OwnedFd,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use model::ByteCount;
+use parking_lot::Mutex;
+use tokio::{sync::OnceCell, time::timeout};
+
+use super::{
+    cgroup::Group,
+    link::{Link, Made},
+    mailbox::{Closed, Mailbox, Record},
+};
+use crate::{
+    driver::{Command, ControlError, CreateError, Exit, Sandbox, StartError, Stats},
+    wire::{self, News, Order, RawExit, Refusal, StepError, Verb},
+};
+
+/// How long a process may take from the order to its first instruction.
+const START_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long the freezer may take.
+const FREEZE_LIMIT: Duration = Duration::from_secs(2);
+
+/// How long all processes of a sandbox may take to die.
+const KILL_LIMIT: Duration = Duration::from_secs(5);
+
+/// What came from the init.
+#[derive(Default)]
+struct Diary {
+    ready: Option<Result<OwnedFd, StepError>>,
+    /// Orders that somebody waits for, with their outcome.
+    orders: BTreeMap<u64, Option<Result<(), Refusal>>>,
+    /// The order that started the runtime process last.
+    started: Option<u64>,
+    /// How the process of that order ended.
+    ended: Option<(u64, RawExit)>,
+    /// Start orders that are under way, and memory kills counted when each was given.
+    kills_before: BTreeMap<u64, u64>,
+}
+
+impl Record for Diary {
+    type Message = News;
+
+    fn take_in(&mut self, news: News, fds: Vec<OwnedFd>) {
+        match news {
+            News::Ready => {
+                let tmp = fds.into_iter().next();
+                self.ready = Some(
+                    tmp.ok_or_else(|| StepError::new("hand over /tmp", rustix::io::Errno::BADF)),
+                );
+            }
+            News::Failed(error) => self.ready = Some(Err(error)),
+            News::Done { sequence } => {
+                if self.kills_before.contains_key(&sequence) {
+                    self.started = Some(sequence);
+                    self.kills_before.retain(|order, _| *order >= sequence);
+                }
+                self.answer(sequence, Ok(()));
+            }
+            News::Refused { sequence, refusal } => {
+                self.kills_before.remove(&sequence);
+                self.answer(sequence, Err(refusal));
+            }
+            News::Exited { sequence, exit } => self.ended = Some((sequence, exit)),
+        }
+    }
+}
+
+impl Diary {
+    fn answer(&mut self, sequence: u64, outcome: Result<(), Refusal>) {
+        if let Some(place) = self.orders.get_mut(&sequence) {
+            *place = Some(outcome);
+        }
+    }
+
+    /// How the process that was started last ended, if it did.
+    fn last_exit(&self) -> Option<RawExit> {
+        self.ended
+            .filter(|(sequence, _)| Some(*sequence) == self.started)
+            .map(|(_, exit)| exit)
+    }
+}
+
+/// How an order went wrong.
+enum OrderError {
+    Gone,
+    Refused(Refusal),
+    TooLarge(io::Error),
+    Deadline,
+}
+
+/// One sandbox.
+pub(crate) struct Shell {
+    id: String,
+    link: Arc<Link>,
+    slot: u64,
+    group: Group,
+    cpu_quota_us: u64,
+    mailbox: Mailbox<Diary>,
+    listener: Option<TcpListener>,
+    log: Option<OwnedFd>,
+    tmp: Mutex<Option<OwnedFd>>,
+    sequences: AtomicU64,
+    /// Decided once for each started process, because counters vanish with the sandbox.
+    exits: Mutex<BTreeMap<u64, Exit>>,
+    killed: OnceCell<()>,
+}
+
+impl Shell {
+    /// Takes over what the spawner made and waits until the inside is complete.
+    pub(crate) async fn complete(
+        id: String,
+        link: Arc<Link>,
+        made: Made,
+        cpu_quota_us: u64,
+    ) -> Result<Self, CreateError> {
+        let Made {
+            slot,
+            cgroup,
+            listener,
+            log,
+            control,
+        } = made;
+        let group = link.layout.group(&cgroup);
+        let abandon = Abandon { link: &link, slot };
+        let setup = |step: &str, source| CreateError::Setup {
+            step: step.to_owned(),
+            source,
+        };
+        let mailbox =
+            Mailbox::new(control, Diary::default()).map_err(|e| setup("talk to the init", e))?;
+        let tmp = match mailbox.until(|diary| diary.ready.take()).await {
+            Ok(Ok(tmp)) => tmp,
+            Ok(Err(error)) => {
+                return Err(CreateError::Setup {
+                    source: error.source(),
+                    step: error.step,
+                });
+            }
+            Err(Closed) => {
+                return Err(setup(
+                    "wait for the init",
+                    io::ErrorKind::UnexpectedEof.into(),
+                ));
+            }
+        };
+        std::mem::forget(abandon);
+        Ok(Self {
+            id,
+            group,
+            link,
+            slot,
+            cpu_quota_us,
+            mailbox,
+            listener: Some(TcpListener::from(listener)),
+            log: Some(log),
+            tmp: Mutex::new(Some(tmp)),
+            sequences: AtomicU64::new(1),
+            exits: Mutex::new(BTreeMap::new()),
+            killed: OnceCell::new(),
+        })
+    }
+
+    async fn order(&self, verb: Verb, limit: Duration) -> Result<(), OrderError> {
+        let sequence = self.sequences.fetch_add(1, Ordering::Relaxed);
+        let starts = matches!(verb, Verb::Start { .. });
+        let kills = self.group.oom_kills().unwrap_or(0);
+        self.mailbox.with(|diary| {
+            diary.orders.insert(sequence, None);
+            if starts {
+                diary.kills_before.insert(sequence, kills);
+            }
+        });
+        let waiting = WaitingOrder {
+            mailbox: &self.mailbox,
+            sequence,
+        };
+        let order = Order { sequence, verb };
+        let done = timeout(limit, async {
+            self.mailbox
+                .send(&order)
+                .await
+                .map_err(|error| match error.kind() {
+                    io::ErrorKind::InvalidInput => OrderError::TooLarge(error),
+                    _ => OrderError::Gone,
+                })?;
+            let outcome = self
+                .mailbox
+                .until(|diary| diary.orders.get_mut(&sequence).and_then(Option::take))
+                .await;
+            outcome
+                .map_err(|Closed| OrderError::Gone)?
+                .map_err(OrderError::Refused)
+        })
+        .await;
+        drop(waiting);
+        done.unwrap_or(Err(OrderError::Deadline))
+    }
+
+    async fn control(
+        &self,
+        step: &'static str,
+        verb: Verb,
+        limit: Duration,
+    ) -> Result<(), ControlError> {
+        self.order(verb, limit).await.map_err(|error| match error {
+            OrderError::Gone => ControlError::Gone,
+            OrderError::Deadline => ControlError::Deadline { step, limit },
+            OrderError::TooLarge(source) => ControlError::Io {
+                step: step.to_owned(),
+                source,
+            },
+            OrderError::Refused(Refusal::Step(error)) => ControlError::Io {
+                source: error.source(),
+                step: error.step,
+            },
+            OrderError::Refused(Refusal::AlreadyRunning) => ControlError::Io {
+                step: step.to_owned(),
+                source: io::ErrorKind::ResourceBusy.into(),
+            },
+        })
+    }
+
+    async fn set_frozen(&self, frozen: bool) -> Result<(), ControlError> {
+        let step = if frozen { "freeze" } else { "thaw" };
+        if self.killed.initialized() {
+            return Err(ControlError::Gone);
+        }
+        if self.group.freezer().is_none() {
+            let verb = if frozen { Verb::Stop } else { Verb::Continue };
+            return self.control(step, verb, FREEZE_LIMIT).await;
+        }
+        let group = self.group.clone();
+        let done =
+            tokio::task::spawn_blocking(move || group.set_frozen(frozen, FREEZE_LIMIT)).await;
+        match done.unwrap_or_else(|error| Err(io::Error::other(error))) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => Err(ControlError::Deadline {
+                step,
+                limit: FREEZE_LIMIT,
+            }),
+            Err(error) => Err(self.io_error(step, error)),
+        }
+    }
+
+    fn io_error(&self, step: &str, source: io::Error) -> ControlError {
+        let gone =
+            source.kind() == io::ErrorKind::NotFound || source.raw_os_error() == Some(libc::ENODEV);
+        if gone {
+            ControlError::Gone
+        } else {
+            ControlError::Io {
+                step: step.to_owned(),
+                source,
+            }
+        }
+    }
+
+    /// Decides how the process of order `sequence` ended; the first decision stays.
+    fn decide(&self, sequence: u64, raw: RawExit, kills_before: u64) -> Exit {
+        let exit = match raw {
+            RawExit::Code(code) => Exit::Code(code),
+            RawExit::Signal(libc::SIGKILL)
+                if self.group.oom_kills().unwrap_or(0) > kills_before =>
+            {
+                Exit::OutOfMemory
+            }
+            RawExit::Signal(signal) => Exit::Signal(signal),
+        };
+        *self.exits.lock().entry(sequence).or_insert(exit)
+    }
+
+    /// The exit of the process started last, if it is over; `init_gone`: it is over with the init.
+    fn exit_now(&self, init_gone: bool) -> Option<Exit> {
+        let (started, raw, before) = self.mailbox.with(|diary| {
+            let started = diary.started?;
+            let raw = diary
+                .last_exit()
+                .or_else(|| init_gone.then_some(RawExit::Signal(libc::SIGKILL)))?;
+            Some((
+                started,
+                raw,
+                diary.kills_before.get(&started).copied().unwrap_or(0),
+            ))
+        })?;
+        Some(self.decide(started, raw, before))
+    }
+
+    async fn end(&self) {
+        // Wake what waits for the log or /tmp, and decide while the counters exist.
+        self.tmp.lock().take();
+        let _ = timeout(Duration::ZERO, self.mailbox.until(|_| None::<()>)).await;
+        let _ = self.exit_now(false);
+        match timeout(KILL_LIMIT, self.link.destroy(self.slot)).await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => {
+                tracing::warn!(sandbox = self.id, %error, "spawner is gone; killing the sandbox without it")
+            }
+            Err(_) => {
+                tracing::warn!(sandbox = self.id, limit = ?KILL_LIMIT, "spawner is slow to kill; helping")
+            }
+        }
+        let group = self.group.clone();
+        let done = tokio::task::spawn_blocking(move || group.destroy(KILL_LIMIT)).await;
+        if let Err(error) = done.unwrap_or_else(|error| Err(io::Error::other(error))) {
+            tracing::error!(sandbox = self.id, group = self.group.name(), %error, "sandbox does not die; sweep it later");
+        }
+    }
+}
+
+#[async_trait]
+impl Sandbox for Shell {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn take_listener(&mut self) -> Option<TcpListener> {
+        self.listener.take()
+    }
+
+    fn take_logs(&mut self) -> Option<OwnedFd> {
+        self.log.take()
+    }
+
+    async fn start(&self, command: Command) -> Result<(), StartError> {
+        let Command { argv, env, cwd } = command;
+        if !argv.first().is_some_and(|program| program.starts_with('/')) {
+            return Err(StartError::Invalid(
+                "expected an absolute path as argv[0]".to_owned(),
+            ));
+        }
+        let unusable = |(name, _): &&(String, String)| name.is_empty() || name.contains('=');
+        if let Some((name, _)) = env.iter().find(unusable) {
+            return Err(StartError::Invalid(format!(
+                "expected a name without `=` for a variable, got `{name}`"
+            )));
+        }
+        self.order(Verb::Start { argv, env, cwd }, START_LIMIT)
+            .await
+            .map_err(|error| match error {
+                OrderError::Gone => StartError::Gone,
+                OrderError::Deadline => StartError::Deadline(START_LIMIT),
+                OrderError::TooLarge(error) => StartError::Invalid(error.to_string()),
+                OrderError::Refused(Refusal::AlreadyRunning) => StartError::AlreadyRunning,
+                OrderError::Refused(Refusal::Step(error)) => StartError::Exec {
+                    source: error.source(),
+                    step: error.step,
+                },
+            })
+    }
+
+    async fn wait_exit(&self) -> Exit {
+        let over = self.mailbox.until(|diary| diary.last_exit()).await;
+        match self.exit_now(over.is_err()) {
+            Some(exit) => exit,
+            None => Exit::Signal(libc::SIGKILL),
+        }
+    }
+
+    async fn freeze(&self) -> Result<(), ControlError> {
+        self.limit_cpu().await?;
+        self.set_frozen(true).await
+    }
+
+    async fn thaw(&self) -> Result<(), ControlError> {
+        self.set_frozen(false).await
+    }
+
+    async fn limit_cpu(&self) -> Result<(), ControlError> {
+        self.group
+            .limit_cpu(self.cpu_quota_us)
+            .map_err(|e| self.io_error("limit the CPU", e))
+    }
+
+    async fn stats(&self) -> Result<Stats, ControlError> {
+        if self.killed.initialized() {
+            return Err(ControlError::Gone);
+        }
+        let tmp_bytes = self
+            .tmp
+            .lock()
+            .as_ref()
+            .and_then(|tmp| rustix::fs::fstatfs(tmp).ok())
+            .map(|tmp| {
+                let used = tmp.f_blocks.saturating_sub(tmp.f_bfree);
+                ByteCount(used.saturating_mul(u64::try_from(tmp.f_bsize).unwrap_or(0)))
+            });
+        Ok(Stats {
+            memory_now: self.group.memory_now().map(ByteCount),
+            memory_peak: self.group.memory_peak().map(ByteCount),
+            oom_kills: self.group.oom_kills(),
+            pids: self.group.pids(),
+            tmp_bytes,
+            cpu_usage: self.group.cpu_usage(),
+        })
+    }
+
+    async fn reset_processes(&self) -> Result<(), ControlError> {
+        self.set_frozen(false).await?;
+        self.control("kill the processes", Verb::Reset, KILL_LIMIT)
+            .await
+    }
+
+    async fn kill(&self) {
+        self.killed.get_or_init(|| self.end()).await;
+    }
+}
+
+impl Drop for Shell {
+    fn drop(&mut self) {
+        if !self.killed.initialized()
+            && let Err(error) = self.link.abandon(self.slot)
+        {
+            tracing::warn!(sandbox = self.id, %error, "spawner did not take the order to kill a dropped sandbox");
+        }
+    }
+}
+
+/// A sandbox that is not complete; dropped, it is destroyed.
+struct Abandon<'a> {
+    link: &'a Link,
+    slot: u64,
+}
+
+impl Drop for Abandon<'_> {
+    fn drop(&mut self) {
+        let _ = self.link.abandon(self.slot);
+    }
+}
+
+/// Somebody waits for the outcome of an order.
+struct WaitingOrder<'a> {
+    mailbox: &'a Mailbox<Diary>,
+    sequence: u64,
+}
+
+impl Drop for WaitingOrder<'_> {
+    fn drop(&mut self) {
+        self.mailbox
+            .with(|diary| diary.orders.remove(&self.sequence));
+    }
+}
+
+/// The largest environment and arguments that [`Sandbox::start`] takes, together, in bytes of JSON.
+pub const COMMAND_BYTES_MAX: usize = wire::MESSAGE_BYTES_MAX;

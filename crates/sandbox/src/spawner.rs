@@ -1,0 +1,318 @@
+//! The spawner: a small process with a single thread that makes and destroys sandboxes for a node.
+//!
+//! The node never forks: it has many threads and much memory. It starts the spawner once, by executing its own binary,
+//! and asks it over a socket, which the spawner finds as its standard input. Everything made here hangs on the
+//! spawner's life: inits die with it, and it destroys all of them and ends when the node's end of the socket closes.
+//!
+//! Sandboxes are prepared ahead up to the point where the function is needed, so that a new environment waits only for
+//! its own mounts. The spawner waits for nobody: an init reports to the node directly.
+
+mod confine;
+mod ground;
+mod init;
+mod mounts;
+mod root;
+mod slot;
+mod stage;
+mod sys;
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    io::{self, Write as _},
+    os::fd::{AsFd as _, OwnedFd},
+    process::ExitCode,
+};
+
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    fs::{Mode, OFlags},
+    io::Errno,
+    process::WaitOptions,
+};
+
+use self::{
+    ground::Ground,
+    slot::{Phase, Slot},
+};
+use crate::wire::{self, At as _, Blueprint, Configuration, FromSpawner, StepError, ToSpawner};
+
+/// How long the spawner must be idle before it prepares another sandbox: the runtime just started needs the CPU more.
+const QUIET: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 20_000_000,
+};
+
+/// How often a group that still has dying processes is tried to be removed.
+const RETRY: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 1_000_000,
+};
+
+/// How many rounds of [`RETRY`] the end waits for processes that do not die.
+const LAST_ROUNDS: u32 = 5_000;
+
+/// The whole program of a spawner process: serves the node on standard input until that closes.
+///
+/// Must be called before the process has a second thread.
+#[must_use]
+pub fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "spawner: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), StepError> {
+    if !sys::is_single_threaded().at("count threads")? {
+        return Err(StepError::new(
+            "expected a process with one thread",
+            Errno::BUSY,
+        ));
+    }
+    let node = take_node()?;
+    let _ = rustix::process::setsid();
+    sys::ignore_stop_signals();
+
+    let Some((message, _)) = wire::receive(node.as_fd()).at("wait for the node")? else {
+        return Ok(());
+    };
+    let ToSpawner::Configure(configuration) = message else {
+        return Err(StepError::new("expected a configuration", Errno::PROTO));
+    };
+    let (report, layout, ground) = ground::survey(&configuration);
+    let life = life()?;
+    wire::send(
+        node.as_fd(),
+        &FromSpawner::Hello {
+            report,
+            layout: layout.clone(),
+            life: life.clone(),
+        },
+        &[],
+    )
+    .at("greet the node")?;
+    let served = match (wire::receive(node.as_fd()).at("wait for the node")?, ground) {
+        (Some((ToSpawner::Begin, _)), Some(ground)) => {
+            // Only now: trials wait for their children by themselves.
+            let children = sys::child_signals().at("watch children")?;
+            Spawner {
+                node,
+                children,
+                ground,
+                configuration,
+                life,
+                made: 0,
+                slots: BTreeMap::new(),
+                ready: VecDeque::new(),
+            }
+            .serve()
+        }
+        (Some(_), _) => Err(StepError::new(
+            "expected a node that begins only on firm ground",
+            Errno::PROTO,
+        )),
+        (None, _) => Ok(()),
+    };
+    layout.remove();
+    served
+}
+
+/// Takes the socket from standard input, and leaves the null device in its place and as standard output.
+fn take_node() -> Result<OwnedFd, StepError> {
+    let node = sys::take_stdin().at("take the socket")?;
+    let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
+        .at("open /dev/null")?;
+    sys::duplicate_to(null.as_fd(), 0).at("take the socket")?;
+    sys::duplicate_to(null.as_fd(), 1).at("take the socket")?;
+    Ok(node)
+}
+
+/// A name for this process that no other process of this boot has had: pid and start time.
+fn life() -> Result<String, StepError> {
+    let stat = std::fs::read_to_string("/proc/self/stat").at("read the start time")?;
+    // After the program's name, which ends with the last parenthesis, the start time is the 20th field.
+    let start = stat
+        .rsplit_once(") ")
+        .and_then(|(_, rest)| rest.split(' ').nth(19))
+        .unwrap_or("0");
+    Ok(format!("{}-{start}", std::process::id()))
+}
+
+struct Spawner {
+    node: OwnedFd,
+    children: OwnedFd,
+    ground: Ground,
+    configuration: Configuration,
+    life: String,
+    made: u64,
+    slots: BTreeMap<u64, Slot>,
+    /// Prepared slots that nobody has asked for yet.
+    ready: VecDeque<u64>,
+}
+
+impl Spawner {
+    /// Serves until the node closes the socket; then destroys everything.
+    fn serve(mut self) -> Result<(), StepError> {
+        loop {
+            let timeout = if self.slots.values().any(|slot| slot.phase == Phase::Over) {
+                Some(&RETRY)
+            } else {
+                (self.ready.len() < self.configuration.pool).then_some(&QUIET)
+            };
+            let mut ready = [
+                PollFd::new(&self.node, PollFlags::IN),
+                PollFd::new(&self.children, PollFlags::IN),
+            ];
+            let count = match poll(&mut ready, timeout) {
+                Err(Errno::INTR) => continue,
+                other => other.at("poll")?,
+            };
+            let [node, children] = ready.map(|fd| !fd.revents().is_empty());
+            if children {
+                self.reap();
+            }
+            self.bury();
+            if node {
+                match wire::receive::<ToSpawner>(self.node.as_fd()) {
+                    Ok(Some((message, _))) => self.obey(message),
+                    Ok(None) | Err(_) => break,
+                }
+            }
+            if count == 0 && self.ready.len() < self.configuration.pool {
+                self.prepare_ahead();
+            }
+        }
+        self.end();
+        Ok(())
+    }
+
+    fn obey(&mut self, message: ToSpawner) {
+        match message {
+            ToSpawner::Create { request, blueprint } => {
+                if let Err(error) = self.create(request, &blueprint) {
+                    self.tell(&FromSpawner::NotCreated { request, error }, &[]);
+                }
+            }
+            ToSpawner::Destroy { slot } => self.destroy(slot),
+            ToSpawner::Configure(_) | ToSpawner::Begin => {}
+        }
+    }
+
+    /// A node that no longer listens closes its end, which the next poll sees.
+    fn tell(&self, message: &FromSpawner, fds: &[std::os::fd::BorrowedFd<'_>]) {
+        let _ = wire::send(self.node.as_fd(), message, fds);
+    }
+
+    fn prepare(&mut self) -> Result<u64, StepError> {
+        let number = self.made;
+        self.made += 1;
+        let slot = Slot::prepare(&self.ground, &format!("{}-{number}", self.life), number)?;
+        self.slots.insert(number, slot);
+        Ok(number)
+    }
+
+    fn prepare_ahead(&mut self) {
+        match self.prepare() {
+            Ok(number) => self.ready.push_back(number),
+            Err(error) => {
+                // The next request tries again, and tells the node why not.
+                let _ = writeln!(io::stderr(), "spawner: prepare a sandbox: {error}");
+                self.configuration.pool = 0;
+            }
+        }
+    }
+
+    fn create(&mut self, request: u64, blueprint: &Blueprint) -> Result<(), StepError> {
+        let number = match self.ready.pop_front() {
+            Some(number) => number,
+            None => self.prepare()?,
+        };
+        let Some(slot) = self.slots.get_mut(&number) else {
+            return Err(StepError::new("take a prepared sandbox", Errno::SRCH));
+        };
+        match slot.finish(&mut self.ground, blueprint) {
+            Ok(ends) => {
+                let message = FromSpawner::Created {
+                    request,
+                    slot: number,
+                    cgroup: slot.group.name().to_owned(),
+                };
+                self.tell(
+                    &message,
+                    &[
+                        ends.listener.as_fd(),
+                        ends.log.as_fd(),
+                        ends.control.as_fd(),
+                    ],
+                );
+                Ok(())
+            }
+            Err(error) => {
+                slot.kill();
+                Err(error)
+            }
+        }
+    }
+
+    fn destroy(&mut self, number: u64) {
+        match self.slots.get_mut(&number) {
+            Some(slot) => {
+                slot.mourned = true;
+                slot.kill();
+            }
+            None => self.tell(&FromSpawner::Destroyed { slot: number }, &[]),
+        }
+        self.bury();
+    }
+
+    /// Notes which inits are over.
+    fn reap(&mut self) {
+        let mut drained = [0_u8; 1024];
+        while rustix::io::read(&self.children, &mut drained).is_ok() {}
+        while let Ok(Some((pid, _))) = rustix::process::wait(WaitOptions::NOHANG) {
+            if let Some((number, slot)) = self.slots.iter_mut().find(|(_, slot)| slot.pid == pid) {
+                let number = *number;
+                // Of a sandbox that the node has not given up, the counters are still of interest.
+                slot.phase = if slot.phase == Phase::Alive && !self.ready.contains(&number) {
+                    Phase::Lost
+                } else {
+                    Phase::Over
+                };
+                self.ready.retain(|waiting| *waiting != number);
+            }
+        }
+    }
+
+    /// Removes the groups of slots that are over, and tells the node.
+    fn bury(&mut self) {
+        let removed: Vec<u64> = self
+            .slots
+            .iter()
+            .filter(|(_, slot)| slot.phase == Phase::Over && slot.group.remove().is_ok())
+            .map(|(number, _)| *number)
+            .collect();
+        for number in removed {
+            if self.slots.remove(&number).is_some_and(|slot| slot.mourned) {
+                self.tell(&FromSpawner::Destroyed { slot: number }, &[]);
+            }
+        }
+    }
+
+    fn end(&mut self) {
+        for slot in self.slots.values_mut() {
+            slot.kill();
+        }
+        for _ in 0..LAST_ROUNDS {
+            self.bury();
+            if self.slots.is_empty() {
+                return;
+            }
+            let mut children = [PollFd::new(&self.children, PollFlags::IN)];
+            let _ = poll(&mut children, Some(&RETRY));
+            self.reap();
+        }
+    }
+}

@@ -1,0 +1,395 @@
+//! The init of a sandbox: pid 1 of its pid namespace, made by forking the spawner.
+//!
+//! It builds the sandbox from inside, gives up every right, and then does what the node orders: start the runtime
+//! process, kill everything but itself, tell how the runtime ended; and it reaps what others leave. When it dies the
+//! kernel kills everything in the namespace, and it dies with the spawner.
+//!
+//! It runs on a copy of the spawner's memory, so nothing here may be reached with two threads around; and it never
+//! returns into the spawner's code.
+
+use std::{
+    ffi::CString,
+    io,
+    os::fd::{AsFd, OwnedFd},
+    os::unix::ffi::OsStrExt as _,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+};
+
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    io::Errno,
+    process::{DumpableBehavior, Gid, Pid, Signal, Uid, WaitOptions, WaitStatus},
+};
+
+use super::{
+    confine::{self, Filters},
+    root::{self, Belongings},
+    stage::{Parts, USER},
+    sys::{self, Forked, ns},
+};
+use crate::wire::{self, At as _, News, Order, RawExit, Refusal, StepError, ToInit, Verb};
+
+/// What an init is born with.
+pub(crate) struct Birth<'a> {
+    /// Orders from the node.
+    pub(crate) control: OwnedFd,
+    /// Mounts from the spawner; its end means the spawner is gone.
+    pub(crate) setup: OwnedFd,
+    /// Write end of the log pipe.
+    pub(crate) log: OwnedFd,
+    pub(crate) parts: Parts,
+    pub(crate) filters: Option<&'a Filters>,
+    pub(crate) landlock: bool,
+    pub(crate) fresh_proc: bool,
+    pub(crate) cgroup_namespace: bool,
+    pub(crate) own_host_name: bool,
+    pub(crate) drop_groups: bool,
+}
+
+/// Runs the whole life of an init.
+pub(crate) fn live(birth: Birth<'_>) -> ! {
+    let lived = catch_unwind(AssertUnwindSafe(|| run(birth)));
+    sys::exit_now(if lived.is_ok() { 0 } else { 70 })
+}
+
+fn run(birth: Birth<'_>) {
+    let mut birth = birth;
+    let built = build(&mut birth);
+    let control = birth.control.as_fd();
+    // The node's end of this socket may be gone; then so is everyone who would care.
+    match built {
+        Ok(Some(tmp)) => drop(wire::send(control, &News::Ready, &[tmp.as_fd()])),
+        Ok(None) => return,
+        Err(error) => {
+            drop(wire::send(control, &News::Failed(error), &[]));
+            return;
+        }
+    }
+    if let Ok(children) = sys::child_signals() {
+        Init {
+            control: birth.control,
+            setup: birth.setup,
+            log: birth.log,
+            children,
+            runtime: None,
+        }
+        .serve();
+    }
+}
+
+/// Builds the sandbox; `None` if the spawner went away meanwhile.
+fn build(birth: &mut Birth<'_>) -> Result<Option<OwnedFd>, StepError> {
+    let keep: Vec<_> = [
+        birth.control.as_fd(),
+        birth.setup.as_fd(),
+        birth.log.as_fd(),
+    ]
+    .into_iter()
+    .chain(birth.parts.trees.iter().map(|(_, tree)| tree.as_fd()))
+    .collect();
+    sys::close_from_3_except(&keep).at("close descriptors")?;
+    // The spawner has the null device there; its standard error belongs to the node.
+    sys::duplicate_to(io::stdin().as_fd(), 2).at("close descriptors")?;
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+    let Some((ToInit::Go, _)) = wire::receive(birth.setup.as_fd()).at("wait for the spawner")?
+    else {
+        return Ok(None);
+    };
+
+    if birth.cgroup_namespace {
+        sys::unshare(ns::CGROUP).at("make a cgroup namespace")?;
+    }
+    forbid_namespaces(birth.fresh_proc)?;
+    become_user(birth.drop_groups)?;
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).at("hide memory")?;
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
+        .at("die with the spawner")?;
+
+    let parts = std::mem::take(&mut birth.parts);
+    let root = root::build(parts, birth.fresh_proc)?;
+
+    let Some((finish, fds)) = wire::receive(birth.setup.as_fd()).at("wait for the function")?
+    else {
+        return Ok(None);
+    };
+    let ToInit::Finish {
+        mounts,
+        hostname,
+        memory_bytes,
+        tmp_bytes,
+        pids_max,
+        nofile_max,
+    } = finish
+    else {
+        return Err(StepError::new("wait for the function", Errno::PROTO));
+    };
+    let readable = mounts.clone();
+    let mounts = mounts.into_iter().zip(fds).collect();
+    let hostname = birth.own_host_name.then_some(hostname);
+    let belongings = Belongings {
+        mounts,
+        hostname,
+        memory_bytes,
+        tmp_bytes,
+    };
+    let tmp = root::complete(&root, belongings, birth.fresh_proc)?;
+    confine::confine(
+        birth.filters,
+        birth.landlock,
+        &readable,
+        pids_max,
+        nofile_max,
+    )?;
+    Ok(Some(tmp))
+}
+
+/// No user namespace below this one, and so none of any other kind, whatever the filter lets through. With a `/proc`
+/// that is not ours the switch may be read-only; then the filter has to do.
+fn forbid_namespaces(must: bool) -> Result<(), StepError> {
+    let done =
+        std::fs::write("/proc/sys/user/max_user_namespaces", "0").at("forbid user namespaces");
+    if must { done } else { Ok(()) }
+}
+
+fn become_user(drop_groups: bool) -> Result<(), StepError> {
+    let (_, id) = USER;
+    if drop_groups {
+        rustix::thread::set_thread_groups(&[]).at("drop groups")?;
+    }
+    let (gid, uid) = (Gid::from_raw(id), Uid::from_raw(id));
+    rustix::thread::set_thread_res_gid(gid, gid, gid).at("become the sandbox's group")?;
+    rustix::thread::set_thread_res_uid(uid, uid, uid).at("become the sandbox's user")
+}
+
+/// An init whose sandbox is complete.
+struct Init {
+    control: OwnedFd,
+    setup: OwnedFd,
+    log: OwnedFd,
+    children: OwnedFd,
+    /// The runtime process, and the order that started it.
+    runtime: Option<(Pid, u64)>,
+}
+
+impl Init {
+    /// Serves until node or spawner is gone.
+    fn serve(mut self) {
+        loop {
+            let mut ready = [
+                PollFd::new(&self.control, PollFlags::IN),
+                PollFd::new(&self.setup, PollFlags::IN),
+                PollFd::new(&self.children, PollFlags::IN),
+            ];
+            if poll(&mut ready, None).is_err_and(|e| e != Errno::INTR) {
+                return;
+            }
+            let [control, setup, children] = ready.map(|fd| !fd.revents().is_empty());
+            if setup {
+                return;
+            }
+            if children {
+                let mut drained = [0_u8; 1024];
+                while rustix::io::read(&self.children, &mut drained).is_ok() {}
+                self.reap(WaitOptions::NOHANG);
+            }
+            if control && !self.obey() {
+                return;
+            }
+        }
+    }
+
+    /// Carries out one order; `false` if the node is gone.
+    fn obey(&mut self) -> bool {
+        let Ok(Some((Order { sequence, verb }, _))) = wire::receive(self.control.as_fd()) else {
+            return false;
+        };
+        let done = match verb {
+            Verb::Start { argv, env, cwd } => self.start(sequence, &argv, &env, &cwd),
+            Verb::Reset => {
+                self.reset();
+                Ok(())
+            }
+            Verb::Stop => {
+                sys::signal_all(libc::SIGSTOP);
+                Ok(())
+            }
+            Verb::Continue => {
+                sys::signal_all(libc::SIGCONT);
+                Ok(())
+            }
+        };
+        self.tell(&match done {
+            Ok(()) => News::Done { sequence },
+            Err(refusal) => News::Refused { sequence, refusal },
+        })
+    }
+
+    fn tell(&self, news: &News) -> bool {
+        wire::send(self.control.as_fd(), news, &[]).is_ok()
+    }
+
+    /// Reaps what is over; answers whether any child is left.
+    fn reap(&mut self, options: WaitOptions) -> bool {
+        loop {
+            match rustix::process::wait(options) {
+                Ok(Some((pid, status))) => self.note_exit(pid, status),
+                Ok(None) => return true,
+                Err(Errno::INTR) => {}
+                Err(_) => return false,
+            }
+        }
+    }
+
+    fn note_exit(&mut self, pid: Pid, status: WaitStatus) {
+        let Some((_, sequence)) = self.runtime.filter(|(runtime, _)| *runtime == pid) else {
+            return;
+        };
+        self.runtime = None;
+        let exit = match (status.exit_status(), status.terminating_signal()) {
+            (Some(code), _) => RawExit::Code(code),
+            (None, signal) => RawExit::Signal(signal.unwrap_or(libc::SIGKILL)),
+        };
+        self.tell(&News::Exited { sequence, exit });
+    }
+
+    fn reset(&mut self) {
+        loop {
+            sys::signal_all(libc::SIGKILL);
+            let mut left = self.reap(WaitOptions::NOHANG);
+            if left {
+                // Wait for one, then look again: a process that was just being forked must get the signal too.
+                if let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::empty()) {
+                    self.note_exit(pid, status);
+                }
+                left = self.reap(WaitOptions::NOHANG);
+            }
+            if !left {
+                return;
+            }
+        }
+    }
+
+    fn start(
+        &mut self,
+        sequence: u64,
+        argv: &[String],
+        env: &[(String, String)],
+        cwd: &Path,
+    ) -> Result<(), Refusal> {
+        if self.runtime.is_some() {
+            return Err(Refusal::AlreadyRunning);
+        }
+        let program = Program::new(argv, env, cwd).map_err(Refusal::Step)?;
+        let pid = self.spawn(&program).map_err(Refusal::Step)?;
+        self.runtime = Some((pid, sequence));
+        Ok(())
+    }
+
+    /// Forks and executes; an error of the child comes back over a pipe that exec closes.
+    fn spawn(&self, program: &Program) -> Result<Pid, StepError> {
+        let (outcome, report) =
+            rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).at("start a process")?;
+        // SAFETY: an init has one thread.
+        let Some(pid) = unsafe { sys::fork() }.at("start a process")? else {
+            let (step, error) = program.become_it(&self.log);
+            let [a, b, c, d] = error.raw_os_error().unwrap_or(libc::EIO).to_le_bytes();
+            let _ = rustix::io::write(&report, &[step, a, b, c, d]);
+            sys::exit_now(127)
+        };
+        drop(report);
+        let mut message = [0_u8; 5];
+        let read =
+            rustix::io::retry_on_intr(|| rustix::io::read(&outcome, &mut message)).unwrap_or(0);
+        if read < message.len() {
+            return Ok(pid);
+        }
+        let _ =
+            rustix::io::retry_on_intr(|| rustix::process::waitpid(Some(pid), WaitOptions::empty()));
+        let [step, errno @ ..] = message;
+        let step = match step {
+            STEP_DIRECTORY => format!("enter {}", program.cwd.to_string_lossy()),
+            STEP_EXECUTE => format!("execute {}", program.path.to_string_lossy()),
+            _ => "start a process".to_owned(),
+        };
+        Err(StepError {
+            step,
+            errno: i32::from_le_bytes(errno),
+        })
+    }
+}
+
+const STEP_PREPARE: u8 = 0;
+const STEP_DIRECTORY: u8 = 1;
+const STEP_EXECUTE: u8 = 2;
+
+/// A command, ready to be executed without further allocation that could fail late.
+struct Program {
+    path: CString,
+    argv: Vec<CString>,
+    env: Vec<CString>,
+    cwd: CString,
+}
+
+impl Program {
+    fn new(argv: &[String], env: &[(String, String)], cwd: &Path) -> Result<Self, StepError> {
+        let string = |bytes: &[u8]| {
+            CString::new(bytes).map_err(|_| StepError::new("start a process", Errno::INVAL))
+        };
+        let argv = argv
+            .iter()
+            .map(|a| string(a.as_bytes()))
+            .collect::<Result<Vec<_>, _>>()?;
+        let env = env
+            .iter()
+            .map(|(n, v)| string(format!("{n}={v}").as_bytes()))
+            .collect::<Result<Vec<_>, _>>()?;
+        let path = argv
+            .first()
+            .cloned()
+            .ok_or_else(|| StepError::new("start a process", Errno::INVAL))?;
+        Ok(Self {
+            path,
+            argv,
+            env,
+            cwd: string(cwd.as_os_str().as_bytes())?,
+        })
+    }
+
+    /// In the child: becomes the program, or answers the step that failed and why.
+    fn become_it(&self, log: &OwnedFd) -> (u8, io::Error) {
+        if let Err(error) = Self::take_descriptors(log) {
+            return (STEP_PREPARE, error);
+        }
+        if let Err(errno) = rustix::process::chdir(&self.cwd) {
+            return (STEP_DIRECTORY, errno.into());
+        }
+        (
+            STEP_EXECUTE,
+            sys::execute(&self.path, &self.argv, &self.env),
+        )
+    }
+
+    fn take_descriptors(log: &OwnedFd) -> io::Result<()> {
+        let _ = rustix::process::setsid();
+        sys::default_signals();
+        let null = rustix::fs::open(
+            "/dev/null",
+            rustix::fs::OFlags::RDWR,
+            rustix::fs::Mode::empty(),
+        )?;
+        sys::duplicate_to(null.as_fd(), 0)?;
+        sys::duplicate_to(log.as_fd(), 1)?;
+        sys::duplicate_to(log.as_fd(), 2)?;
+        sys::close_on_exec_from_3()
+    }
+}
+
+/// The other side of the fork that makes an init.
+pub(crate) fn fork(namespaces: i32, birth: Birth<'_>) -> io::Result<(Pid, OwnedFd)> {
+    // SAFETY: the spawner has one thread, and checks that when it starts.
+    match unsafe { sys::fork_into(namespaces) }? {
+        Forked::Child => live(birth),
+        Forked::Parent(pid, pidfd) => Ok((pid, pidfd)),
+    }
+}

@@ -1,0 +1,238 @@
+//! One sandbox as the spawner sees it: its init, its groups, and the ends that go to the node.
+
+use std::{
+    io,
+    net::TcpListener,
+    os::fd::{AsFd as _, BorrowedFd, OwnedFd},
+    path::PathBuf,
+    time::Duration,
+};
+
+use rustix::{
+    net::{SocketFlags, SocketType},
+    pipe::{PipeFlags, pipe_with},
+    process::{Pid, Signal},
+};
+
+use super::{
+    ground::{Ground, SUBUIDS},
+    init::{self, Birth},
+    stage::USER,
+    sys::{self, ns},
+};
+use crate::{
+    driver::LISTENER_ADDRESS,
+    linux::cgroup::{Group, Limits, Version},
+    wire::{self, At as _, Blueprint, StepError, ToInit},
+};
+
+/// Connections that may wait for the worker to accept them.
+const BACKLOG: i32 = 128;
+
+/// How likely the kernel takes a sandbox first when the whole host is out of memory (-1000 to 1000).
+const OOM_SCORE: &str = "500";
+
+/// The kernel's own processes of a sandbox, besides what `pids_max` allows the function.
+const OWN_PIDS: u64 = 1;
+
+/// Where a slot is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// The init runs.
+    Alive,
+    /// The init ended by itself; the node has not given up the sandbox yet.
+    Lost,
+    /// The init was killed, its end has not been seen.
+    Dying,
+    /// The init is reaped.
+    Over,
+}
+
+/// The node's ends of a sandbox.
+pub(crate) struct Ends {
+    pub(crate) listener: OwnedFd,
+    pub(crate) log: OwnedFd,
+    pub(crate) control: OwnedFd,
+}
+
+/// One sandbox.
+pub(crate) struct Slot {
+    pub(crate) pid: Pid,
+    pub(crate) group: Group,
+    pub(crate) phase: Phase,
+    /// Whether the node waits to hear of the end.
+    pub(crate) mourned: bool,
+    pidfd: OwnedFd,
+    setup: OwnedFd,
+    ends: Option<Ends>,
+}
+
+impl Slot {
+    /// Makes everything that needs no function: groups, network, namespaces, and an init that builds the root while
+    /// this returns.
+    pub(crate) fn prepare(ground: &Ground, name: &str, number: u64) -> Result<Self, StepError> {
+        let group = ground.layout.group(name);
+        group.create().at("make cgroups")?;
+        match Self::prepare_in(ground, group.clone(), number) {
+            Ok(slot) => Ok(slot),
+            Err(error) => {
+                let _ = group.destroy(Duration::ZERO);
+                Err(error)
+            }
+        }
+    }
+
+    fn prepare_in(ground: &Ground, group: Group, number: u64) -> Result<Self, StepError> {
+        let (control, control_inside) = wire::pair().at("make sockets")?;
+        let (setup, setup_inside) = wire::pair().at("make sockets")?;
+        let (log, log_inside) = pipe_with(PipeFlags::CLOEXEC).at("make a pipe")?;
+        rustix::io::ioctl_fionbio(&log, true).at("make a pipe")?;
+        let birth = Birth {
+            control: control_inside,
+            setup: setup_inside,
+            log: log_inside,
+            parts: ground.stage.parts()?,
+            filters: ground.filters.as_ref(),
+            landlock: ground.landlock,
+            fresh_proc: ground.fresh_proc,
+            cgroup_namespace: ground.cgroup_namespace,
+            own_host_name: ground.own_host_name,
+            drop_groups: ground.drop_groups,
+        };
+        let (listener, (pid, pidfd)) = in_new_network(ground.network.as_fd(), || {
+            let listener = listen().at("listen inside")?;
+            let forked = init::fork(ground.namespaces, birth).at("make namespaces")?;
+            Ok((listener, forked))
+        })?;
+        let mut slot = Self {
+            pid,
+            group,
+            phase: Phase::Alive,
+            mourned: false,
+            pidfd,
+            setup,
+            ends: Some(Ends {
+                listener: listener.into(),
+                log,
+                control,
+            }),
+        };
+        match slot.adopt(ground, number) {
+            Ok(()) => Ok(slot),
+            Err(error) => {
+                slot.kill();
+                let _ = rustix::io::retry_on_intr(|| {
+                    rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::empty())
+                });
+                Err(error)
+            }
+        }
+    }
+
+    /// Maps the ids of a new init, limits it and lets it go.
+    fn adopt(&self, ground: &Ground, number: u64) -> Result<(), StepError> {
+        let (_, inside) = USER;
+        let offset = u32::try_from(number % u64::from(SUBUIDS)).unwrap_or_default();
+        let outside = ground.subuid_base.map_or(0, |base| base + offset);
+        let process = PathBuf::from(format!("/proc/{}", self.pid.as_raw_nonzero()));
+        let map = format!("{inside} {outside} 1");
+        let files = [
+            ("oom_score_adj", OOM_SCORE),
+            ("uid_map", &map),
+            ("gid_map", &map),
+        ];
+        for (name, value) in files {
+            let path = process.join(name);
+            std::fs::write(&path, value).on("write", &path)?;
+        }
+        self.group.attach(self.pid).at("enter cgroups")?;
+        wire::send(self.setup.as_fd(), &ToInit::Go, &[]).at("let the init go")
+    }
+
+    /// Gives the slot to a function: limits and mounts. The init completes the sandbox and tells the node.
+    pub(crate) fn finish(
+        &mut self,
+        ground: &mut Ground,
+        blueprint: &Blueprint,
+    ) -> Result<Ends, StepError> {
+        let limits = Limits {
+            memory_bytes: blueprint.memory_bytes + blueprint.tmp_bytes,
+            cpu_quota_us: blueprint.cpu_limited.then_some(blueprint.cpu_quota_us),
+            pids_max: u64::from(blueprint.pids_max) + OWN_PIDS,
+        };
+        self.group.limit(&limits).at("set limits")?;
+
+        let mut paths = vec![PathBuf::from("/var/task"), PathBuf::from("/var/runtime")];
+        let code = ground
+            .stage
+            .directories(std::slice::from_ref(&blueprint.code_dir))?;
+        let mut trees: Vec<OwnedFd> = code
+            .into_iter()
+            .chain([ground.stage.runtime(&blueprint.runtime_dir)?])
+            .collect();
+        if let Some(layers) = ground.stage.directories(&blueprint.layers)? {
+            paths.push("/opt".into());
+            trees.push(layers);
+        }
+        for path in &blueprint.extra_binds {
+            trees.push(super::mounts::copy(path, super::mounts::HOST_FILES)?);
+            paths.push(path.clone());
+        }
+        let finish = ToInit::Finish {
+            mounts: paths,
+            hostname: blueprint.hostname.clone(),
+            memory_bytes: blueprint.memory_bytes,
+            tmp_bytes: blueprint.tmp_bytes,
+            pids_max: blueprint.pids_max,
+            nofile_max: blueprint.nofile_max,
+        };
+        let fds: Vec<BorrowedFd<'_>> = trees.iter().map(OwnedFd::as_fd).collect();
+        wire::send(self.setup.as_fd(), &finish, &fds).at("hand over mounts")?;
+        self.ends
+            .take()
+            .ok_or_else(|| StepError::new("give a sandbox away twice", rustix::io::Errno::ALREADY))
+    }
+
+    /// Kills everything inside: the kernel does it when the init dies. Returns at once.
+    pub(crate) fn kill(&mut self) {
+        match self.phase {
+            Phase::Alive => self.phase = Phase::Dying,
+            Phase::Lost => self.phase = Phase::Over,
+            Phase::Dying | Phase::Over => {}
+        }
+        let _ = rustix::process::pidfd_send_signal(&self.pidfd, Signal::KILL);
+        if self.group.freezer() == Some(Version::V1) {
+            // What this version froze dies only when it is thawed.
+            let _ = self.group.set_frozen(false, Duration::ZERO);
+        }
+    }
+}
+
+/// Does something in a new network namespace with its loopback up, and comes back.
+fn in_new_network<T>(
+    home: BorrowedFd<'_>,
+    body: impl FnOnce() -> Result<T, StepError>,
+) -> Result<T, StepError> {
+    sys::unshare(ns::NET).at("make a network namespace")?;
+    let done = sys::loopback_up()
+        .at("bring up loopback")
+        .and_then(|()| body());
+    if sys::enter(home, ns::NET).is_err() {
+        // Staying would put the next sandbox into this one's network.
+        sys::exit_now(71);
+    }
+    done
+}
+
+fn listen() -> io::Result<TcpListener> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(
+        rustix::net::AddressFamily::INET,
+        SocketType::STREAM,
+        flags,
+        None,
+    )?;
+    rustix::net::bind(&socket, &LISTENER_ADDRESS)?;
+    rustix::net::listen(&socket, BACKLOG)?;
+    Ok(TcpListener::from(socket))
+}
