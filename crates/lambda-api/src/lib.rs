@@ -30,6 +30,7 @@ pub mod request;
 pub mod response;
 pub mod route;
 pub mod scope;
+pub mod sigv4;
 pub mod target;
 
 pub use error::ApiError;
