@@ -179,3 +179,6 @@ pub(crate) fn expected_revision(
 
 #[cfg(test)]
 pub(crate) mod testing;
+
+#[cfg(test)]
+mod tests;
