@@ -21,7 +21,7 @@ pub use blobs::{Blobs, DirectoryBlobs};
 pub use clock::{Clock, SystemClock};
 pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
 pub use log::{LogEngine, RedbLog};
-pub use membership::Membership;
+pub use membership::{ChitchatMembership, Membership};
 pub use net::{Network, PlainNetwork, TlsNetwork};
 pub use store::{SledStore, Store};
 pub use task::Tasks;

@@ -1,4 +1,17 @@
 //! Who else is there: gossip.
+//!
+//! [`ChitchatMembership`] is the real one: chitchat's protocol over UDP datagrams of our own, sealed with a key of the
+//! cluster and small enough never to be split by a network.
+
+mod chitchat_membership;
+pub mod contract;
+mod encoding;
+mod fragment;
+mod seal;
+mod transport;
+
+pub use chitchat_membership::{ChitchatMembership, MembershipError, MembershipOptions};
+pub use transport::GossipCounts;
 
 use std::{collections::BTreeMap, sync::Arc};
 

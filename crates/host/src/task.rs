@@ -14,8 +14,11 @@ pub enum Kind {
     Connection,
     /// Serves one request that outlives its connection; a drain waits for it.
     Request,
-    /// Follows something for ever: gossip, watch streams, reconcilers. Cancelled at once by a drain.
+    /// Follows something for ever: watch streams, reconcilers. Cancelled at once by a drain.
     Background,
+    /// Keeps something up until the node stops, which a drain needs to the end: gossip, that says so; Raft, that must not
+    /// lose a voter for the time of a drain. Cancelled once requests are over.
+    Lasting,
     /// Looks after one environment; cancelled by a drain once requests are over.
     Environment,
 }
@@ -27,6 +30,7 @@ impl Kind {
             Self::Connection => "connection",
             Self::Request => "request",
             Self::Background => "background",
+            Self::Lasting => "lasting",
             Self::Environment => "environment",
         }
     }
@@ -60,12 +64,14 @@ impl Tasks {
     {
         let stop = match kind {
             Kind::Listener | Kind::Background => self.draining.clone(),
-            Kind::Connection | Kind::Request | Kind::Environment => self.stopped.clone(),
+            Kind::Connection | Kind::Request | Kind::Lasting | Kind::Environment => {
+                self.stopped.clone()
+            }
         };
         let span = tracing::debug_span!("task", kind = kind.as_str(), name);
         let awaited = match kind {
             Kind::Connection | Kind::Request => Some(self.awaited.token()),
-            Kind::Listener | Kind::Background | Kind::Environment => None,
+            Kind::Listener | Kind::Background | Kind::Lasting | Kind::Environment => None,
         };
         let guarded = async move {
             let _awaited = awaited;
