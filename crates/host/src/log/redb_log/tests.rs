@@ -120,6 +120,17 @@ async fn concurrent_batches_share_a_barrier() {
 }
 
 #[tokio::test]
+async fn a_batch_costs_one_barrier() {
+    let disk = Disk::default();
+    let log = on(&disk);
+    let before = disk.syncs.load(Ordering::SeqCst);
+    for index in 1..=20 {
+        log.apply(1, vec![append(index, &[7; 300])]).await.unwrap();
+    }
+    assert_eq!(disk.syncs.load(Ordering::SeqCst) - before, 20);
+}
+
+#[tokio::test]
 async fn the_first_failed_barrier_is_the_last() {
     let disk = Disk::default();
     let log = on(&disk);
