@@ -53,9 +53,16 @@ pub struct Controllers {
 struct Shared {
     options: ControllersOptions,
     membership: Arc<dyn Membership>,
-    channels: Channels,
+    channels: Arc<Channels>,
     leader: Mutex<Option<String>>,
     turn: AtomicUsize,
+}
+
+impl Shared {
+    /// A channel to a controller: nobody else's certificate is accepted there.
+    fn channel(&self, address: &str) -> Channel {
+        self.channels.get_to(address, Role::Controller)
+    }
 }
 
 /// Why the controllers could not be asked.
@@ -108,7 +115,7 @@ impl Controllers {
     pub fn new(
         options: ControllersOptions,
         membership: Arc<dyn Membership>,
-        channels: Channels,
+        channels: Arc<Channels>,
     ) -> Self {
         let shared = Shared {
             options,
@@ -192,7 +199,7 @@ impl Controllers {
             }
             if let Some(address) = self.leader_or_next() {
                 let limit = left.min(ATTEMPT_MAX);
-                let client = CatalogClient::new(self.shared.channels.get(&address))
+                let client = CatalogClient::new(self.shared.channel(&address))
                     .max_decoding_message_size(16 << 20);
                 match tokio::time::timeout(limit, ask(client, limit)).await {
                     Ok(Ok(Attempt::Done(answer))) => {
@@ -251,7 +258,7 @@ impl Controllers {
     pub(crate) fn next_to_watch(&self) -> Option<Channel> {
         let own = self.shared.options.own.clone();
         own.or_else(|| self.next_address())
-            .map(|address| self.shared.channels.get(&address))
+            .map(|address| self.shared.channel(&address))
     }
 }
 

@@ -1,1 +1,186 @@
-//! The catalog service: proposals, watch streams, blob replication, reconcilers.
+//! The controller: the catalog's replicated state machine and everything that looks after it.
+//!
+//! - [`Controller`]: starts the group, forms or joins the cluster, serves the `Catalog` and `Blobs` services.
+//! - `proposals`: the leader stamps time and ids into a command and proposes it; a blob that a command names is on a
+//!   quorum of controllers first.
+//! - `watch`: the stream that frontends and workers follow.
+//! - `reconcile`: background work of the leader (settling creations and updates) and of every controller (fetching blobs
+//!   that it lacks). Reconcilers take no input: woken, they compare what is with what should be, and act idempotently.
+//!
+//! Nothing of an invocation passes through here.
+
+mod blobs;
+mod formation;
+mod machine;
+mod proposals;
+mod reconcile;
+mod service;
+mod watch;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use host::{Blobs, Clock, Entropy, Membership, Tasks, net::channel::Channels};
+use model::{Incarnation, NodeName, Zone};
+use proto::internal::{
+    blobs_server::BlobsServer, catalog_server::CatalogServer, raft_server::RaftServer,
+};
+use replica::{Identity, Replica, StartError};
+
+use crate::machine::CatalogMachine;
+
+/// What a controller is told.
+#[derive(Clone, Debug)]
+pub struct ControllerOptions {
+    /// This node.
+    pub name: NodeName,
+    /// The life of its storage.
+    pub incarnation: Incarnation,
+    /// Where other nodes reach it, `host:port`.
+    pub address: String,
+    /// Where it stands.
+    pub zone: Zone,
+    /// The controllers that form a new cluster, by name, with their addresses; this node among them if it is one. All of
+    /// them must answer before a cluster is formed, so that a lost disk never starts a second one.
+    pub initial: BTreeMap<NodeName, String>,
+    /// Raft's settings.
+    pub raft: replica::Options,
+}
+
+/// The ports that a controller uses.
+#[derive(Clone)]
+pub struct ControllerPorts {
+    /// Wall time, stamped into commands.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness, stamped into commands.
+    pub entropy: Arc<dyn Entropy>,
+    /// The Raft log.
+    pub log: Arc<dyn host::LogEngine>,
+    /// The materialised state.
+    pub store: Arc<dyn host::Store>,
+    /// Code packages.
+    pub blobs: Arc<dyn Blobs>,
+    /// The other nodes.
+    pub membership: Arc<dyn Membership>,
+    /// Channels to them.
+    pub channels: Arc<Channels>,
+    /// Where its work runs.
+    pub tasks: Tasks,
+}
+
+/// A running controller. Clones share it.
+#[derive(Clone)]
+pub struct Controller {
+    shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    pub(crate) options: ControllerOptions,
+    pub(crate) ports: ControllerPorts,
+    pub(crate) replica: Replica<CatalogMachine>,
+}
+
+/// What an operator asks first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ControllerStatus {
+    /// Empty before the cluster was formed.
+    pub cluster_id: String,
+    /// The leader's name; empty if unknown.
+    pub leader: String,
+    /// Raft's term.
+    pub term: u64,
+    /// The last applied revision.
+    pub applied: u64,
+    /// The members' names, voters first.
+    pub members: Vec<String>,
+}
+
+impl Controller {
+    /// Opens the group and begins to form or join the cluster. Returns before there is a leader.
+    ///
+    /// # Errors
+    /// [`StartError`] if the storage cannot be used; the node must not go on.
+    pub async fn start(
+        options: ControllerOptions,
+        ports: ControllerPorts,
+    ) -> Result<Self, StartError> {
+        let identity = Identity::new(
+            options.name.clone(),
+            options.incarnation,
+            options.address.clone(),
+            options.zone.clone(),
+        );
+        let raft_ports = replica::Ports {
+            log: ports.log.clone(),
+            store: ports.store.clone(),
+            channels: ports.channels.clone(),
+            tasks: ports.tasks.clone(),
+            entropy: ports.entropy.fork("raft"),
+        };
+        let replica = Replica::start(
+            options.raft.clone(),
+            identity,
+            CatalogMachine::default(),
+            raft_ports,
+        )
+        .await?;
+        let shared = Arc::new(Shared {
+            options,
+            ports,
+            replica,
+        });
+        formation::spawn(&shared);
+        reconcile::spawn(&shared);
+        Ok(Self { shared })
+    }
+
+    /// Raft between controllers.
+    #[must_use]
+    pub fn raft_service(&self) -> RaftServer<impl proto::internal::raft_server::Raft> {
+        self.shared.replica.service()
+    }
+
+    /// Changes, barriers, watch streams, membership.
+    #[must_use]
+    pub fn catalog_service(&self) -> CatalogServer<impl proto::internal::catalog_server::Catalog> {
+        CatalogServer::new(service::CatalogService::new(self.shared.clone()))
+            .max_decoding_message_size(1 << 20)
+    }
+
+    /// Code packages.
+    #[must_use]
+    pub fn blobs_service(&self) -> BlobsServer<impl proto::internal::blobs_server::Blobs> {
+        BlobsServer::new(blobs::BlobsService::new(self.shared.clone()))
+            .max_decoding_message_size(1 << 20)
+    }
+
+    /// What this controller knows of its group.
+    #[must_use]
+    pub fn status(&self) -> ControllerStatus {
+        let status = self.shared.replica.status();
+        ControllerStatus {
+            cluster_id: status.cluster.map(|c| c.to_string()).unwrap_or_default(),
+            leader: status
+                .leader
+                .map(|l| l.name.to_string())
+                .unwrap_or_default(),
+            term: status.term,
+            applied: status.applied,
+            members: status
+                .voters
+                .iter()
+                .chain(&status.learners)
+                .map(|m| m.name.to_string())
+                .collect(),
+        }
+    }
+
+    /// Ends when the storage failed: the node must end too.
+    pub async fn failed(&self) -> replica::Fatal {
+        self.shared.replica.failed().await
+    }
+
+    /// Hands leadership over and stops.
+    pub async fn stop(&self) {
+        self.shared.replica.shutdown().await;
+    }
+}

@@ -29,7 +29,7 @@ impl Controllers {
             loop {
                 for address in self.addresses() {
                     let chunks = chunks(digest, &bytes, true);
-                    let mut client = BlobsClient::new(self.shared.channels.get(&address));
+                    let mut client = BlobsClient::new(self.shared.channel(&address));
                     match client.put(tokio_stream::iter(chunks)).await {
                         Ok(_) => return,
                         Err(status) => last = Some(Box::new(status)),
@@ -78,7 +78,7 @@ impl Controllers {
     }
 
     async fn get_blob_at(&self, address: &str, digest: Digest) -> Result<Bytes, tonic::Status> {
-        let mut client = BlobsClient::new(self.shared.channels.get(address));
+        let mut client = BlobsClient::new(self.shared.channel(address));
         let request = pb::GetBlobRequest {
             digest: digest.as_bytes().to_vec().into(),
         };

@@ -1,0 +1,37 @@
+//! Background work that compares what is with what should be.
+//!
+//! Each reconciler wakes when something was applied and every few seconds besides. It takes no input but the state, does
+//! what is missing, and may do it twice without harm.
+
+mod blobs;
+mod settle;
+
+use std::{sync::Arc, time::Duration};
+
+use host::task::Kind;
+
+use crate::Shared;
+
+/// How often a reconciler looks without being woken.
+const PERIOD: Duration = Duration::from_secs(5);
+
+/// Starts every reconciler.
+pub(crate) fn spawn(shared: &Arc<Shared>) {
+    let tasks = &shared.ports.tasks;
+    let settling = shared.clone();
+    tasks.spawn(Kind::Background, "settle", async move {
+        let mut applied = settling.replica.applied();
+        loop {
+            settle::run(&settling).await;
+            let _ = tokio::time::timeout(PERIOD, applied.changed()).await;
+        }
+    });
+    let fetching = shared.clone();
+    tasks.spawn(Kind::Background, "fetch-blobs", async move {
+        let mut applied = fetching.replica.applied();
+        loop {
+            blobs::run(&fetching).await;
+            let _ = tokio::time::timeout(PERIOD, applied.changed()).await;
+        }
+    });
+}
