@@ -1,8 +1,22 @@
 //! What a node gets from outside itself: time, randomness, the network, disks, the other members, and tasks to run on.
 //!
-//! Each module is a *port*: a small object-safe trait written as a contract, its real adapters beside it, and a contract
-//! suite that any adapter must pass. Role code sees the traits only; one composition root holds the whole [`Host`]; a
+//! Each module is a *port*: a small object-safe trait written as a contract, its real adapters beside it, and a `contract`
+//! module that any adapter must pass. Role code sees the traits only; one composition root holds the whole [`Host`]; a
 //! simulator passes other adapters and runs the same roles.
+//!
+//! | port | real adapter | promise |
+//! |---|---|---|
+//! | [`Clock`] | [`SystemClock`] | wall time; timers stay `tokio::time` |
+//! | [`Entropy`] | [`SystemEntropy`] | fit for keys; [`SeededEntropy`] repeats itself |
+//! | [`Network`] | [`TlsNetwork`] | both ends of a connection between nodes are proven; certificates may change under way |
+//! | [`LogEngine`] | [`RedbLog`] | on disk when the call returns, one barrier for all groups; the first error is the last |
+//! | [`Store`] | [`SledStore`] | batches whole and in order; on disk after a flush |
+//! | [`Blobs`] | [`DirectoryBlobs`] | what is read has the digest that it was asked by |
+//! | [`Membership`] | [`ChitchatMembership`] | a hint of who is there, a death included, within seconds |
+//! | [`Tasks`] | – | nothing runs unnamed or past the end of its node |
+//!
+//! What this crate is not: it decides nothing. It does not retry on behalf of its callers, knows no role's rules, and the
+//! only formats it owns are those of its own disks and datagrams. [`certificate`] makes what [`TlsNetwork`] proves.
 
 pub mod blobs;
 pub mod certificate;
