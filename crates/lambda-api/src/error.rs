@@ -5,9 +5,10 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use model::{FunctionArn, Region, mutation::Rejection};
+use package::PackageError;
 use serde_json::{Map, Value};
 
-use crate::{Operation, package::PackageError, query::InvalidQuery, route::RouteError};
+use crate::{Operation, query::InvalidQuery, route::RouteError};
 
 mod text;
 

@@ -2,7 +2,7 @@
 //!
 //! What arrives on the public HTTP interface is turned here into `model` types, and what the cluster answers is turned
 //! here into the bytes that AWS would have sent: routes, request shapes and their violations, error codes and texts,
-//! response shapes, paging, Signature Version 4, event-stream frames, and the rules for deployment packages.
+//! response shapes, paging, Signature Version 4, event-stream frames. The rules for deployment packages are `package`.
 //!
 //! It is *not* a server and knows no state: nothing here reads a clock, a socket or the catalog. The caller brings the
 //! time, the secret of an access key and the limits, and maps the outcome to an effect.
@@ -22,7 +22,6 @@ pub mod error;
 pub mod event_stream;
 pub mod invoke;
 pub mod operation;
-pub mod package;
 pub mod page;
 pub mod percent;
 pub mod query;

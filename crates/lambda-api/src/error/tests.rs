@@ -2,7 +2,7 @@ use expect_test::{Expect, expect};
 use model::{Digest, Limits, Runtime};
 
 use super::*;
-use crate::package::PackageError;
+use package::PackageError;
 
 fn arn(s: &str) -> FunctionArn {
     format!("arn:aws:lambda:us-east-1:123456789012:function:{s}")

@@ -31,7 +31,7 @@ pub struct CreateFunction {
     pub tags: BTreeMap<String, String>,
     /// Whether version 1 is published at once.
     pub publish: bool,
-    /// The deployment package as sent; nothing has been checked but its base64. See [`crate::package::inspect`].
+    /// The deployment package as sent; nothing has been checked but its base64. See [`package::inspect`].
     pub zip: Vec<u8>,
 }
 

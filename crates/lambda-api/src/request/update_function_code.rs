@@ -27,7 +27,7 @@ pub struct UpdateFunctionCode {
     pub dry_run: bool,
     /// Only if `$LATEST` still has this revision.
     pub expected: Option<RevisionId>,
-    /// The deployment package as sent; nothing has been checked but its base64. See [`crate::package::inspect`].
+    /// The deployment package as sent; nothing has been checked but its base64. See [`package::inspect`].
     pub zip: Vec<u8>,
 }
 
