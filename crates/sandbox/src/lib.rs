@@ -16,6 +16,7 @@
     reason = "every unsafe block argues for itself"
 )]
 
+pub mod contract;
 pub mod driver;
 pub mod linux;
 pub mod report;

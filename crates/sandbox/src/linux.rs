@@ -448,10 +448,21 @@ fn check(spec: &Spec) -> Result<(), CreateError> {
             );
         }
     }
-    let ours = ["/", "/etc", "/dev", "/proc", "/tmp", "/var", "/opt", "/sys"];
+    let whole = [
+        "/etc",
+        "/dev",
+        "/proc",
+        "/tmp",
+        "/opt",
+        "/sys",
+        "/var/task",
+        "/var/runtime",
+        "/var/empty",
+    ];
     let taken = |path: &PathBuf| {
-        ours.iter()
-            .any(|o| path == Path::new(o) || (*o != "/" && path.starts_with(o)))
+        path == Path::new("/")
+            || path == Path::new("/var")
+            || whole.iter().any(|ours| path.starts_with(ours))
     };
     match spec.extra_binds.iter().find(|path| taken(path)) {
         Some(path) => invalid(

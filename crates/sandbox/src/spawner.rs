@@ -27,7 +27,7 @@ use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     fs::{Mode, OFlags},
     io::Errno,
-    process::WaitOptions,
+    process::{Resource, Rlimit, WaitOptions, getrlimit, setrlimit},
 };
 
 use self::{
@@ -75,6 +75,7 @@ fn run() -> Result<(), StepError> {
     let node = take_node()?;
     let _ = rustix::process::setsid();
     sys::ignore_stop_signals();
+    raise_file_limit();
 
     let Some((message, _)) = wire::receive(node.as_fd()).at("wait for the node")? else {
         return Ok(());
@@ -107,6 +108,7 @@ fn run() -> Result<(), StepError> {
                 made: 0,
                 slots: BTreeMap::new(),
                 ready: VecDeque::new(),
+                discouraged: false,
             }
             .serve()
         }
@@ -130,6 +132,18 @@ fn take_node() -> Result<OwnedFd, StepError> {
     Ok(node)
 }
 
+/// Each sandbox holds some descriptors here: as many as the host lets this process have.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: limit.maximum,
+            maximum: limit.maximum,
+        },
+    );
+}
+
 /// A name for this process that no other process of this boot has had: pid and start time.
 fn life() -> Result<String, StepError> {
     let stat = std::fs::read_to_string("/proc/self/stat").at("read the start time")?;
@@ -151,6 +165,8 @@ struct Spawner {
     slots: BTreeMap<u64, Slot>,
     /// Prepared slots that nobody has asked for yet.
     ready: VecDeque<u64>,
+    /// The last attempt to prepare ahead failed; a request that succeeds lifts this.
+    discouraged: bool,
 }
 
 impl Spawner {
@@ -160,7 +176,7 @@ impl Spawner {
             let timeout = if self.slots.values().any(|slot| slot.phase == Phase::Over) {
                 Some(&RETRY)
             } else {
-                (self.ready.len() < self.configuration.pool).then_some(&QUIET)
+                self.wants_ahead().then_some(&QUIET)
             };
             let mut ready = [
                 PollFd::new(&self.node, PollFlags::IN),
@@ -181,7 +197,7 @@ impl Spawner {
                     Ok(None) | Err(_) => break,
                 }
             }
-            if count == 0 && self.ready.len() < self.configuration.pool {
+            if count == 0 && self.wants_ahead() {
                 self.prepare_ahead();
             }
         }
@@ -214,13 +230,19 @@ impl Spawner {
         Ok(number)
     }
 
+    fn wants_ahead(&self) -> bool {
+        !self.discouraged && self.ready.len() < self.configuration.pool
+    }
+
     fn prepare_ahead(&mut self) {
         match self.prepare() {
             Ok(number) => self.ready.push_back(number),
             Err(error) => {
-                // The next request tries again, and tells the node why not.
-                let _ = writeln!(io::stderr(), "spawner: prepare a sandbox: {error}");
-                self.configuration.pool = 0;
+                let _ = writeln!(
+                    io::stderr(),
+                    "spawner: prepare a sandbox ahead: {error}; waiting for a request"
+                );
+                self.discouraged = true;
             }
         }
     }
@@ -235,6 +257,7 @@ impl Spawner {
         };
         match slot.finish(&mut self.ground, blueprint) {
             Ok(ends) => {
+                self.discouraged = false;
                 let message = FromSpawner::Created {
                     request,
                     slot: number,

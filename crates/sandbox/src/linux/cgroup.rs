@@ -513,6 +513,7 @@ fn write(path: &Path, value: &str) -> io::Result<()> {
     use io::Write as _;
     fs::OpenOptions::new()
         .write(true)
+        .truncate(true)
         .open(path)?
         .write_all(value.as_bytes())
 }

@@ -1,7 +1,11 @@
 //! The ground a spawner stands on: what this host lets it do, found out by trying, and the resources it prepares for
 //! all its sandboxes.
 
-use std::{fs, io, os::fd::OwnedFd, path::Path};
+use std::{
+    fs, io,
+    os::fd::{AsFd as _, OwnedFd},
+    path::Path,
+};
 
 use rustix::thread::CapabilitySet;
 
@@ -98,14 +102,14 @@ impl Survey {
     fn run(&mut self, configuration: &Configuration) -> Option<Ground> {
         let subuid_base = self.user_namespace(configuration.subuid_base)?;
         self.no_new_privs();
-        self.namespaces();
+        let network = self.namespaces();
         let filters = self.seccomp();
         self.landlock();
         self.fresh_proc();
         let layout = self.cgroups(&configuration.cgroup_parent);
         let mut stage = self.stage(&configuration.scratch)?;
         self.overlay(&mut stage);
-        let network = sys::current_network().ok()?;
+        let network = network?;
         let whole = Piece::ALL
             .into_iter()
             .filter(|p| p.is_essential())
@@ -193,14 +197,23 @@ impl Survey {
         self.tried(Piece::NoNewPrivs, known, "use Linux 5.13 or newer");
     }
 
-    fn namespaces(&mut self) {
+    /// Answers the network that the spawner lives in: an empty one of its own, because without privilege it may not
+    /// return to the host's from the sandbox's.
+    fn namespaces(&mut self) -> Option<OwnedFd> {
         const REMEDY: &str =
             "run the node as root, or lift the seccomp or AppArmor profile that forbids it";
         let own = sys::unshare(ns::MOUNT).and_then(|()| sys::make_all_mounts_slave());
         self.tried(Piece::MountNamespace, own, REMEDY);
-        let net = sys::trial(0, || {
-            sys::unshare(ns::NET)?;
-            sys::loopback_up()
+        let home = sys::unshare(ns::NET).and_then(|()| Ok(sys::current_network()?));
+        let net = home
+            .as_ref()
+            .map_err(|e| io::Error::from_raw_os_error(e.raw_os_error().unwrap_or(libc::EIO)));
+        let net = net.and_then(|home| {
+            sys::trial(0, || {
+                sys::unshare(ns::NET)?;
+                sys::loopback_up()?;
+                sys::enter(home.as_fd(), ns::NET)
+            })
         });
         self.tried(Piece::NetNamespace, net, REMEDY);
         let rest = [
@@ -212,6 +225,7 @@ impl Survey {
         for (piece, flag) in rest {
             self.tried(piece, sys::trial(ns::USER | flag, || Ok(())), REMEDY);
         }
+        home.ok()
     }
 
     fn seccomp(&mut self) -> Option<Filters> {

@@ -1,0 +1,280 @@
+//! Cases about what a sandbox may use.
+
+use model::{EphemeralMib, MemoryMib};
+
+use super::{Case, Fixture, Verdict, case, demand};
+use crate::driver::{Exit, InitCpu, Spec};
+
+pub(super) const CASES: &[Case] = &[
+    case!(
+        "a process that takes too much memory is killed, and its neighbour is not",
+        memory,
+        [CgroupMemory]
+    ),
+    case!(
+        "a child that takes too much memory does not make the exit of its parent one",
+        memory_of_child,
+        [CgroupMemory]
+    ),
+    case!("a fork bomb stops at the limit", forks),
+    case!("/tmp ends at its size and has an end of files", tmp),
+    case!("open files end at the limit", files),
+    case!(
+        "the CPU quota holds, from the start or after the boost",
+        cpu,
+        [CgroupCpu]
+    ),
+    case!(
+        "the meters tell what is used",
+        meters,
+        [CgroupMemory, CgroupPids]
+    ),
+];
+
+const MEMORY_BOMB: &str = "
+hoard = []
+while True:
+    hoard.append(bytearray(8 << 20))
+";
+
+/// The smallest: the limit of memory and of `/tmp` together is 640 MiB.
+async fn memory(fixture: &Fixture<'_>) -> Verdict {
+    let mut neighbour = fixture.make(fixture.spec()).await?;
+    neighbour
+        .shell("echo up; read x < /tmp/fifo || sleep 1000")
+        .await?;
+    neighbour.logged("up").await?;
+    let mut inside = fixture.make(fixture.spec()).await?;
+    inside.python(MEMORY_BOMB).await?;
+    inside.exits(Exit::OutOfMemory).await?;
+    let stats = inside.sandbox.stats().await?;
+    demand(
+        stats.oom_kills.is_some_and(|n| n >= 1),
+        format!("kills are counted, got {stats:?}"),
+    )?;
+    inside.shell("echo alive").await?;
+    inside.exits(Exit::Code(0)).await?;
+    let spared = neighbour.sandbox.stats().await?;
+    demand(
+        spared.oom_kills == Some(0),
+        format!("the neighbour is spared, got {spared:?}"),
+    )?;
+    neighbour.sandbox.reset_processes().await?;
+    neighbour.exits(Exit::Signal(9)).await
+}
+
+async fn memory_of_child(fixture: &Fixture<'_>) -> Verdict {
+    let mut inside = fixture.make(fixture.spec()).await?;
+    let program = format!(
+        "
+import os, sys
+child = os.fork()
+if child == 0:
+    exec('''{MEMORY_BOMB}''')
+_, status = os.waitpid(child, 0)
+sys.exit(os.WTERMSIG(status))
+"
+    );
+    inside.python(&program).await?;
+    inside.exits(Exit::Code(9)).await?;
+    inside.shell("kill -KILL $$").await?;
+    inside.exits(Exit::Signal(9)).await
+}
+
+async fn forks(fixture: &Fixture<'_>) -> Verdict {
+    let mut inside = fixture
+        .make(Spec {
+            pids_max: 64,
+            ..fixture.spec()
+        })
+        .await?;
+    let program = "
+import os, time
+count = 0
+try:
+    while True:
+        if os.fork() == 0:
+            time.sleep(1000)
+        count += 1
+except OSError as error:
+    print('stopped', count, error.errno, 'end', flush=True)
+time.sleep(1000)
+";
+    inside.python(program).await?;
+    let log = inside.logged("end\n").await?.to_owned();
+    let count: Option<u64> = log.split_whitespace().nth(1).and_then(|n| n.parse().ok());
+    demand(
+        count.is_some_and(|n| (32..64).contains(&n)),
+        format!("fewer than 64 children, got: {log}"),
+    )?;
+    inside.sandbox.reset_processes().await?;
+    inside.shell("echo clean").await?;
+    inside.exits(Exit::Code(0)).await
+}
+
+async fn tmp(fixture: &Fixture<'_>) -> Verdict {
+    let mut inside = fixture
+        .make(Spec {
+            memory: MemoryMib::new(512)?,
+            ..fixture.spec()
+        })
+        .await?;
+    let program = "
+import errno, os
+size = 0
+try:
+    with open('/tmp/big', 'wb') as big:
+        while True:
+            size += big.write(bytes(1 << 20))
+            big.flush()
+except OSError as error:
+    print('bytes', errno.errorcode[error.errno], size >> 20, flush=True)
+os.remove('/tmp/big')
+count = 0
+try:
+    while count < 1000000:
+        open(f'/tmp/{count}', 'w').close()
+        count += 1
+except OSError as error:
+    print('files', errno.errorcode[error.errno], count, flush=True)
+";
+    inside.python(program).await?;
+    inside.exits(Exit::Code(0)).await?;
+    let log = inside.log_now().await;
+    demand(
+        log.contains("bytes ENOSPC 51"),
+        format!("/tmp is 512 MiB, got: {log}"),
+    )?;
+    demand(
+        log.contains("files ENOSPC"),
+        format!("files in /tmp are counted, got: {log}"),
+    )?;
+    let stats = inside.sandbox.stats().await?;
+    demand(
+        stats
+            .tmp_bytes
+            .is_some_and(|b| b.0 <= EphemeralMib::MIN.bytes().0),
+        format!("its use is told, got {stats:?}"),
+    )
+}
+
+async fn files(fixture: &Fixture<'_>) -> Verdict {
+    let mut inside = fixture
+        .make(Spec {
+            nofile_max: 100,
+            ..fixture.spec()
+        })
+        .await?;
+    let program = "
+import os, resource
+print('limit', resource.getrlimit(resource.RLIMIT_NOFILE))
+try:
+    while True:
+        last = os.open('/dev/null', os.O_RDONLY)
+except OSError as error:
+    print('last', last, flush=True)
+";
+    inside.python(program).await?;
+    inside.exits(Exit::Code(0)).await?;
+    let log = inside.log_now().await;
+    demand(
+        log.contains("limit (100, 100)") && log.contains("last 99"),
+        format!("100 files, got: {log}"),
+    )
+}
+
+async fn cpu(fixture: &Fixture<'_>) -> Verdict {
+    // Burns one second of CPU or five of the clock, whichever comes first, and tells the share it got.
+    let burn = "
+import time
+clock, used = time.monotonic(), time.process_time()
+while time.process_time() - used < 1 and time.monotonic() - clock < 5:
+    pass
+print('share', int(100 * (time.process_time() - used) / (time.monotonic() - clock)), flush=True)
+";
+    let quarter = MemoryMib::new(442)?;
+    let mut inside = fixture
+        .make(Spec {
+            memory: quarter,
+            init_cpu: InitCpu::Quota,
+            ..fixture.spec()
+        })
+        .await?;
+    inside.python(burn).await?;
+    inside.exits(Exit::Code(0)).await?;
+    let limited = share(&inside.log_now().await);
+    demand(
+        limited.is_some_and(|s| s <= 40),
+        format!("a quarter of a CPU, got {limited:?} %"),
+    )?;
+
+    let mut inside = fixture
+        .make(Spec {
+            memory: quarter,
+            ..fixture.spec()
+        })
+        .await?;
+    inside.sandbox.limit_cpu().await?;
+    inside.sandbox.limit_cpu().await?;
+    inside.python(burn).await?;
+    inside.exits(Exit::Code(0)).await?;
+    let after = share(&inside.log_now().await);
+    demand(
+        after.is_some_and(|s| s <= 40),
+        format!("a quarter of a CPU after the boost, got {after:?} %"),
+    )
+}
+
+fn share(log: &str) -> Option<u32> {
+    log.split_whitespace().nth(1)?.parse().ok()
+}
+
+async fn meters(fixture: &Fixture<'_>) -> Verdict {
+    let mut inside = fixture
+        .make(Spec {
+            memory: MemoryMib::new(512)?,
+            ..fixture.spec()
+        })
+        .await?;
+    let before = inside.sandbox.stats().await?;
+    let program = "
+import os, time
+hoard = bytearray(64 << 20)
+with open('/tmp/file', 'wb') as file:
+    file.write(bytes(32 << 20))
+used = time.process_time()
+while time.process_time() - used < 0.05:
+    pass
+os.fork()
+print('holding', flush=True)
+time.sleep(1000)
+";
+    inside.python(program).await?;
+    inside.logged("holding").await?;
+    let after = inside.sandbox.stats().await?;
+    let grew = |of: fn(&crate::driver::Stats) -> Option<u64>, least: u64| matches!((of(&before), of(&after)), (Some(b), Some(a)) if a >= b + least);
+    let told = format!("before {before:?}, after {after:?}");
+    demand(
+        grew(|s| s.memory_now.map(|b| b.0), 96 << 20),
+        format!("memory and /tmp together: {told}"),
+    )?;
+    demand(
+        grew(|s| s.memory_peak.map(|b| b.0), 64 << 20),
+        format!("the peak: {told}"),
+    )?;
+    demand(
+        grew(|s| s.tmp_bytes.map(|b| b.0), 32 << 20),
+        format!("/tmp: {told}"),
+    )?;
+    demand(grew(|s| s.pids, 1), format!("processes: {told}"))?;
+    demand(
+        grew(
+            |s| {
+                s.cpu_usage
+                    .map(|d| u64::try_from(d.as_millis()).unwrap_or(0))
+            },
+            50,
+        ),
+        format!("CPU: {told}"),
+    )
+}
