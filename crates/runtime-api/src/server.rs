@@ -56,7 +56,7 @@ pub struct RuntimeApi {
 #[derive(Debug)]
 pub struct Call {
     taken: Option<oneshot::Receiver<()>>,
-    answer: oneshot::Receiver<Answer>,
+    answer: Option<oneshot::Receiver<Answer>>,
 }
 
 /// Why an invocation cannot be offered.
@@ -184,7 +184,7 @@ impl RuntimeApi {
         }
         Ok(Call {
             taken: Some(taken),
-            answer,
+            answer: Some(answer),
         })
     }
 
@@ -221,8 +221,9 @@ impl RuntimeApi {
 
     async fn wait_for(&self, wanted: impl Fn(Phase) -> bool) -> Phase {
         let mut phase = self.shared.phase.subscribe();
-        match phase.wait_for(|p| wanted(*p)).await {
-            Ok(now) => *now,
+        let reached = phase.wait_for(|p| wanted(*p)).await.map(|now| *now);
+        match reached {
+            Ok(now) => now,
             // The sender lives in `self`.
             Err(_) => std::future::pending().await,
         }
@@ -266,12 +267,15 @@ impl Call {
         }
     }
 
-    /// Waits for the answer; `None` if there will be none, because the environment was reset or dropped.
+    /// Waits for the answer; `None` if there will be none (any more), because the environment was reset or dropped, could
+    /// not initialise, or has answered already.
     ///
     /// # Cancel safety
-    /// Safe. Must not be called again after it has answered.
+    /// Safe.
     pub async fn answer(&mut self) -> Option<Answer> {
-        (&mut self.answer).await.ok()
+        let answer = self.answer.as_mut()?.await.ok();
+        self.answer = None;
+        answer
     }
 }
 

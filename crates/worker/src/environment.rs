@@ -1,0 +1,392 @@
+//! One execution environment: a sandbox, the runtime inside it, its Runtime API and its log.
+//!
+//! Whoever holds the lease of an environment (see [`crate::pool`]) is the only one to start, invoke or reset it, so those
+//! need no lock. Freezing is done by somebody else, the environment's supervisor, and is ordered against
+//! [`Environment::thaw`] by a lock of its own.
+//!
+//! After a failed initialisation, a crash or a timeout every process is killed and `/tmp` stays; the next invocation
+//! starts the runtime again, inside its own time.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use host::{Clock, Tasks};
+use model::{Limits, function::FunctionVersion, runtime::Family};
+use parking_lot::Mutex;
+use runtime_api::{Phase, RuntimeApi};
+use sandbox::{
+    Command, ControlError, CreateError, Driver, Exit, InitCpu, NetworkPolicy, Sandbox, Spec,
+    StartError,
+};
+use tokio::time::Instant;
+
+use crate::{
+    code::Package,
+    logs::{
+        Log,
+        files::{Files, Name},
+        platform::{Event, Status},
+    },
+    runtimes::{Launch, Program},
+};
+
+pub(crate) mod fault;
+pub(crate) mod invoke;
+pub(crate) mod variables;
+
+use fault::Fault;
+
+/// How long an answer may be on its way when its process is gone already.
+const LAST_WORDS: Duration = Duration::from_millis(50);
+
+/// What every environment of a worker is made with.
+pub(crate) struct Ground {
+    pub(crate) driver: Arc<dyn Driver>,
+    pub(crate) files: Files,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) tasks: Tasks,
+    pub(crate) limits: Limits,
+    pub(crate) network: NetworkPolicy,
+}
+
+/// What one environment is made of.
+pub(crate) struct Plan {
+    /// 32 hexadecimal digits.
+    pub(crate) id: String,
+    pub(crate) version: Arc<FunctionVersion>,
+    pub(crate) package: Arc<Package>,
+    pub(crate) launch: Launch,
+}
+
+pub(crate) struct Environment {
+    id: String,
+    version: Arc<FunctionVersion>,
+    sandbox: Box<dyn Sandbox>,
+    api: RuntimeApi,
+    log: Log,
+    clock: Arc<dyn Clock>,
+    limits: Limits,
+    /// What to start, or why there is nothing to start.
+    command: Result<Command, Fault>,
+    launch: Launch,
+    /// A runtime runs that has initialised.
+    up: AtomicBool,
+    frozen: tokio::sync::Mutex<bool>,
+    /// Until when a runtime that has answered must have asked for more.
+    settle_by: Mutex<Instant>,
+    /// Keeps the code on disk.
+    _package: Arc<Package>,
+}
+
+/// How the first start of a runtime went.
+#[derive(Debug)]
+pub(crate) enum Init {
+    /// It is up, after this long.
+    Ready(Duration),
+    /// It is not; the first invocation tries again inside its own time.
+    Failed,
+}
+
+/// The environment is of no use any more, through no fault of the function's.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Lost {
+    #[error("the environment does not do what it is told")]
+    Control(#[from] ControlError),
+    #[error("the runtime could not be started")]
+    Start(#[from] StartError),
+    #[error("the runtime ended while it was idle: {0:?}")]
+    Exit(Exit),
+    #[error("the runtime did not take the invocation in time")]
+    Stuck,
+    #[error("the environment has an invocation already")]
+    Occupied,
+}
+
+impl Environment {
+    /// Makes the sandbox. Nothing runs in it yet.
+    pub(crate) async fn create(plan: Plan, ground: &Ground) -> Result<Self, CreateError> {
+        let Plan {
+            id,
+            version,
+            package,
+            launch,
+        } = plan;
+        let mut spec = Spec::new(id.clone(), package.dir(), &launch.runtime_dir);
+        spec.memory = version.config.memory;
+        spec.ephemeral = version.config.ephemeral;
+        spec.extra_binds = launch.binds.clone();
+        spec.network = ground.network;
+        spec.init_cpu = InitCpu::Full;
+        let mut sandbox = ground.driver.create(spec).await?;
+
+        let setup = |step: &str| {
+            let step = step.to_owned();
+            move |source| CreateError::Setup { step, source }
+        };
+        let missing = || std::io::Error::other("the driver gave none");
+        let listener = sandbox
+            .take_listener()
+            .ok_or_else(missing)
+            .map_err(setup("take the listener"))?;
+        let pipe = sandbox
+            .take_logs()
+            .ok_or_else(missing)
+            .map_err(setup("take the log pipe"))?;
+        let response = usize::try_from(ground.limits.response_payload.0).unwrap_or(usize::MAX);
+        let limits = runtime_api::Limits {
+            response,
+            ..runtime_api::Limits::default()
+        };
+        let api = RuntimeApi::serve(listener, &ground.tasks, limits)
+            .map_err(setup("serve the runtime api"))?;
+
+        let at = ground.clock.wall();
+        let files = ground.files.open(Name {
+            function: version.id.function.clone(),
+            version: version.id.version,
+            at,
+            environment: id.clone(),
+        });
+        let tail = usize::try_from(ground.limits.log_tail.0).unwrap_or(usize::MAX);
+        let log = Log::new(files, tail, ground.clock.clone());
+        log.follow(pipe, &ground.tasks)
+            .map_err(setup("read the log pipe"))?;
+
+        let stream = variables::log_stream(&version, at, &id);
+        Ok(Self {
+            command: command(&version, &launch, package.dir(), &stream),
+            id,
+            version,
+            sandbox,
+            api,
+            log,
+            clock: ground.clock.clone(),
+            limits: ground.limits.clone(),
+            launch,
+            up: AtomicBool::new(false),
+            frozen: tokio::sync::Mutex::new(false),
+            settle_by: Mutex::new(Instant::now()),
+            _package: package,
+        })
+    }
+
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Whether a runtime runs that has initialised.
+    pub(crate) fn is_up(&self) -> bool {
+        self.up.load(Ordering::Acquire)
+    }
+
+    /// Whether the runtime waits for an invocation, so that nothing is lost if it is stopped.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.api.phase() == Phase::Idle
+    }
+
+    /// Waits until the runtime waits for an invocation.
+    pub(crate) async fn wait_waiting(&self) {
+        self.api.idle().await;
+    }
+
+    /// When a runtime that still does not wait for an invocation is taken for stuck.
+    pub(crate) fn settle_by(&self) -> Instant {
+        *self.settle_by.lock()
+    }
+
+    /// Starts the runtime for the first time and waits until it is up or has failed.
+    pub(crate) async fn initialise(&self) -> Result<Init, Lost> {
+        let arn = format!(
+            "arn:{}:lambda:{}::runtime:{}",
+            self.version.id.function.region.partition(),
+            self.version.id.function.region,
+            self.launch.fingerprint
+        );
+        let start = Event::InitStart {
+            runtime: &self.launch.label,
+            runtime_arn: &arn,
+        };
+        self.say(&start);
+        if let Some(remark) = &self.launch.remark {
+            self.log.line(remark);
+        }
+        let begun = Instant::now();
+        let status = match self.start().await? {
+            Err(fault) => fault.status(),
+            Ok(()) => {
+                let limit = self.limits.init_timeout;
+                tokio::select! {
+                    biased;
+                    ready = self.api.ready() => match ready {
+                        Ok(()) => {
+                            let took = begun.elapsed();
+                            self.sandbox.limit_cpu().await?;
+                            self.up.store(true, Ordering::Release);
+                            return Ok(Init::Ready(took));
+                        }
+                        Err(failure) => Fault::Init(failure.body).status(),
+                    },
+                    exit = self.sandbox.wait_exit() => match self.last_init_failure().await {
+                        Some(fault) => fault.status(),
+                        None => Fault::Exit(exit).status(),
+                    },
+                    () = tokio::time::sleep(limit) => Status::Timeout,
+                }
+            }
+        };
+        let took = begun.elapsed();
+        self.log.drain();
+        self.say(&Event::InitReport {
+            took,
+            phase: "init",
+            status,
+        });
+        self.sandbox.limit_cpu().await?;
+        self.reset().await?;
+        Ok(Init::Failed)
+    }
+
+    /// Kills every process and keeps `/tmp`: the next invocation starts the runtime again.
+    pub(crate) async fn reset(&self) -> Result<(), Lost> {
+        self.up.store(false, Ordering::Release);
+        self.sandbox.reset_processes().await?;
+        self.api.reset();
+        *self.frozen.lock().await = false;
+        Ok(())
+    }
+
+    /// Stops every process, if `still_idle` holds once nobody can be thawing it.
+    pub(crate) async fn freeze(
+        &self,
+        still_idle: impl FnOnce() -> bool,
+    ) -> Result<(), ControlError> {
+        let mut frozen = self.frozen.lock().await;
+        if !*frozen && still_idle() {
+            self.sandbox.freeze().await?;
+            *frozen = true;
+        }
+        Ok(())
+    }
+
+    /// Lets the processes run.
+    pub(crate) async fn thaw(&self) -> Result<(), ControlError> {
+        let mut frozen = self.frozen.lock().await;
+        if *frozen {
+            self.sandbox.thaw().await?;
+            *frozen = false;
+        }
+        Ok(())
+    }
+
+    /// Waits until the runtime's process is over.
+    pub(crate) async fn wait_exit(&self) -> Exit {
+        self.sandbox.wait_exit().await
+    }
+
+    /// Ends it. Idempotent.
+    pub(crate) async fn kill(&self) {
+        self.sandbox.kill().await;
+    }
+
+    /// Starts the process. The inner error is the function's fault, the outer one is ours.
+    async fn start(&self) -> Result<Result<(), Fault>, Lost> {
+        let command = match &self.command {
+            Ok(command) => command.clone(),
+            Err(fault) => return Ok(Err(fault.clone())),
+        };
+        let program = command.argv.first().cloned().unwrap_or_default();
+        match self.sandbox.start(command).await {
+            Ok(()) => Ok(Ok(())),
+            Err(StartError::Exec { source, .. }) if self.has_own_program() => {
+                let why = format!("fork/exec {program}: {}", reason(&source));
+                Ok(Err(Fault::Entrypoint(why)))
+            }
+            Err(StartError::Exec { .. }) if self.is_wrapped() => {
+                Ok(Err(Fault::Exit(Exit::Code(127))))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The document that a runtime posted before it ended, if it is still on its way.
+    async fn last_init_failure(&self) -> Option<Fault> {
+        match tokio::time::timeout(LAST_WORDS, self.api.ready()).await {
+            Ok(Err(failure)) => Some(Fault::Init(failure.body)),
+            Ok(Ok(())) | Err(_) => None,
+        }
+    }
+
+    fn has_own_program(&self) -> bool {
+        self.launch.program == Program::Bootstrap
+    }
+
+    fn is_wrapped(&self) -> bool {
+        wrapper(&self.version).is_some()
+    }
+
+    fn say(&self, event: &Event<'_>) {
+        let format = self.version.config.logging.format;
+        if let Some(line) = event.render(format, self.clock.wall()) {
+            self.log.line(&line);
+        }
+    }
+}
+
+/// What to start in this environment.
+fn command(
+    version: &FunctionVersion,
+    launch: &Launch,
+    code: &Path,
+    log_stream: &str,
+) -> Result<Command, Fault> {
+    let argv = match &launch.program {
+        Program::Fixed(argv) => wrapper(version)
+            .into_iter()
+            .chain(argv.iter().cloned())
+            .collect(),
+        Program::Bootstrap => {
+            // The link itself: where it leads is for the sandbox to see.
+            let found = std::fs::symlink_metadata(code.join("bootstrap"));
+            if !found.is_ok_and(|f| !f.is_dir()) {
+                let tried = "[/var/task/bootstrap /opt/bootstrap]";
+                return Err(Fault::Entrypoint(format!(
+                    "Couldn't find valid bootstrap(s): {tried}"
+                )));
+            }
+            vec!["/var/task/bootstrap".to_owned()]
+        }
+    };
+    Ok(Command {
+        argv,
+        env: variables::of(version, log_stream),
+        cwd: "/var/task".into(),
+    })
+}
+
+/// The script that the owner wants to start managed runtimes through.
+fn wrapper(version: &FunctionVersion) -> Option<String> {
+    if version.config.runtime.family() == Family::Provided {
+        return None;
+    }
+    let variables = &version.config.environment.as_ref()?.0;
+    variables
+        .get("AWS_LAMBDA_EXEC_WRAPPER")
+        .filter(|w| !w.is_empty())
+        .cloned()
+}
+
+/// What the kernel says, without the number.
+fn reason(error: &std::io::Error) -> String {
+    match error.raw_os_error() {
+        Some(2) => "no such file or directory".to_owned(),
+        Some(8) => "exec format error".to_owned(),
+        Some(13) => "permission denied".to_owned(),
+        _ => error.to_string(),
+    }
+}

@@ -1,0 +1,264 @@
+//! One invocation in one environment.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use model::{RequestId, VersionId};
+use runtime_api::{Answer, Call, Invocation, Outcome};
+use tokio::time::Instant;
+
+use super::{Environment, Fault, LAST_WORDS, Lost};
+use crate::logs::platform::{Event, Report};
+
+/// How long a runtime that was waiting may take to fetch an invocation.
+const TAKE_MAX: Duration = Duration::from_millis(500);
+
+/// What a caller wants.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) id: RequestId,
+    pub(crate) attempt: u32,
+    pub(crate) version: VersionId,
+    pub(crate) invoked_arn: String,
+    pub(crate) client_context: String,
+    pub(crate) trace_id: String,
+    pub(crate) payload: Bytes,
+}
+
+/// How the runtime's part in an invocation ended.
+pub(crate) struct Ended {
+    how: How,
+    duration: Duration,
+    /// The runtime's process was started within the invocation.
+    restarted: bool,
+}
+
+enum How {
+    Answered(Outcome),
+    Fault(Fault),
+}
+
+/// What the caller gets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Payload {
+    pub(crate) body: Bytes,
+    pub(crate) content_type: String,
+    pub(crate) is_error: bool,
+}
+
+/// The figures of an invocation, and its log.
+#[derive(Clone, Debug)]
+pub(crate) struct Figures {
+    pub(crate) duration: Duration,
+    pub(crate) billed_ms: u64,
+    pub(crate) memory_used_mib: u64,
+    pub(crate) log_tail: Bytes,
+}
+
+impl Environment {
+    /// Runs one invocation. `accepted` is called once, when the invocation can have had an effect.
+    ///
+    /// # Errors
+    /// [`Lost`] if it had none: it may be run elsewhere. The environment must then be discarded.
+    pub(crate) async fn run(
+        &self,
+        request: &Request,
+        accepted: impl FnOnce() + Send,
+    ) -> Result<Ended, Lost> {
+        let begun = Instant::now();
+        let timeout = self.version.config.timeout;
+        let deadline = begun + timeout.duration();
+        let restarted = !self.is_up();
+        self.thaw().await?;
+        self.say(&Event::Start {
+            id: request.id,
+            version: self.version.id.version,
+        });
+        let mut call = self
+            .api
+            .invoke(self.invocation(request))
+            .map_err(|_| Lost::Occupied)?;
+        let how = if restarted {
+            accepted();
+            match self.start().await {
+                Ok(Ok(())) => self.wait(&mut call, deadline, true).await,
+                Ok(Err(fault)) => How::Fault(fault),
+                // Told as the function's fault: it was accepted, and its initialisation may have had effects before.
+                Err(error) => {
+                    tracing::warn!(environment = %self.id, %error, "a runtime could not be started again");
+                    How::Fault(Fault::Exit(sandbox::Exit::Signal(9)))
+                }
+            }
+        } else {
+            self.wait_taken(&mut call, request.id).await?;
+            accepted();
+            self.wait(&mut call, deadline, false).await
+        };
+        if restarted && matches!(how, How::Answered(_)) {
+            self.sandbox.limit_cpu().await.ok();
+            self.up.store(true, std::sync::atomic::Ordering::Release);
+        }
+        *self.settle_by.lock() = deadline;
+        let ended = match &how {
+            How::Answered(_) => begun.elapsed(),
+            How::Fault(Fault::Timeout(limit)) => limit.duration().max(begun.elapsed()),
+            How::Fault(_) => begun.elapsed(),
+        };
+        Ok(Ended {
+            how,
+            duration: ended,
+            restarted,
+        })
+    }
+
+    /// Writes the end of the invocation to the log and sums it up. `init`: what this environment's first start took, if
+    /// this is its first invocation.
+    pub(crate) async fn conclude(
+        &self,
+        request: &Request,
+        ended: &Ended,
+        init: Option<Duration>,
+    ) -> Figures {
+        let id = request.id;
+        let memory = self.version.config.memory;
+        let used = self
+            .sandbox
+            .stats()
+            .await
+            .ok()
+            .and_then(|s| s.memory_peak.or(s.memory_now));
+        let used_mib = used
+            .map_or(0, |b| b.0.div_ceil(1 << 20))
+            .min(u64::from(memory.get()));
+        self.log.drain();
+        let fault = match &ended.how {
+            How::Fault(fault) => Some(fault.clone()),
+            How::Answered(Outcome::TooLarge) => Some(self.too_large()),
+            How::Answered(_) => None,
+        };
+        if let Some(line) = fault
+            .as_ref()
+            .and_then(|f| f.log_line(id, self.clock.wall()))
+        {
+            self.log.line(&line);
+        }
+        let billed = ended.duration + init.unwrap_or_default();
+        let report = Report {
+            id,
+            duration: ended.duration,
+            billed_ms: u64::try_from(billed.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX),
+            memory,
+            memory_used_mib: used_mib,
+            init,
+            trace_id: request.trace_id.clone(),
+            status: fault.as_ref().map(Fault::status),
+        };
+        self.say(&Event::End { id });
+        self.say(&Event::Report(&report));
+        Figures {
+            duration: ended.duration,
+            billed_ms: report.billed_ms,
+            memory_used_mib: used_mib,
+            log_tail: self.log.take_tail().into(),
+        }
+    }
+
+    /// What the caller gets.
+    pub(crate) fn payload(&self, request: &Request, ended: &Ended) -> Payload {
+        let error = |body| Payload {
+            body,
+            content_type: "application/json".to_owned(),
+            is_error: true,
+        };
+        match &ended.how {
+            How::Answered(Outcome::Response { body, content_type }) => Payload {
+                body: body.clone(),
+                content_type: content_type.clone(),
+                is_error: false,
+            },
+            How::Answered(Outcome::Error { body, .. }) => error(body.clone()),
+            How::Answered(Outcome::TooLarge) => error(self.too_large().document(request.id)),
+            How::Fault(fault) => error(fault.document(request.id)),
+        }
+    }
+
+    fn too_large(&self) -> Fault {
+        Fault::TooLarge(self.limits.response_payload.0)
+    }
+
+    fn invocation(&self, request: &Request) -> Invocation {
+        Invocation {
+            request_id: request.id,
+            deadline: self
+                .clock
+                .wall()
+                .plus(self.version.config.timeout.duration()),
+            invoked_arn: request.invoked_arn.clone(),
+            trace_id: request.trace_id.clone(),
+            client_context: request.client_context.clone(),
+            attempt_id: format!("{}-{}", self.id, request.attempt),
+            payload: request.payload.clone(),
+        }
+    }
+
+    async fn wait_taken(&self, call: &mut Call, id: RequestId) -> Result<(), Lost> {
+        tokio::select! {
+            biased;
+            taken = call.taken() => if taken { Ok(()) } else { Err(Lost::Stuck) },
+            exit = self.sandbox.wait_exit() => Err(Lost::Exit(exit)),
+            () = tokio::time::sleep(TAKE_MAX) => {
+                if self.api.withdraw(id) { Err(Lost::Stuck) } else { Ok(()) }
+            }
+        }
+    }
+
+    /// Waits for the answer, and for everything that can come instead of it.
+    async fn wait(&self, call: &mut Call, deadline: Instant, initialising: bool) -> How {
+        let init_failure = async {
+            if initialising && let Err(failure) = self.api.ready().await {
+                return failure;
+            }
+            std::future::pending().await
+        };
+        let answer = async {
+            match call.answer().await {
+                Some(Answer { outcome, .. }) => outcome,
+                // Something else says why.
+                None => std::future::pending().await,
+            }
+        };
+        let exit = tokio::select! {
+            biased;
+            outcome = answer => return How::Answered(outcome),
+            failure = init_failure => return How::Fault(Fault::Init(failure.body)),
+            exit = self.sandbox.wait_exit() => exit,
+            () = tokio::time::sleep_until(deadline) => {
+                return How::Fault(Fault::Timeout(self.version.config.timeout));
+            }
+        };
+        self.last_words(call, exit, initialising).await
+    }
+
+    /// The process is over: what it sent last may still be on its way through the socket.
+    async fn last_words(&self, call: &mut Call, exit: sandbox::Exit, initialising: bool) -> How {
+        if let Ok(Some(answer)) = tokio::time::timeout(LAST_WORDS, call.answer()).await {
+            return How::Answered(answer.outcome);
+        }
+        if initialising && let Some(fault) = self.last_init_failure().await {
+            return How::Fault(fault);
+        }
+        How::Fault(Fault::Exit(exit))
+    }
+}
+
+impl Ended {
+    /// Whether the runtime can take the next invocation as it is.
+    pub(crate) fn is_healthy(&self) -> bool {
+        matches!(self.how, How::Answered(_))
+    }
+
+    /// Whether the runtime was started within the invocation.
+    pub(crate) fn restarted(&self) -> bool {
+        self.restarted
+    }
+}

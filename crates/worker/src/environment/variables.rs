@@ -1,0 +1,173 @@
+//! The environment variables of a function's processes.
+
+use std::collections::BTreeMap;
+
+use model::{
+    function::{FunctionVersion, LogFormat},
+    runtime::Family,
+};
+
+/// Where code inside reaches its Runtime API.
+pub(crate) const RUNTIME_API: &str = "127.0.0.1:9001";
+const TASK_ROOT: &str = "/var/task";
+
+/// All variables, in order of name. What the owner set wins over what a Linux image would set, and nothing wins over what
+/// describes the environment itself.
+pub(crate) fn of(version: &FunctionVersion, log_stream: &str) -> Vec<(String, String)> {
+    let mut all = BTreeMap::new();
+    let mut set = |pairs: Vec<(&str, String)>| {
+        all.extend(
+            pairs
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value)),
+        );
+    };
+    set(image(version));
+    if let Some(environment) = &version.config.environment {
+        set(environment
+            .0
+            .iter()
+            .map(|(n, v)| (n.as_str(), v.clone()))
+            .collect());
+    }
+    set(platform(version, log_stream));
+    all.into_iter().collect()
+}
+
+/// What the owner may set otherwise.
+fn image(version: &FunctionVersion) -> Vec<(&'static str, String)> {
+    let mut pairs = vec![
+        ("TZ", ":UTC".to_owned()),
+        ("LANG", "en_US.UTF-8".to_owned()),
+        ("PATH", "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin".to_owned()),
+        (
+            "LD_LIBRARY_PATH",
+            "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib".to_owned(),
+        ),
+        ("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR".to_owned()),
+        ("AWS_XRAY_DAEMON_ADDRESS", "127.0.0.1:2000".to_owned()),
+        ("_AWS_XRAY_DAEMON_ADDRESS", "127.0.0.1".to_owned()),
+        ("_AWS_XRAY_DAEMON_PORT", "2000".to_owned()),
+    ];
+    if version.config.runtime.family() == Family::Python {
+        pairs.push(("PYTHONPATH", "/var/runtime".to_owned()));
+    }
+    pairs
+}
+
+/// What nobody may set otherwise.
+fn platform(version: &FunctionVersion, log_stream: &str) -> Vec<(&'static str, String)> {
+    let config = &version.config;
+    let id = &version.id;
+    let region = id.function.region.to_string();
+    let mut pairs = vec![
+        ("_HANDLER", config.handler.clone().unwrap_or_default()),
+        ("LAMBDA_TASK_ROOT", TASK_ROOT.to_owned()),
+        ("LAMBDA_RUNTIME_DIR", "/var/runtime".to_owned()),
+        ("AWS_LAMBDA_FUNCTION_NAME", id.function.name.to_string()),
+        ("AWS_LAMBDA_FUNCTION_VERSION", id.version.to_string()),
+        (
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+            config.memory.get().to_string(),
+        ),
+        ("AWS_LAMBDA_LOG_GROUP_NAME", log_group(version)),
+        ("AWS_LAMBDA_LOG_STREAM_NAME", log_stream.to_owned()),
+        ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned()),
+        ("AWS_LAMBDA_RUNTIME_API", RUNTIME_API.to_owned()),
+        ("AWS_REGION", region.clone()),
+        ("AWS_DEFAULT_REGION", region),
+    ];
+    if config.runtime.family() != Family::Provided {
+        pairs.push((
+            "AWS_EXECUTION_ENV",
+            format!("AWS_Lambda_{}", config.runtime),
+        ));
+    }
+    if config.logging.format == LogFormat::Json {
+        pairs.push(("AWS_LAMBDA_LOG_FORMAT", "JSON".to_owned()));
+        let level = config
+            .logging
+            .application_level
+            .as_deref()
+            .unwrap_or("INFO");
+        pairs.push(("AWS_LAMBDA_LOG_LEVEL", level.to_owned()));
+    }
+    pairs
+}
+
+fn log_group(version: &FunctionVersion) -> String {
+    let given = version.config.logging.group.clone();
+    given.unwrap_or_else(|| format!("/aws/lambda/{}", version.id.function.name))
+}
+
+/// The name of an environment's log stream.
+pub(crate) fn log_stream(
+    version: &FunctionVersion,
+    at: model::Timestamp,
+    environment: &str,
+) -> String {
+    let day = at.format("%Y/%m/%d");
+    let of = version.id.version;
+    if version.config.logging.group.is_some() {
+        format!("{day}/{}[{of}]{environment}", version.id.function.name)
+    } else {
+        format!("{day}/[{of}]{environment}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::function::Environment;
+
+    use super::*;
+    use crate::fixture;
+
+    #[test]
+    fn the_owner_decides_about_the_image_and_not_about_the_platform() {
+        let mut version = fixture::version("python3.11", "app.handler");
+        let own = [
+            ("TZ", "Asia/Tokyo"),
+            ("AWS_REGION", "mars-1"),
+            ("_HANDLER", "x"),
+            ("MINE", "1"),
+        ];
+        let own = own
+            .into_iter()
+            .map(|(n, v)| (n.to_owned(), v.to_owned()))
+            .collect();
+        version.config.environment = Some(Environment(own));
+        let all: BTreeMap<String, String> = of(&version, "stream").into_iter().collect();
+        let check = |name: &str, expected: &str| {
+            assert_eq!(all.get(name).map(String::as_str), Some(expected), "{name}")
+        };
+        check("TZ", "Asia/Tokyo");
+        check("MINE", "1");
+        check("AWS_REGION", "us-east-1");
+        check("_HANDLER", "app.handler");
+        check("AWS_EXECUTION_ENV", "AWS_Lambda_python3.11");
+        check("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/hello");
+        check("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001");
+        check("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST");
+        assert!(
+            !all.contains_key("AWS_ACCESS_KEY_ID") && !all.contains_key("AWS_LAMBDA_LOG_FORMAT")
+        );
+        let provided = of(&fixture::version("provided.al2023", "x"), "stream");
+        assert!(
+            !provided
+                .iter()
+                .any(|(n, _)| n == "AWS_EXECUTION_ENV" || n == "PYTHONPATH")
+        );
+    }
+
+    #[test]
+    fn log_streams() {
+        let mut version = fixture::version("python3.11", "app.handler");
+        let at = model::Timestamp(1_767_323_045_123);
+        assert_eq!(log_stream(&version, at, "ab"), "2026/01/02/[$LATEST]ab");
+        version.config.logging.group = Some("shared".into());
+        assert_eq!(
+            log_stream(&version, at, "ab"),
+            "2026/01/02/hello[$LATEST]ab"
+        );
+    }
+}

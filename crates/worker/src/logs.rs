@@ -1,0 +1,175 @@
+//! The log of one environment: what its processes print, and the platform's own lines between.
+//!
+//! Standard output and error of every process arrive in one pipe. A task reads it, at a bounded pace: a function that
+//! prints faster waits, as it would at any slow terminal. Before the platform writes the end of an invocation it empties
+//! the pipe, so that everything printed before the answer is in front of that line. Everything goes to the function's
+//! files, and the end of what belongs to the present invocation is kept for the caller.
+
+use std::{io, os::fd::OwnedFd, sync::Arc, time::Duration};
+
+use host::{Clock, Tasks, task::Kind};
+use parking_lot::Mutex;
+use tokio::net::unix::pipe;
+
+pub(crate) mod files;
+pub(crate) mod platform;
+pub(crate) mod tail;
+#[cfg(test)]
+mod tests;
+
+use files::Appender;
+use tail::Tail;
+
+/// How much is read at a time.
+const CHUNK: usize = 64 << 10;
+/// How much the reader may take in one `PACE_WINDOW`.
+const PACE_BYTES: usize = 1 << 20;
+const PACE_WINDOW: Duration = Duration::from_millis(100);
+/// How much the end of an invocation waits for at most: more than any pipe holds by default.
+const DRAIN_MAX: usize = 1 << 20;
+
+/// The log of one environment. Clones share it.
+#[derive(Clone)]
+pub(crate) struct Log {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    inner: Mutex<Inner>,
+    clock: Arc<dyn Clock>,
+}
+
+struct Inner {
+    pipe: Option<Arc<pipe::Receiver>>,
+    files: Appender,
+    tail: Tail,
+    at_line_start: bool,
+    buffer: Vec<u8>,
+}
+
+impl Log {
+    /// A log that keeps the last `tail_max` bytes of each invocation.
+    pub(crate) fn new(files: Appender, tail_max: usize, clock: Arc<dyn Clock>) -> Self {
+        let inner = Inner {
+            pipe: None,
+            files,
+            tail: Tail::new(tail_max),
+            at_line_start: true,
+            buffer: vec![0; CHUNK],
+        };
+        Self {
+            shared: Arc::new(Shared {
+                inner: Mutex::new(inner),
+                clock,
+            }),
+        }
+    }
+
+    /// Reads this pipe until it ends.
+    pub(crate) fn follow(&self, pipe: OwnedFd, tasks: &Tasks) -> io::Result<()> {
+        let pipe = Arc::new(pipe::Receiver::from_owned_fd(pipe)?);
+        self.shared.inner.lock().pipe = Some(pipe.clone());
+        let log = self.clone();
+        tasks.spawn(Kind::Environment, "log", async move {
+            log.read_to_end(&pipe).await;
+            log.shared.inner.lock().pipe = None;
+        });
+        Ok(())
+    }
+
+    /// Adds a line of the platform's.
+    pub(crate) fn line(&self, line: &str) {
+        self.shared.lock_and(|inner, clock| inner.line(line, clock));
+    }
+
+    /// Takes in everything that was printed so far.
+    pub(crate) fn drain(&self) {
+        self.shared.lock_and(|inner, clock| {
+            let Some(pipe) = inner.pipe.clone() else {
+                return;
+            };
+            let mut taken = 0;
+            while taken < DRAIN_MAX {
+                // Past tokio's readiness, which may not know yet of what was printed a moment ago.
+                match inner.read(clock, |buffer| Ok(rustix::io::read(&*pipe, buffer)?)) {
+                    Ok(n) if n > 0 => taken += n,
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Ok(_) | Err(_) => break,
+                }
+            }
+        });
+    }
+
+    /// The end of everything since the last call of this.
+    pub(crate) fn take_tail(&self) -> Vec<u8> {
+        self.shared.inner.lock().tail.take()
+    }
+
+    async fn read_to_end(&self, pipe: &pipe::Receiver) {
+        let mut taken = 0;
+        loop {
+            if pipe.readable().await.is_err() {
+                return;
+            }
+            let read = self
+                .shared
+                .lock_and(|inner, clock| inner.read(clock, |buffer| pipe.try_read(buffer)));
+            match read {
+                Ok(0) => return,
+                Ok(n) => taken += n,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => {
+                    tracing::warn!(%error, "the log of an environment cannot be read any more");
+                    return;
+                }
+            }
+            if taken >= PACE_BYTES {
+                taken = 0;
+                tokio::time::sleep(PACE_WINDOW).await;
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn lock_and<T>(&self, act: impl FnOnce(&mut Inner, &dyn Clock) -> T) -> T {
+        act(&mut self.inner.lock(), &*self.clock)
+    }
+}
+
+impl Inner {
+    /// One read; `Ok(0)` at the end of the pipe.
+    fn read(
+        &mut self,
+        clock: &dyn Clock,
+        read: impl FnOnce(&mut [u8]) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let n = read(&mut buffer);
+        if let Ok(n) = n
+            && let Some(bytes) = buffer.get(..n)
+        {
+            self.append(bytes, clock);
+        }
+        self.buffer = buffer;
+        n
+    }
+
+    fn line(&mut self, line: &str, clock: &dyn Clock) {
+        let mut text = String::with_capacity(line.len() + 2);
+        if !self.at_line_start {
+            text.push('\n');
+        }
+        text.push_str(line);
+        text.push('\n');
+        self.append(text.as_bytes(), clock);
+    }
+
+    fn append(&mut self, bytes: &[u8], clock: &dyn Clock) {
+        if let Some(last) = bytes.last() {
+            self.at_line_start = *last == b'\n';
+            self.tail.push(bytes);
+            self.files.append(clock.wall(), bytes);
+        }
+    }
+}

@@ -1,0 +1,77 @@
+use super::*;
+
+fn name(environment: &str) -> Name {
+    Name {
+        function: FunctionId {
+            account: model::AccountId::DEFAULT,
+            region: model::Region::default(),
+            name: "hello".parse().unwrap(),
+        },
+        version: Version::Latest,
+        at: Timestamp(1_767_323_045_123),
+        environment: environment.into(),
+    }
+}
+
+fn read(dir: &Path, file: &str) -> String {
+    fs::read_to_string(dir.join("000000000000/us-east-1/hello").join(file)).unwrap()
+}
+
+#[test]
+fn lines_are_stamped_with_the_time_of_their_beginning() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = Files::start(dir.path().to_owned(), Retention::default()).unwrap();
+    let mut log = files.open(name("e1"));
+    log.append(Timestamp(0), b"one\ntw");
+    log.append(Timestamp(1000), b"o\nthree\nun");
+    log.append(Timestamp(2000), b"finished");
+    drop(log);
+    files.flush();
+    assert_eq!(
+        read(dir.path(), "2026-01-02-LATEST-e1.log"),
+        "1970-01-01T00:00:00.000Z\tone\n1970-01-01T00:00:00.000Z\ttwo\n1970-01-01T00:00:01.000Z\tthree\n\
+         1970-01-01T00:00:01.000Z\tunfinished\n"
+    );
+}
+
+#[test]
+fn a_full_file_is_continued_and_an_endless_line_is_cut() {
+    let dir = tempfile::tempdir().unwrap();
+    let retention = Retention {
+        per_file: ByteCount(100),
+        ..Retention::default()
+    };
+    let files = Files::start(dir.path().to_owned(), retention).unwrap();
+    let mut log = files.open(name("e1"));
+    for n in 0..5 {
+        log.append(Timestamp(0), format!("{n}{}\n", "x".repeat(40)).as_bytes());
+    }
+    files.flush();
+    let current = read(dir.path(), "2026-01-02-LATEST-e1.log");
+    let older = read(dir.path(), "2026-01-02-LATEST-e1.log.1");
+    assert_eq!(
+        (older.lines().count(), current.lines().count()),
+        (2, 1),
+        "{older}{current}"
+    );
+    let mut partial = Vec::new();
+    let out = stamped(&mut partial, Timestamp(0), &vec![b'x'; LINE_MAX + 1]);
+    assert!(out.len() > LINE_MAX && partial.is_empty());
+}
+
+#[test]
+fn the_oldest_files_of_a_function_go() {
+    let dir = tempfile::tempdir().unwrap();
+    let retention = Retention {
+        files_per_function: 3,
+        ..Retention::default()
+    };
+    let files = Files::start(dir.path().to_owned(), retention).unwrap();
+    for n in 0..6 {
+        let mut log = files.open(name(&format!("e{n}")));
+        log.append(Timestamp(0), b"x\n");
+        files.flush();
+    }
+    let of = directory(dir.path(), &name("").function);
+    assert_eq!(fs::read_dir(of).unwrap().count(), 3);
+}

@@ -1,0 +1,300 @@
+//! The platform's own log lines, as text or as JSON.
+
+use std::time::Duration;
+
+use model::{MemoryMib, RequestId, Timestamp, Version, function::LogFormat};
+
+/// How a phase ended, if not well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    Timeout,
+    Error(&'static str),
+}
+
+/// What the platform says.
+#[derive(Clone, Debug)]
+pub(crate) enum Event<'a> {
+    /// An environment begins to initialise.
+    InitStart {
+        runtime: &'a str,
+        runtime_arn: &'a str,
+    },
+    /// An initialisation that did not end well.
+    InitReport {
+        took: Duration,
+        phase: &'static str,
+        status: Status,
+    },
+    Start {
+        id: RequestId,
+        version: Version,
+    },
+    End {
+        id: RequestId,
+    },
+    Report(&'a Report),
+}
+
+/// What one invocation took.
+#[derive(Clone, Debug)]
+pub(crate) struct Report {
+    pub(crate) id: RequestId,
+    pub(crate) duration: Duration,
+    pub(crate) billed_ms: u64,
+    pub(crate) memory: MemoryMib,
+    pub(crate) memory_used_mib: u64,
+    pub(crate) init: Option<Duration>,
+    pub(crate) trace_id: String,
+    pub(crate) status: Option<Status>,
+}
+
+impl Event<'_> {
+    /// The line, without its end; `None` if this event is not part of this format.
+    pub(crate) fn render(&self, format: LogFormat, now: Timestamp) -> Option<String> {
+        match format {
+            LogFormat::Text => self.text(),
+            LogFormat::Json => self.json(now),
+        }
+    }
+
+    fn text(&self) -> Option<String> {
+        Some(match self {
+            Self::InitStart {
+                runtime,
+                runtime_arn,
+            } => {
+                format!("INIT_START Runtime Version: {runtime}\tRuntime Version ARN: {runtime_arn}")
+            }
+            Self::InitReport {
+                took,
+                phase,
+                status,
+            } => format!(
+                "INIT_REPORT Init Duration: {} ms\tPhase: {phase}\t{}",
+                millis(*took),
+                status.text()
+            ),
+            Self::Start { id, version } => format!("START RequestId: {id} Version: {version}"),
+            Self::End { id } => format!("END RequestId: {id}"),
+            Self::Report(report) => report.text(),
+        })
+    }
+
+    fn json(&self, now: Timestamp) -> Option<String> {
+        let (kind, record) = match self {
+            Self::InitStart {
+                runtime,
+                runtime_arn,
+            } => (
+                "platform.initStart",
+                serde_json::json!({
+                    "initializationType": "on-demand", "phase": "init",
+                    "runtimeVersion": runtime, "runtimeVersionArn": runtime_arn,
+                }),
+            ),
+            Self::InitReport {
+                took,
+                phase,
+                status,
+            } => {
+                let mut record = serde_json::json!({
+                    "initializationType": "on-demand", "phase": phase,
+                    "metrics": {"durationMs": number(*took)},
+                });
+                status.json(&mut record);
+                ("platform.initReport", record)
+            }
+            Self::Start { id, version } => (
+                "platform.start",
+                serde_json::json!({"requestId": id.to_string(), "version": version.to_string()}),
+            ),
+            Self::End { .. } => return None,
+            Self::Report(report) => ("platform.report", report.json()),
+        };
+        let line = serde_json::json!({"time": now.to_rfc3339(), "type": kind, "record": record});
+        Some(line.to_string())
+    }
+}
+
+impl Report {
+    fn text(&self) -> String {
+        let mut line = format!(
+            "REPORT RequestId: {}\tDuration: {} ms\tBilled Duration: {} ms\tMemory Size: {} MB\tMax Memory Used: {} MB\t",
+            self.id,
+            millis(self.duration),
+            self.billed_ms,
+            self.memory.get(),
+            self.memory_used_mib,
+        );
+        if let Some(init) = self.init {
+            line.push_str(&format!("Init Duration: {} ms\t", millis(init)));
+        }
+        if let Some(root) = trace_root(&self.trace_id) {
+            line.push_str(&format!("XRAY TraceId: {root}\t"));
+        }
+        if let Some(status) = self.status {
+            line.push_str(&status.text());
+        }
+        line
+    }
+
+    fn json(&self) -> serde_json::Value {
+        let mut metrics = serde_json::json!({
+            "durationMs": number(self.duration), "billedDurationMs": self.billed_ms,
+            "memorySizeMB": self.memory.get(), "maxMemoryUsedMB": self.memory_used_mib,
+        });
+        if let (Some(init), Some(members)) = (self.init, metrics.as_object_mut()) {
+            members.insert("initDurationMs".into(), number(init));
+        }
+        let mut record = serde_json::json!({
+            "requestId": self.id.to_string(), "metrics": metrics, "status": "success",
+        });
+        if let Some(status) = self.status {
+            status.json(&mut record);
+        }
+        record
+    }
+}
+
+impl Status {
+    fn text(self) -> String {
+        match self {
+            Self::Timeout => "Status: timeout".to_owned(),
+            Self::Error(kind) => format!("Status: error\tError Type: {kind}"),
+        }
+    }
+
+    fn json(self, record: &mut serde_json::Value) {
+        let Some(members) = record.as_object_mut() else {
+            return;
+        };
+        match self {
+            Self::Timeout => {
+                members.insert("status".into(), "timeout".into());
+            }
+            Self::Error(kind) => {
+                members.insert("status".into(), "error".into());
+                members.insert("errorType".into(), kind.into());
+            }
+        }
+    }
+}
+
+/// Milliseconds with two decimals.
+pub(crate) fn millis(d: Duration) -> String {
+    let hundredths = (d.as_nanos() + 5_000) / 10_000;
+    format!("{}.{:02}", hundredths / 100, hundredths % 100)
+}
+
+fn number(d: Duration) -> serde_json::Value {
+    millis(d)
+        .parse::<f64>()
+        .map_or(serde_json::Value::Null, Into::into)
+}
+
+/// The root of a sampled trace: others are not worth a mention.
+fn trace_root(header: &str) -> Option<&str> {
+    let part = |name: &str| header.split(';').find_map(|p| p.trim().strip_prefix(name));
+    (part("Sampled=") == Some("1")).then(|| part("Root="))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report() -> Report {
+        Report {
+            id: "0f8fad5b-d9cb-469f-a165-70867728950e".parse().unwrap(),
+            duration: Duration::from_micros(3009),
+            billed_ms: 4,
+            memory: MemoryMib::new(128).unwrap(),
+            memory_used_mib: 36,
+            init: None,
+            trace_id: String::new(),
+            status: None,
+        }
+    }
+
+    fn check(event: &Event<'_>, text: &str, json: Option<&str>) {
+        let now = Timestamp(1_767_323_045_123);
+        assert_eq!(event.render(LogFormat::Text, now).as_deref(), Some(text));
+        let parsed = |s: &str| serde_json::from_str::<serde_json::Value>(s).unwrap();
+        assert_eq!(
+            event.render(LogFormat::Json, now).map(|s| parsed(&s)),
+            json.map(parsed)
+        );
+    }
+
+    #[test]
+    fn every_line() {
+        let id = report().id;
+        check(
+            &Event::InitStart {
+                runtime: "python:3.11.v2",
+                runtime_arn: "arn:aws:lambda:us-east-1::runtime:00",
+            },
+            "INIT_START Runtime Version: python:3.11.v2\tRuntime Version ARN: arn:aws:lambda:us-east-1::runtime:00",
+            Some(
+                r#"{"time":"2026-01-02T03:04:05.123Z","type":"platform.initStart","record":{"initializationType":"on-demand",
+                "phase":"init","runtimeVersion":"python:3.11.v2","runtimeVersionArn":"arn:aws:lambda:us-east-1::runtime:00"}}"#,
+            ),
+        );
+        check(
+            &Event::Start {
+                id,
+                version: Version::Latest,
+            },
+            "START RequestId: 0f8fad5b-d9cb-469f-a165-70867728950e Version: $LATEST",
+            Some(
+                r#"{"time":"2026-01-02T03:04:05.123Z","type":"platform.start",
+                "record":{"requestId":"0f8fad5b-d9cb-469f-a165-70867728950e","version":"$LATEST"}}"#,
+            ),
+        );
+        check(
+            &Event::End { id },
+            "END RequestId: 0f8fad5b-d9cb-469f-a165-70867728950e",
+            None,
+        );
+        check(
+            &Event::InitReport {
+                took: Duration::from_micros(10_007_330),
+                phase: "init",
+                status: Status::Timeout,
+            },
+            "INIT_REPORT Init Duration: 10007.33 ms\tPhase: init\tStatus: timeout",
+            Some(
+                r#"{"time":"2026-01-02T03:04:05.123Z","type":"platform.initReport","record":{"initializationType":"on-demand",
+                "phase":"init","metrics":{"durationMs":10007.33},"status":"timeout"}}"#,
+            ),
+        );
+    }
+
+    #[test]
+    fn reports() {
+        check(
+            &Event::Report(&report()),
+            "REPORT RequestId: 0f8fad5b-d9cb-469f-a165-70867728950e\tDuration: 3.01 ms\tBilled Duration: 4 ms\t\
+             Memory Size: 128 MB\tMax Memory Used: 36 MB\t",
+            Some(
+                r#"{"time":"2026-01-02T03:04:05.123Z","type":"platform.report","record":{"status":"success",
+                "requestId":"0f8fad5b-d9cb-469f-a165-70867728950e","metrics":{"durationMs":3.01,"billedDurationMs":4,
+                "memorySizeMB":128,"maxMemoryUsedMB":36}}}"#,
+            ),
+        );
+        let cold = Report {
+            init: Some(Duration::from_micros(110_100)),
+            trace_id: "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
+                .into(),
+            status: Some(Status::Error("Runtime.ExitError")),
+            ..report()
+        };
+        assert_eq!(
+            Event::Report(&cold)
+                .render(LogFormat::Text, Timestamp(0))
+                .unwrap(),
+            "REPORT RequestId: 0f8fad5b-d9cb-469f-a165-70867728950e\tDuration: 3.01 ms\tBilled Duration: 4 ms\t\
+             Memory Size: 128 MB\tMax Memory Used: 36 MB\tInit Duration: 110.10 ms\t\
+             XRAY TraceId: 1-5759e988-bd862e3fe1be46a994272793\tStatus: error\tError Type: Runtime.ExitError"
+        );
+    }
+}

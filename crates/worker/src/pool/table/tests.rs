@@ -1,0 +1,307 @@
+use std::collections::BTreeSet;
+
+use model::{FunctionId, Version};
+use proptest::prelude::*;
+
+use super::*;
+
+fn key(n: u8, revision: u8) -> Arc<Key> {
+    Arc::new(Key {
+        version: VersionId {
+            function: FunctionId {
+                account: model::AccountId::DEFAULT,
+                region: model::Region::default(),
+                name: format!("f{n}").parse().unwrap(),
+            },
+            version: Version::Latest,
+        },
+        revision: RevisionId::from_random(u128::from(revision)),
+    })
+}
+
+fn table(slots: u32, memory: u64) -> Table {
+    Table::new(Bounds {
+        slots,
+        memory: ByteCount(memory),
+    })
+}
+
+fn started(checkout: Checkout) -> Number {
+    match checkout {
+        Checkout::Start { number, .. } => number,
+        other => panic!("expected a start, got {other:?}"),
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Checkout {
+        function: u8,
+        revision: u8,
+        memory: u64,
+    },
+    Release {
+        pick: usize,
+        warm: bool,
+    },
+    Discard {
+        pick: usize,
+    },
+    Removed {
+        pick: usize,
+    },
+    Retire {
+        older_ms: u64,
+        gone: u8,
+    },
+    Pass {
+        ms: u64,
+    },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => (0u8..3, 0u8..2, 1u64..40).prop_map(|(function, revision, memory)| Step::Checkout { function, revision, memory }),
+        4 => (0usize..8, any::<bool>()).prop_map(|(pick, warm)| Step::Release { pick, warm }),
+        1 => (0usize..8).prop_map(|pick| Step::Discard { pick }),
+        2 => (0usize..8).prop_map(|pick| Step::Removed { pick }),
+        1 => (0u64..50, 0u8..3).prop_map(|(older_ms, gone)| Step::Retire { older_ms, gone }),
+        2 => (1u64..20).prop_map(|ms| Step::Pass { ms }),
+    ]
+}
+
+/// What an observer outside knows of each environment.
+#[derive(Clone, Debug)]
+struct Seen {
+    key: Arc<Key>,
+    memory: u64,
+    state: SeenState,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum SeenState {
+    Busy,
+    Idle { since: Instant, warm: bool },
+    Leaving,
+}
+
+const SLOTS: u32 = 4;
+const MEMORY: u64 = 100;
+
+struct Observer {
+    table: Table,
+    seen: BTreeMap<Number, Seen>,
+    now: Instant,
+}
+
+impl Observer {
+    fn pick(&self, pick: usize, state: impl Fn(SeenState) -> bool) -> Option<Number> {
+        let of: Vec<Number> = self
+            .seen
+            .iter()
+            .filter(|(_, s)| state(s.state))
+            .map(|(n, _)| *n)
+            .collect();
+        (!of.is_empty()).then(|| of[pick % of.len()])
+    }
+
+    fn checkout(&mut self, key: &Arc<Key>, memory: u64) {
+        let idle_of = |seen: &BTreeMap<Number, Seen>| -> Vec<(Number, SeenState)> {
+            seen.iter()
+                .filter(|(_, s)| s.key == *key && matches!(s.state, SeenState::Idle { .. }))
+                .map(|(n, s)| (*n, s.state))
+                .collect()
+        };
+        let announced = self.table.refusal(key, ByteCount(memory));
+        match self.table.checkout(key, ByteCount(memory)) {
+            Checkout::Reuse(number) => {
+                let same = idle_of(&self.seen);
+                let got = same
+                    .iter()
+                    .find(|(n, _)| *n == number)
+                    .expect("idle, of this very key")
+                    .1;
+                let any_warm = same
+                    .iter()
+                    .any(|(_, s)| matches!(s, SeenState::Idle { warm: true, .. }));
+                assert_eq!(
+                    any_warm,
+                    matches!(got, SeenState::Idle { warm: true, .. }),
+                    "warm ones first"
+                );
+                self.seen.get_mut(&number).unwrap().state = SeenState::Busy;
+            }
+            Checkout::Start { number, victims } => {
+                assert!(
+                    idle_of(&self.seen).is_empty(),
+                    "an idle one would have done"
+                );
+                for victim in victims {
+                    let gone = self.seen.remove(&victim).unwrap();
+                    assert!(
+                        matches!(gone.state, SeenState::Idle { .. }),
+                        "only idle ones make room"
+                    );
+                }
+                let new = Seen {
+                    key: key.clone(),
+                    memory,
+                    state: SeenState::Busy,
+                };
+                assert!(self.seen.insert(number, new).is_none(), "numbers are new");
+            }
+            Checkout::Refuse(Refusal::NoCapacity) => {
+                let stuck: Vec<&Seen> = self
+                    .seen
+                    .values()
+                    .filter(|s| !matches!(s.state, SeenState::Idle { .. }))
+                    .collect();
+                let used: u64 = stuck.iter().map(|s| s.memory).sum();
+                assert!(
+                    stuck.len() >= SLOTS as usize || used + memory > MEMORY,
+                    "there was room"
+                );
+                assert_eq!(announced, Some(Refusal::NoCapacity));
+                return;
+            }
+            Checkout::Refuse(Refusal::Draining) => panic!("not draining"),
+        }
+        assert_eq!(announced, None);
+    }
+
+    fn apply(&mut self, step: &Step) {
+        match *step {
+            Step::Checkout {
+                function,
+                revision,
+                memory,
+            } => self.checkout(&key(function, revision), memory),
+            Step::Release { pick, warm } => {
+                if let Some(number) = self.pick(pick, |s| s == SeenState::Busy) {
+                    assert!(self.table.release(number, warm, self.now));
+                    self.seen.get_mut(&number).unwrap().state = SeenState::Idle {
+                        since: self.now,
+                        warm,
+                    };
+                }
+            }
+            Step::Discard { pick } => {
+                if let Some(number) = self.pick(pick, |s| s != SeenState::Leaving) {
+                    assert!(self.table.discard(number));
+                    assert!(!self.table.discard(number), "once");
+                    self.seen.get_mut(&number).unwrap().state = SeenState::Leaving;
+                }
+            }
+            Step::Removed { pick } => {
+                if let Some(number) = self.pick(pick, |s| s == SeenState::Leaving) {
+                    self.table.removed(number);
+                    self.seen.remove(&number);
+                }
+            }
+            Step::Retire { older_ms, gone } => {
+                let expiry = Duration::from_millis(older_ms);
+                let gone_name = format!("f{gone}");
+                let is_current = |k: &Key| k.version.function.name.as_str() != gone_name;
+                let over: BTreeSet<Number> = self
+                    .table
+                    .retire(self.now, expiry, is_current)
+                    .into_iter()
+                    .collect();
+                for (number, seen) in &mut self.seen {
+                    if let SeenState::Idle { since, .. } = seen.state {
+                        let expected = self.now - since >= expiry || !is_current(&seen.key);
+                        assert_eq!(over.contains(number), expected);
+                        if expected {
+                            seen.state = SeenState::Leaving;
+                        }
+                    } else {
+                        assert!(!over.contains(number), "only idle ones retire");
+                    }
+                }
+            }
+            Step::Pass { ms } => self.now += Duration::from_millis(ms),
+        }
+        let used: u64 = self.seen.values().map(|s| s.memory).sum();
+        assert!(
+            self.seen.len() <= SLOTS as usize && used <= MEMORY,
+            "within bounds"
+        );
+        assert_eq!(self.table.counted() as usize, self.seen.len());
+        let warm: u32 = self.table.warm().values().map(|n| u32::from(*n)).sum();
+        let seen_warm = self
+            .seen
+            .values()
+            .filter(|s| matches!(s.state, SeenState::Idle { warm: true, .. }))
+            .count();
+        assert_eq!(warm as usize, seen_warm);
+    }
+}
+
+proptest! {
+    #[test]
+    fn nothing_is_shared_and_bounds_hold(steps in prop::collection::vec(step(), 0..150)) {
+        let mut observer = Observer { table: table(SLOTS, MEMORY), seen: BTreeMap::new(), now: Instant::now() };
+        for step in &steps {
+            observer.apply(step);
+        }
+    }
+}
+
+#[test]
+fn the_last_one_used_goes_first_and_the_first_one_used_makes_room() {
+    let mut table = table(2, 100);
+    let now = Instant::now();
+    let (a, b, c) = (key(1, 0), key(2, 0), key(3, 0));
+    let first = started(table.checkout(&a, ByteCount(10)));
+    let second = started(table.checkout(&a, ByteCount(10)));
+    assert_eq!(
+        table.checkout(&b, ByteCount(10)),
+        Checkout::Refuse(Refusal::NoCapacity)
+    );
+    assert!(table.release(second, true, now));
+    assert!(table.release(first, true, now + Duration::from_millis(1)));
+    assert_eq!(table.checkout(&a, ByteCount(10)), Checkout::Reuse(first));
+    assert!(table.release(first, true, now + Duration::from_millis(2)));
+    match table.checkout(&c, ByteCount(10)) {
+        Checkout::Start { victims, .. } => assert_eq!(victims, vec![second]),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn an_idle_stay_is_taken_once() {
+    let mut table = table(2, 100);
+    let now = Instant::now();
+    let number = started(table.checkout(&key(1, 0), ByteCount(10)));
+    assert!(table.release(number, true, now));
+    let stay = table.stay(number).unwrap();
+    assert_eq!(
+        table.checkout(&key(1, 0), ByteCount(10)),
+        Checkout::Reuse(number)
+    );
+    assert!(!table.take_idle(number, stay), "it is busy");
+    assert!(table.release(number, true, now));
+    assert!(
+        !table.take_idle(number, stay),
+        "another stay, though it began at the same instant"
+    );
+    assert!(table.take_idle(number, table.stay(number).unwrap()));
+}
+
+#[test]
+fn a_drain_lets_the_busy_finish_and_takes_nothing_new() {
+    let mut table = table(3, 100);
+    let now = Instant::now();
+    let idle = started(table.checkout(&key(1, 0), ByteCount(10)));
+    let busy = started(table.checkout(&key(1, 0), ByteCount(10)));
+    assert!(table.release(idle, true, now));
+    assert_eq!(table.drain(), vec![idle]);
+    assert_eq!(
+        table.checkout(&key(1, 0), ByteCount(10)),
+        Checkout::Refuse(Refusal::Draining)
+    );
+    assert!(!table.release(busy, true, now), "it leaves instead");
+    table.removed(idle);
+    table.removed(busy);
+    assert_eq!(table.counted(), 0);
+}

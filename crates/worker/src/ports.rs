@@ -1,0 +1,44 @@
+//! What a worker needs from the rest of its node: which versions exist, and their code.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use model::{
+    Digest, ErrorKind, Failure, Revision, RevisionId, VersionId, function::FunctionVersion,
+};
+
+/// The node's copy of the catalog, as far as a worker looks at it.
+#[async_trait]
+pub trait Versions: Send + Sync + 'static {
+    /// A version, if this copy holds it at exactly this revision. Must be cheap: it is asked for every invocation.
+    fn version(&self, id: &VersionId, revision: RevisionId) -> Option<Arc<FunctionVersion>>;
+
+    /// Returns when the copy holds this position of the catalog, or `limit` has passed.
+    async fn wait_for(&self, position: Revision, limit: Duration);
+}
+
+/// Where deployment packages come from.
+#[async_trait]
+pub trait CodeSource: Send + Sync + 'static {
+    /// A whole package. The caller verifies the digest.
+    async fn fetch(&self, digest: Digest) -> Result<Bytes, FetchError>;
+}
+
+/// Why a package could not be had.
+#[derive(Debug, thiserror::Error)]
+#[error("package {digest}: {reason}")]
+pub struct FetchError {
+    /// Which one.
+    pub digest: Digest,
+    /// What happened.
+    pub reason: String,
+    /// Its class.
+    pub kind: ErrorKind,
+}
+
+impl Failure for FetchError {
+    fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+}

@@ -1,0 +1,283 @@
+//! One invocation, from its arrival to the return of its environment.
+
+use std::{sync::Arc, time::Duration};
+
+use host::{Entropy, Tasks};
+use model::{Architecture, Failure, function::FunctionVersion};
+use proto::internal::{InvokeEvent, refused::Reason};
+use tokio::{sync::mpsc, time::Instant};
+
+use super::message::{self, Head, Invoke};
+use crate::{
+    code::CodeCache,
+    environment::{Environment, Ground, Init, Lost, Plan, invoke::Request},
+    pool::{Checkout, Key, Lease, Pool, Refusal, Reservation},
+    ports::Versions,
+    runtimes::{Launch, Runtimes},
+};
+
+/// How long a catalog that is behind may take to catch up.
+const CATCH_UP_MAX: Duration = Duration::from_millis(500);
+/// Environments that may turn out to be dead before another worker is asked.
+const TRIES: u32 = 3;
+
+/// Everything that invocations need.
+pub(crate) struct Invoker {
+    pub(crate) pool: Pool,
+    pub(crate) code: CodeCache,
+    pub(crate) runtimes: Runtimes,
+    pub(crate) versions: Arc<dyn Versions>,
+    pub(crate) ground: Ground,
+    pub(crate) entropy: Arc<dyn Entropy>,
+}
+
+/// Why nothing ran here.
+#[derive(Debug, thiserror::Error)]
+enum Refused {
+    #[error(transparent)]
+    Pool(#[from] Refusal),
+    #[error("expected a version that this worker's catalog holds, got one that it does not")]
+    UnknownVersion,
+    #[error("expected {expected}, got code for {got}")]
+    Architecture {
+        expected: &'static str,
+        got: Architecture,
+    },
+    #[error("{0} is not installed here")]
+    Runtime(model::Runtime),
+    #[error("{0}")]
+    Code(String),
+    #[error("{0}")]
+    Sandbox(String),
+    #[error("every environment was lost before it took the invocation")]
+    Lost,
+    #[error("the caller stopped waiting")]
+    TooLate,
+}
+
+impl Refused {
+    fn reason(&self) -> Reason {
+        match self {
+            Self::Pool(Refusal::NoCapacity) => Reason::NoCapacity,
+            Self::Pool(Refusal::Draining) => Reason::Draining,
+            Self::UnknownVersion => Reason::UnknownVersion,
+            Self::Architecture { .. } | Self::Runtime(_) => Reason::RuntimeMissing,
+            Self::Code(_) => Reason::CodeUnavailable,
+            Self::Sandbox(_) => Reason::SandboxFailed,
+            Self::Lost | Self::TooLate => Reason::EnvironmentLost,
+        }
+    }
+}
+
+/// An environment for one invocation.
+struct Ready {
+    lease: Lease,
+    /// It was made for this invocation.
+    cold: bool,
+    /// What its first start took, if it went well.
+    init: Option<Duration>,
+}
+
+impl Invoker {
+    /// A refusal that needs no look at the payload.
+    pub(super) fn refuse_early(&self, head: &Head) -> Option<InvokeEvent> {
+        if self.pool.is_draining() {
+            let refused = Refused::Pool(Refusal::Draining);
+            return Some(message::refused(refused.reason(), refused.to_string()));
+        }
+        let version = self
+            .versions
+            .version(&head.request.version, head.revision)?;
+        let key = Key {
+            version: head.request.version.clone(),
+            revision: head.revision,
+        };
+        let refusal = self.pool.refusal(&key, version.config.memory.bytes())?;
+        let refused = Refused::Pool(refusal);
+        Some(message::refused(refused.reason(), refused.to_string()))
+    }
+
+    pub(super) fn request_limit(&self) -> u64 {
+        self.ground.limits.request_payload.0
+    }
+
+    pub(super) fn tasks(&self) -> &Tasks {
+        &self.ground.tasks
+    }
+
+    /// Runs an invocation and tells `events` what happens. Goes on to the end whether or not anybody listens.
+    pub(super) async fn invoke(&self, invoke: Invoke, events: mpsc::Sender<InvokeEvent>) {
+        if let Err(refused) = self.try_invoke(&invoke, &events).await {
+            let id = invoke.request.id;
+            tracing::debug!(request_id = %id, function = %invoke.request.version.function.name, %refused, "refused");
+            let told = message::refused(refused.reason(), refused.to_string());
+            let _nobody_may_listen = events.send(told).await;
+        }
+    }
+
+    async fn try_invoke(
+        &self,
+        invoke: &Invoke,
+        events: &mpsc::Sender<InvokeEvent>,
+    ) -> Result<(), Refused> {
+        let until = Instant::now() + invoke.wait;
+        let version = self.version(invoke).await?;
+        let launch = self.launch(&version)?;
+        let key = Arc::new(Key {
+            version: invoke.request.version.clone(),
+            revision: invoke.revision,
+        });
+        for _ in 0..TRIES {
+            let ready = match self
+                .pool
+                .checkout(&key, version.config.memory.bytes())
+                .await?
+            {
+                Checkout::Reuse(lease) => Ready {
+                    lease,
+                    cold: false,
+                    init: None,
+                },
+                Checkout::Start(place) => self.cold_start(place, &version, &launch).await?,
+            };
+            if events.is_closed() || Instant::now() >= until {
+                // Nothing was handed over, and the environment is as good as before.
+                ready.lease.release();
+                return Err(Refused::TooLate);
+            }
+            match self.run(ready, invoke, events).await {
+                Ok(()) => return Ok(()),
+                Err(lost) => {
+                    tracing::warn!(function = %invoke.request.version.function.name, error = %lost, "an environment was lost");
+                }
+            }
+        }
+        Err(Refused::Lost)
+    }
+
+    async fn version(&self, invoke: &Invoke) -> Result<Arc<FunctionVersion>, Refused> {
+        let look = || {
+            self.versions
+                .version(&invoke.request.version, invoke.revision)
+        };
+        if let Some(version) = look() {
+            return Ok(version);
+        }
+        self.versions
+            .wait_for(invoke.catalog, CATCH_UP_MAX.min(invoke.wait))
+            .await;
+        look().ok_or(Refused::UnknownVersion)
+    }
+
+    fn launch(&self, version: &FunctionVersion) -> Result<Launch, Refused> {
+        let config = &version.config;
+        let own = Architecture::of_this_binary();
+        if own != Some(config.architecture) {
+            return Err(Refused::Architecture {
+                expected: own.map_or("no architecture that functions know", Architecture::as_str),
+                got: config.architecture,
+            });
+        }
+        self.runtimes
+            .launch(config.runtime)
+            .ok_or(Refused::Runtime(config.runtime))
+    }
+
+    async fn cold_start(
+        &self,
+        place: Reservation,
+        version: &Arc<FunctionVersion>,
+        launch: &Launch,
+    ) -> Result<Ready, Refused> {
+        let package = self.code.get(version.code.digest).await.map_err(|error| {
+            tracing::warn!(function = %version.id.function.name, %error, kind = ?error.kind(), "code is not available");
+            Refused::Code(describe(&error))
+        })?;
+        let plan = Plan {
+            id: format!("{:032x}", self.entropy.next_u128()),
+            version: version.clone(),
+            package,
+            launch: launch.clone(),
+        };
+        let sandbox_failed = |error: &dyn std::error::Error| {
+            let text = describe(error);
+            tracing::error!(function = %version.id.function.name, error = %text, "no environment could be made");
+            Refused::Sandbox(text)
+        };
+        let environment = Environment::create(plan, &self.ground)
+            .await
+            .map_err(|e| sandbox_failed(&e))?;
+        let lease = place.fill(environment);
+        let init = lease
+            .environment()
+            .initialise()
+            .await
+            .map_err(|e| sandbox_failed(&e))?;
+        let init = match init {
+            Init::Ready(took) => Some(took),
+            Init::Failed => None,
+        };
+        Ok(Ready {
+            lease,
+            cold: true,
+            init,
+        })
+    }
+
+    async fn run(
+        &self,
+        ready: Ready,
+        invoke: &Invoke,
+        events: &mpsc::Sender<InvokeEvent>,
+    ) -> Result<(), Lost> {
+        let Ready { lease, cold, init } = ready;
+        let request: &Request = &invoke.request;
+        let environment = lease.environment();
+        let accept = || {
+            // There is room: it is the first event.
+            let _nobody_may_listen = events.try_send(message::accepted(cold, environment.id()));
+        };
+        let ended = environment.run(request, accept).await?;
+        let payload = environment.payload(request, &ended);
+        let mut listening = true;
+        for chunk in message::chunks(payload.body) {
+            listening = listening && events.send(chunk).await.is_ok();
+        }
+        let figures = environment.conclude(request, &ended, init).await;
+        let cold_inside = if ended.restarted() { None } else { init };
+        let finished = message::finished(
+            payload.is_error,
+            payload.content_type,
+            figures,
+            cold_inside,
+            invoke.wants_tail,
+        );
+        if ended.is_healthy() {
+            // Before the caller hears of the end: its next invocation must find this environment.
+            lease.release();
+            let _nobody_may_listen = events.send(finished).await;
+            return Ok(());
+        }
+        let _nobody_may_listen = events.send(finished).await;
+        match environment.reset().await {
+            Ok(()) => lease.release(),
+            // Dropping the lease ends the environment.
+            Err(error) => {
+                tracing::warn!(environment = environment.id(), error = %describe(&error), "an environment could not be reset");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An error with its causes, which is all that another node or the log will ever see of it.
+fn describe(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,153 @@
+//! Between the messages of the service and the types of this crate.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use model::{Revision, RevisionId, VersionId};
+use proto::{
+    InvalidMessage,
+    internal::{self as pb, invoke_event::Part as Event, invoke_request::Part, refused::Reason},
+};
+use tonic::Status;
+
+use crate::environment::invoke::{Figures, Request};
+
+/// The largest chunk of a response.
+const CHUNK_MAX: usize = 256 << 10;
+
+/// The head of a request, in types.
+#[derive(Debug)]
+pub(crate) struct Head {
+    pub(crate) request: Request,
+    pub(crate) revision: RevisionId,
+    pub(crate) catalog: Revision,
+    pub(crate) wait: Duration,
+    pub(crate) wants_tail: bool,
+    pub(crate) payload_size: u64,
+    pub(crate) first: Bytes,
+}
+
+/// A whole request.
+#[derive(Debug)]
+pub(crate) struct Invoke {
+    pub(crate) request: Request,
+    pub(crate) revision: RevisionId,
+    pub(crate) catalog: Revision,
+    pub(crate) wait: Duration,
+    pub(crate) wants_tail: bool,
+}
+
+impl Head {
+    pub(crate) fn parse(message: pb::InvokeRequest) -> Result<Self, Status> {
+        let Some(Part::Head(head)) = message.part else {
+            return Err(Status::invalid_argument(
+                "expected the head of an invocation first",
+            ));
+        };
+        Self::convert(head).map_err(|error| Status::invalid_argument(error.to_string()))
+    }
+
+    fn convert(head: pb::InvokeHead) -> Result<Self, InvalidMessage> {
+        let function = head
+            .function
+            .ok_or(InvalidMessage::Missing("head.function"))?;
+        let version = VersionId {
+            function: function.try_into()?,
+            version: text("head.version", &head.version)?,
+        };
+        Ok(Self {
+            request: Request {
+                id: text("head.request_id", &head.request_id)?,
+                attempt: head.attempt,
+                version,
+                invoked_arn: head.invoked_arn,
+                client_context: head.client_context,
+                trace_id: head.trace_id,
+                payload: Bytes::new(),
+            },
+            revision: text("head.revision_id", &head.revision_id)?,
+            catalog: Revision(head.catalog_revision),
+            wait: Duration::from_millis(head.wait_ms),
+            wants_tail: head.log_tail,
+            payload_size: head.payload_size,
+            first: head.payload,
+        })
+    }
+
+    pub(crate) fn complete(self, payload: Bytes) -> Invoke {
+        Invoke {
+            request: Request {
+                payload,
+                ..self.request
+            },
+            revision: self.revision,
+            catalog: self.catalog,
+            wait: self.wait,
+            wants_tail: self.wants_tail,
+        }
+    }
+}
+
+fn text<T>(field: &'static str, s: &str) -> Result<T, InvalidMessage>
+where
+    T: std::str::FromStr,
+    T::Err: std::fmt::Display,
+{
+    s.parse().map_err(|error: T::Err| InvalidMessage::Field {
+        field,
+        why: error.to_string(),
+    })
+}
+
+pub(crate) fn refused(reason: Reason, detail: impl Into<String>) -> pb::InvokeEvent {
+    let refused = pb::Refused {
+        reason: reason.into(),
+        detail: detail.into(),
+    };
+    event(Event::Refused(refused))
+}
+
+pub(crate) fn accepted(cold: bool, environment: &str) -> pb::InvokeEvent {
+    event(Event::Accepted(pb::Accepted {
+        cold,
+        environment_id: environment.to_owned(),
+    }))
+}
+
+/// A response in parts that fit.
+pub(crate) fn chunks(mut body: Bytes) -> impl Iterator<Item = pb::InvokeEvent> {
+    std::iter::from_fn(move || {
+        (!body.is_empty()).then(|| event(Event::Chunk(body.split_to(body.len().min(CHUNK_MAX)))))
+    })
+}
+
+pub(crate) fn finished(
+    is_error: bool,
+    content_type: String,
+    figures: Figures,
+    init: Option<Duration>,
+    wants_tail: bool,
+) -> pb::InvokeEvent {
+    let micros = |d: Duration| u64::try_from(d.as_micros()).unwrap_or(u64::MAX);
+    event(Event::Finished(pb::Finished {
+        function_error: if is_error {
+            "Unhandled".to_owned()
+        } else {
+            String::new()
+        },
+        content_type,
+        log_tail: if wants_tail {
+            figures.log_tail
+        } else {
+            Bytes::new()
+        },
+        duration_us: micros(figures.duration),
+        billed_ms: figures.billed_ms,
+        init_us: init.map_or(0, micros),
+        memory_used_mib: figures.memory_used_mib,
+    }))
+}
+
+fn event(event: Event) -> pb::InvokeEvent {
+    pb::InvokeEvent { part: Some(event) }
+}

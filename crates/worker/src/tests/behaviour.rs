@@ -1,0 +1,555 @@
+//! What holds whatever the driver is.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use model::function::FunctionVersion;
+use proto::internal::refused::Reason;
+
+use super::seconds;
+use crate::fixture::harness::*;
+
+fn python(harness: &Harness, name: &str, app: &str) -> std::sync::Arc<FunctionVersion> {
+    harness.function(name, "python3.11", &[("app.py", app)], |_| {})
+}
+
+pub(super) fn check_hello(got: &Got, cold: bool) {
+    assert_eq!(got.refused, None);
+    assert_eq!(got.json(), serde_json::json!({"got": {"a": 1}}));
+    assert_eq!((got.error.as_str(), got.cold), ("", cold));
+    let finished = got.finished.as_ref().unwrap();
+    assert_eq!(finished.content_type, "application/json");
+    assert_eq!(finished.init_us > 0, cold);
+    assert!(finished.duration_us > 0 && finished.billed_ms > 0 && finished.memory_used_mib > 0);
+    let lines: Vec<&str> = got.log.lines().collect();
+    let from = lines.iter().position(|l| l.starts_with("START")).unwrap();
+    assert_eq!(
+        lines[from],
+        format!("START RequestId: {} Version: $LATEST", got.id)
+    );
+    assert_eq!(lines[from + 1], "saw {'a': 1}");
+    assert_eq!(lines[from + 2], format!("END RequestId: {}", got.id));
+    let report = lines[from + 3];
+    assert!(
+        report.starts_with(&format!("REPORT RequestId: {}\tDuration: ", got.id)),
+        "{report}"
+    );
+    let billed = format!(
+        "Billed Duration: {} ms\tMemory Size: 128 MB\tMax Memory Used: ",
+        finished.billed_ms
+    );
+    assert!(report.contains(&billed), "{report}");
+    assert_eq!(report.contains("Init Duration"), cold, "{report}");
+    assert_eq!(
+        from > 0,
+        cold,
+        "INIT_START belongs to the first one: {:?}",
+        got.log
+    );
+}
+
+pub(super) async fn errors_of_the_handler(harness: &Harness) {
+    let app = "def handler(event, context):\n    return inner(event)\n\ndef inner(event):\n    raise ValueError('bad ' + str(event))\n";
+    let raises = python(harness, "raises", app);
+    let got = harness.invoke(&raises, "7").await;
+    assert_eq!(got.error, "Unhandled");
+    let error = got.json();
+    assert_eq!(
+        (&error["errorType"], &error["errorMessage"]),
+        (&"ValueError".into(), &"bad 7".into())
+    );
+    assert_eq!(error["requestId"], got.id);
+    let trace: Vec<String> = error["stackTrace"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|l| l.as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(trace.len(), 2, "{trace:?}");
+    assert!(
+        trace[0].starts_with("  File \"")
+            && trace[0].ends_with("app.py\", line 2, in handler\n    return inner(event)\n")
+    );
+    assert!(trace[1].ends_with("line 5, in inner\n    raise ValueError('bad ' + str(event))\n"));
+    assert!(
+        got.log.contains(
+            "[ERROR] ValueError: bad 7\rTraceback (most recent call last):\r\u{a0}\u{a0}File \""
+        ),
+        "{}",
+        got.log
+    );
+    let again = harness.invoke(&raises, "8").await;
+    assert_eq!(
+        (again.cold, again.environment),
+        (false, got.environment),
+        "an error is no crash"
+    );
+
+    let marshal = python(
+        harness,
+        "marshal",
+        "def handler(e, c):\n    return object()\n",
+    );
+    let error = harness.invoke(&marshal, "1").await.json();
+    assert_eq!(error["errorType"], "Runtime.MarshalError");
+    assert_eq!(
+        error["errorMessage"],
+        "Unable to marshal response: Object of type object is not JSON serializable"
+    );
+    let event = python(harness, "event", "def handler(e, c):\n    return e\n");
+    let error = harness.invoke(&event, "{nonsense").await.json();
+    assert_eq!(error["errorType"], "Runtime.UnmarshalError");
+}
+
+pub(super) async fn init_failures(harness: &Harness) {
+    let check = async |name: &str, handler: &str, app: &str, kind: &str, message: &str| {
+        let version = harness.function(name, "python3.11", &[("app.py", app)], |v| {
+            v.config.handler = Some(handler.into())
+        });
+        for _ in 0..2 {
+            let got = harness.invoke(&version, "1").await;
+            assert_eq!(got.error, "Unhandled", "{got:?}");
+            let error = got.json();
+            assert_eq!(error["errorType"], kind, "{error}");
+            assert!(
+                error["errorMessage"].as_str().unwrap().starts_with(message),
+                "{error}"
+            );
+            assert_eq!(error["requestId"], "");
+            assert!(
+                got.log
+                    .contains("Status: error\tError Type: Runtime.InitError"),
+                "{}",
+                got.log
+            );
+        }
+    };
+    check(
+        "import",
+        "app.handler",
+        "import nonsense\n",
+        "Runtime.ImportModuleError",
+        "Unable to import module 'app': No module named 'nonsense'",
+    )
+    .await;
+    check(
+        "module",
+        "other.handler",
+        "",
+        "Runtime.ImportModuleError",
+        "Unable to import module 'other': No module named 'other'",
+    )
+    .await;
+    check(
+        "missing",
+        "app.nothing",
+        "x = 1\n",
+        "Runtime.HandlerNotFound",
+        "Handler 'nothing' missing on module 'app'",
+    )
+    .await;
+    check(
+        "name",
+        "handler",
+        "x = 1\n",
+        "Runtime.MalformedHandlerName",
+        "Bad handler 'handler': not enough values to unpack (expected 2, got 1)",
+    )
+    .await;
+    check(
+        "syntax",
+        "app.handler",
+        "def :\n",
+        "Runtime.UserCodeSyntaxError",
+        "Syntax error in module 'app': ",
+    )
+    .await;
+    check(
+        "raise",
+        "app.handler",
+        "raise KeyError('k')\n",
+        "KeyError",
+        "'k'",
+    )
+    .await;
+}
+
+pub(super) async fn crashes(harness: &Harness) {
+    let check = async |name: &str, app: &str, sentence: &str| {
+        let version = python(harness, name, app);
+        let first = harness.invoke(&version, "\"crash\"").await;
+        let expected = serde_json::json!({
+            "errorType": "Runtime.ExitError", "errorMessage": format!("RequestId: {} Error: {sentence}", first.id),
+        });
+        assert_eq!(
+            (first.error.as_str(), first.json()),
+            ("Unhandled", expected)
+        );
+        let line = format!(
+            "RequestId: {} Error: {sentence}\nRuntime.ExitError\nEND RequestId: {}\n",
+            first.id, first.id
+        );
+        assert!(first.log.contains(&line), "{}", first.log);
+        let second = harness.invoke(&version, "\"fine\"").await;
+        assert_eq!(second.text(), "\"fine\"", "{second:?}");
+    };
+    let app = |how: &str| {
+        format!(
+            "import os, sys, signal\ndef handler(e, c):\n    if e == 'crash':\n        {how}\n    return e\n"
+        )
+    };
+    check(
+        "exit1",
+        &app("os._exit(1)"),
+        "Runtime exited with error: exit status 1",
+    )
+    .await;
+    check(
+        "exit0",
+        &app("sys.exit(0)"),
+        "Runtime exited without providing a reason",
+    )
+    .await;
+    check(
+        "segv",
+        &app("signal.signal(11, signal.SIG_DFL); os.kill(os.getpid(), 11)"),
+        "Runtime exited with error: signal: segmentation fault",
+    )
+    .await;
+
+    let at_import = python(harness, "atimport", "import os\nos._exit(5)\n");
+    let got = harness.invoke(&at_import, "1").await;
+    assert_eq!(
+        got.json()["errorMessage"],
+        format!(
+            "RequestId: {} Error: Runtime exited with error: exit status 5",
+            got.id
+        )
+    );
+    assert!(
+        got.log
+            .contains("Phase: init\tStatus: error\tError Type: Runtime.ExitError"),
+        "{}",
+        got.log
+    );
+}
+
+pub(super) async fn timeout_then_recovers(harness: &Harness) {
+    let app = "import os, time\nmark = os.environ.get('MARK', '/tmp/mark')\ndef handler(e, c):\n    \
+               if e == 'hang':\n        open(mark, 'w').write('kept')\n        time.sleep(60)\n    \
+               return open(mark).read() + ' ' + str(c.get_remaining_time_in_millis() > 500)\n";
+    let mark = harness.dir.path().join("mark").to_str().unwrap().to_owned();
+    let hang = harness.function("hang", "python3.11", &[("app.py", app)], |v| {
+        seconds(1)(v);
+        // With a driver without walls, /tmp is the host's.
+        let own = std::collections::BTreeMap::from([("MARK".to_owned(), mark)]);
+        v.config.environment = Some(model::function::Environment(own));
+    });
+    let hang = if harness.has_walls() {
+        harness.function("hang", "python3.11", &[("app.py", app)], seconds(1))
+    } else {
+        hang
+    };
+    let before = tokio::time::Instant::now();
+    let first = harness.invoke(&hang, "\"hang\"").await;
+    let took = before.elapsed();
+    assert!(
+        took >= Duration::from_secs(1) && took < Duration::from_secs(10),
+        "{took:?}"
+    );
+    let expected = serde_json::json!({
+        "errorType": "Sandbox.Timedout",
+        "errorMessage": format!("RequestId: {} Error: Task timed out after 1.00 seconds", first.id),
+    });
+    assert_eq!(
+        (first.error.as_str(), first.json()),
+        ("Unhandled", expected)
+    );
+    assert!(
+        first.log.contains(&format!(
+            "Z {} Task timed out after 1.00 seconds\n\nEND",
+            first.id
+        )),
+        "{}",
+        first.log
+    );
+    assert!(
+        first.log.trim_end().ends_with("Status: timeout"),
+        "{}",
+        first.log
+    );
+    let second = harness.invoke(&hang, "\"fine\"").await;
+    assert_eq!(second.text(), "\"kept True\"", "{second:?}");
+    assert_eq!(
+        (second.cold, second.environment),
+        (false, first.environment),
+        "the same environment, reset"
+    );
+    assert!(!second.log.contains("Init Duration"), "{}", second.log);
+}
+
+pub(super) async fn responses_at_and_over_the_limit(harness: &Harness) {
+    let limit = 6_291_556;
+    let app = "def handler(e, c):\n    return b'x' * e\n";
+    let sized = python(harness, "sized", app);
+    for size in [0, 1, limit] {
+        let got = harness.invoke(&sized, &size.to_string()).await;
+        assert_eq!((got.body.len(), got.error.as_str()), (size, ""), "{size}");
+        assert_eq!(got.finished.unwrap().content_type, "application/unknown");
+    }
+    let over = harness.invoke(&sized, &(limit + 1).to_string()).await;
+    assert_eq!(over.error, "Unhandled");
+    assert_eq!(
+        over.text(),
+        r#"{"errorMessage":"Response payload size exceeded maximum allowed payload size (6291556 bytes).","errorType":"Function.ResponseSizeTooLarge"}"#
+    );
+    let after = harness.invoke(&sized, "3").await;
+    assert_eq!(
+        (after.text().as_str(), after.cold),
+        ("xxx", false),
+        "the runtime went on"
+    );
+}
+
+pub(super) async fn large_payloads(harness: &Harness) {
+    let count = python(harness, "count", "def handler(e, c):\n    return len(e)\n");
+    let limit = 6_291_456;
+    let payload = |n: usize| Bytes::from(format!("\"{}\"", "x".repeat(n - 2)));
+    let got = harness
+        .invoke_with(&count, payload(limit), |_| {})
+        .await
+        .unwrap();
+    assert_eq!(got.text(), (limit - 2).to_string());
+    let status = harness
+        .invoke_with(&count, payload(limit + 1), |_| {})
+        .await
+        .unwrap_err();
+    assert_eq!(status.code(), tonic::Code::InvalidArgument);
+    let status = harness
+        .invoke_with(&count, payload(10), |h| h.payload_size = 9)
+        .await
+        .unwrap_err();
+    assert_eq!(status.code(), tonic::Code::InvalidArgument);
+    let status = harness
+        .invoke_with(&count, payload(10), |h| h.request_id = "x".into())
+        .await
+        .unwrap_err();
+    assert_eq!(status.code(), tonic::Code::InvalidArgument);
+}
+
+/// A runtime of its own, in the language that is there anyway, through the shell.
+const OWN_RUNTIME: &str = r#"#!/bin/sh
+exec PYTHON -S - <<'END'
+import os, socket
+def call(head, body=b""):
+    s = socket.create_connection(os.environ["AWS_LAMBDA_RUNTIME_API"].split(":"))
+    s.sendall((head + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body)).encode() + body)
+    data = b""
+    while True:
+        part = s.recv(65536)
+        if not part:
+            return data.split(b"\r\n\r\n", 1)
+        data += part
+while True:
+    head, event = call("GET /2018-06-01/runtime/invocation/next")
+    id = [l.split(b": ")[1] for l in head.split(b"\r\n") if l.startswith(b"Lambda-Runtime-Aws-Request-Id")][0].decode()
+    call("POST /2018-06-01/runtime/invocation/%s/response" % id, os.environ["_HANDLER"].encode() + b":" + event)
+END
+"#;
+
+pub(super) async fn provided(harness: &Harness) {
+    let script = OWN_RUNTIME.replace("PYTHON", "/usr/bin/python3");
+    let own = harness.function(
+        "own",
+        "provided.al2023",
+        &[("bootstrap", script.as_str())],
+        |_| {},
+    );
+    for cold in [true, false] {
+        let got = harness.invoke(&own, "{}").await;
+        assert_eq!(
+            (got.text().as_str(), got.cold),
+            ("app.handler:{}", cold),
+            "{got:?}"
+        );
+    }
+    let none = harness.function("none", "provided.al2023", &[("readme", "x")], |_| {});
+    let got = harness.invoke(&none, "{}").await;
+    let expected = serde_json::json!({
+        "errorType": "Runtime.InvalidEntrypoint",
+        "errorMessage": format!("RequestId: {} Error: Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]", got.id),
+    });
+    assert_eq!(got.json(), expected);
+    let plain = harness.function("plain", "provided.al2023", &[("bootstrap", "echo")], |_| {});
+    let got = harness.invoke(&plain, "{}").await;
+    assert_eq!(
+        got.json()["errorType"],
+        "Runtime.InvalidEntrypoint",
+        "{got:?}"
+    );
+    assert!(
+        got.json()["errorMessage"]
+            .as_str()
+            .unwrap()
+            .ends_with("permission denied"),
+        "{got:?}"
+    );
+}
+
+pub(super) async fn nothing_is_shared(harness: &Harness) {
+    let app = "seen = []\ndef handler(e, c):\n    seen.append(e)\n    return seen\n";
+    let a = python(harness, "a", app);
+    let b = python(harness, "b", app);
+    assert_eq!(harness.invoke(&a, "1").await.text(), "[1]");
+    assert_eq!(harness.invoke(&b, "2").await.text(), "[2]");
+    assert_eq!(harness.invoke(&a, "3").await.text(), "[1, 3]");
+    // The same package, another revision.
+    let newer = python(harness, "a", app);
+    assert_ne!(newer.revision_id, a.revision_id);
+    assert_eq!(harness.invoke(&newer, "4").await.text(), "[4]");
+    assert_eq!(
+        harness.invoke(&a, "5").await.refused,
+        Some(Reason::UnknownVersion)
+    );
+}
+
+pub(super) async fn burst(harness: &Harness, slots: usize) {
+    let slow = python(
+        harness,
+        "slow",
+        "import time\ndef handler(e, c):\n    time.sleep(0.5)\n    return e\n",
+    );
+    let all = futures::future::join_all((0..slots * 3).map(|_| async {
+        let before = tokio::time::Instant::now();
+        (harness.invoke(&slow, "1").await, before.elapsed())
+    }));
+    let all = all.await;
+    let (ran, refused): (Vec<_>, Vec<_>) = all.into_iter().partition(|(g, _)| g.refused.is_none());
+    assert_eq!((ran.len(), refused.len()), (slots, slots * 2));
+    for (got, took) in refused {
+        assert_eq!(got.refused, Some(Reason::NoCapacity));
+        assert!(took < Duration::from_millis(400), "{took:?}");
+    }
+    let environments: std::collections::BTreeSet<String> =
+        ran.iter().map(|(g, _)| g.environment.clone()).collect();
+    assert_eq!(environments.len(), slots, "one invocation at a time each");
+}
+
+pub(super) async fn python_context(harness: &Harness) {
+    let app = r#"
+import os, sys
+from decimal import Decimal
+
+def handler(event, context):
+    return {
+        "name": context.function_name, "version": context.function_version, "arn": context.invoked_function_arn,
+        "memory": context.memory_limit_in_mb, "id": context.aws_request_id, "group": context.log_group_name,
+        "stream": context.log_stream_name, "custom": context.client_context.custom, "app": context.client_context.client.app_title,
+        "identity": repr(context.identity), "left": context.get_remaining_time_in_millis(),
+        "trace": os.environ.get("_X_AMZN_TRACE_ID"), "path0": sys.path[0], "decimal": Decimal("1.10"),
+        "uni": "é", "float": float("nan"), "cwd": os.getcwd(), "site": [p for p in sys.path if "site-packages" in p or "dist-packages" in p],
+        "exit": callable(exit), "nested": event["a"][0]["b"],
+    }
+"#;
+    let context = python(harness, "context", app);
+    let got = harness
+        .invoke_with(
+            &context,
+            Bytes::from_static(br#" {"a": [{"b": null}]} "#),
+            |head| {
+                head.client_context =
+                    r#"{"custom": {"k": "é"}, "client": {"app_title": "t"}}"#.into();
+                head.trace_id =
+                    "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
+                        .into();
+                head.invoked_arn =
+                    "arn:aws:lambda:us-east-1:000000000000:function:context:live".into();
+            },
+        )
+        .await
+        .unwrap();
+    let text = got.text();
+    assert!(
+        text.contains("\"decimal\": 1.10,")
+            && text.contains("\"uni\": \"\\u00e9\"")
+            && text.contains("\"float\": NaN"),
+        "{text}"
+    );
+    let json: serde_json::Value = serde_json::from_str(&text.replace("NaN", "0")).unwrap();
+    let check =
+        |name: &str, expected: serde_json::Value| assert_eq!(json[name], expected, "{name}");
+    check("name", "context".into());
+    check("version", "$LATEST".into());
+    check(
+        "arn",
+        "arn:aws:lambda:us-east-1:000000000000:function:context:live".into(),
+    );
+    check("memory", "128".into());
+    check("id", got.id.as_str().into());
+    check("group", "/aws/lambda/context".into());
+    check("custom", serde_json::json!({"k": "é"}));
+    check("app", "t".into());
+    check(
+        "identity",
+        "CognitoIdentity([cognito_identity_id=None,cognito_identity_pool_id=None])".into(),
+    );
+    check(
+        "trace",
+        "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1".into(),
+    );
+    check("nested", serde_json::Value::Null);
+    check("exit", true.into());
+    let only_layers = json["site"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .all(|p| p.as_str().unwrap().starts_with("/opt/python"));
+    assert!(
+        only_layers,
+        "nothing of the host's packages: {}",
+        json["site"]
+    );
+    let left = json["left"].as_i64().unwrap();
+    assert!((1..=3000).contains(&left), "{left}");
+    assert!(
+        json["stream"]
+            .as_str()
+            .unwrap()
+            .ends_with(&format!("[$LATEST]{}", got.environment))
+    );
+    assert_eq!(json["path0"], json["cwd"]);
+    assert!(
+        got.log
+            .contains("XRAY TraceId: 1-5759e988-bd862e3fe1be46a994272793\t"),
+        "{}",
+        got.log
+    );
+}
+
+pub(super) async fn python_logging(harness: &Harness) {
+    let app = "import logging\nlogging.warning('at import')\nlog = logging.getLogger('x')\nlog.setLevel('INFO')\n\
+               def handler(e, c):\n    log.info('hello %s', 1)\n    c.log('raw\\n')\n    print('part', end='')\n    return 1\n";
+    let logs = python(harness, "logs", app);
+    let got = harness.invoke(&logs, "1").await;
+    let find = |what: &str| {
+        got.log
+            .lines()
+            .find(|l| l.ends_with(what))
+            .unwrap_or_else(|| panic!("{what} in {}", got.log))
+            .to_owned()
+    };
+    let fields: Vec<String> = find("hello 1").split('\t').map(str::to_owned).collect();
+    assert_eq!(
+        (fields[0].as_str(), fields[2].as_str(), fields[3].as_str()),
+        ("[INFO]", got.id.as_str(), "hello 1")
+    );
+    assert!(
+        fields[1].len() == 24 && fields[1].ends_with('Z'),
+        "{fields:?}"
+    );
+    assert!(
+        find("at import").starts_with("[WARNING]\t") && find("at import").contains("\t\tat import")
+    );
+    assert_eq!(find("raw"), "raw");
+    assert_eq!(find("part"), "part", "ended by the platform's line");
+}

@@ -1,0 +1,276 @@
+//! Puts the parts of a worker together.
+
+use std::{io, path::PathBuf, sync::Arc, time::Duration};
+
+use host::{Clock, Entropy, Tasks, task::Kind};
+use model::{ByteCount, Limits, NodeName};
+use proto::internal::worker_server::WorkerServer;
+use sandbox::{Driver, NetworkPolicy};
+use tokio::{sync::watch, time::Instant};
+
+use crate::{
+    capacity::{self, Load},
+    code::CodeCache,
+    environment::Ground,
+    logs::files::{Files, Retention},
+    pool::{Bounds, Idle, Pool},
+    ports::{CodeSource, Versions},
+    runtimes::{Runtimes, Search},
+    service::{Service, invocation::Invoker},
+};
+
+/// How a worker is set up.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The node it is part of.
+    pub node: NodeName,
+    /// Directory that it owns: code, logs, runtimes.
+    pub data_dir: PathBuf,
+    /// Limits of invocations and packages.
+    pub limits: Limits,
+    /// Environments at a time.
+    pub slots: u32,
+    /// Memory of all environments together.
+    pub memory: ByteCount,
+    /// CPU of this machine in thousandths of a core; what is not in use is told to the cluster.
+    pub cpu_millis: u32,
+    /// How long an environment stays that nobody invokes.
+    pub idle_expiry: Duration,
+    /// How long an environment runs on after an invocation before it is stopped.
+    pub freeze_after: Duration,
+    /// Unpacked code that is kept on disk.
+    pub code_cache: ByteCount,
+    /// Logs that are kept on disk.
+    pub logs: Retention,
+    /// Run a function on the nearest installed version of its language if its own is missing. For development.
+    pub nearest_runtime: bool,
+    /// Directories with interpreters, beside those of `PATH`.
+    pub interpreter_dirs: Vec<PathBuf>,
+    /// What functions may reach.
+    pub network: NetworkPolicy,
+}
+
+impl Options {
+    /// Options with the defaults: 100 environments in 4 GiB, two CPUs, ten minutes idle, stopped after 20 ms, 4 GiB of
+    /// code, exact runtimes only, no network.
+    #[must_use]
+    pub fn new(node: NodeName, data_dir: PathBuf) -> Self {
+        Self {
+            node,
+            data_dir,
+            limits: Limits::default(),
+            slots: 100,
+            memory: ByteCount::mib(4096),
+            cpu_millis: 2000,
+            idle_expiry: Duration::from_secs(600),
+            freeze_after: Duration::from_millis(20),
+            code_cache: ByteCount::mib(4096),
+            logs: Retention::default(),
+            nearest_runtime: false,
+            interpreter_dirs: Vec::new(),
+            network: NetworkPolicy::None,
+        }
+    }
+}
+
+/// Why a worker does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Its directory cannot be used.
+    #[error("worker directory {path}: check that it exists, is writable and has space")]
+    Directory {
+        /// Which one.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Its cache of code cannot be used.
+    #[error("worker directory {path}: {reason}")]
+    CodeCache {
+        /// Which one.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// What a previous life left behind could not be cleaned up.
+    #[error("environments of a previous life could not be ended")]
+    Sweep(#[source] io::Error),
+}
+
+/// A running worker.
+pub struct Worker {
+    service: Service,
+    pool: Pool,
+    driver: Arc<dyn Driver>,
+    files: Files,
+    tasks: Tasks,
+    load: watch::Receiver<Load>,
+    runtimes: Vec<String>,
+}
+
+impl Worker {
+    /// Starts a worker: cleans up after its previous life, looks for runtimes, and is ready for invocations.
+    ///
+    /// # Errors
+    /// [`StartError`] if its directory or the driver cannot be used.
+    pub async fn start(
+        options: Options,
+        driver: Arc<dyn Driver>,
+        versions: Arc<dyn Versions>,
+        source: Arc<dyn CodeSource>,
+        clock: Arc<dyn Clock>,
+        entropy: &dyn Entropy,
+        tasks: Tasks,
+    ) -> Result<Self, StartError> {
+        let swept = driver.sweep().await.map_err(StartError::Sweep)?;
+        if swept > 0 {
+            tracing::info!(swept, "ended environments of a previous life");
+        }
+        let (files, code, runtimes) = prepare(&options, source, &tasks).await?;
+        let identifiers = runtimes.identifiers();
+
+        let bounds = Bounds {
+            slots: options.slots,
+            memory: options.memory,
+        };
+        let idle = Idle {
+            freeze_after: options.freeze_after,
+            expiry: options.idle_expiry,
+        };
+        let known = versions.clone();
+        let pool = Pool::start(bounds, idle, tasks.clone(), move |key| {
+            known.version(&key.version, key.revision).is_some()
+        });
+
+        let (slots, cpu) = (options.slots, options.cpu_millis);
+        let (sender, load) = watch::channel(capacity::measure(&pool, slots, cpu));
+        let teller = capacity::follow(pool.clone(), slots, cpu, sender);
+        tasks.spawn(Kind::Background, "capacity", teller);
+
+        let ground = Ground {
+            driver: driver.clone(),
+            files: files.clone(),
+            clock,
+            tasks: tasks.clone(),
+            limits: options.limits.clone(),
+            network: options.network,
+        };
+        let invoker = Invoker {
+            pool: pool.clone(),
+            code,
+            runtimes,
+            versions,
+            ground,
+            entropy: entropy.fork("worker"),
+        };
+        let service = Service::new(invoker, options.slots);
+        let worker = Self {
+            service,
+            pool,
+            driver,
+            files,
+            tasks,
+            load,
+            runtimes: identifiers,
+        };
+        worker.follow_drain();
+        Ok(worker)
+    }
+
+    /// The service that frontends and controllers call.
+    #[must_use]
+    pub fn service(&self) -> WorkerServer<Service> {
+        WorkerServer::new(self.service.clone())
+    }
+
+    #[cfg(test)]
+    pub(crate) fn service_of(&self) -> Service {
+        self.service.clone()
+    }
+
+    /// What is free and what is warm, as it changes.
+    #[must_use]
+    pub fn load(&self) -> watch::Receiver<Load> {
+        self.load.clone()
+    }
+
+    /// The identifiers of the runtimes that it can start.
+    #[must_use]
+    pub fn runtimes(&self) -> &[String] {
+        &self.runtimes
+    }
+
+    /// Takes no new work, waits at most `grace` for the invocations in hand, then ends every environment and stops the
+    /// driver. Answers whether every invocation ended by itself.
+    pub async fn drain(&self, grace: Duration) -> bool {
+        self.pool.begin_drain();
+        let until = Instant::now() + grace;
+        let in_time = tokio::time::timeout_at(until, self.pool.empty())
+            .await
+            .is_ok();
+        if !in_time {
+            tracing::warn!("invocations were ended by the drain of this worker");
+            self.pool.end_everything();
+            let _bounded = tokio::time::timeout(Duration::from_secs(10), self.pool.empty()).await;
+        }
+        self.driver.shutdown().await;
+        let files = self.files.clone();
+        if let Err(error) = self.tasks.blocking(move || files.flush()).await {
+            tracing::warn!(%error, "the last lines of the logs may be lost");
+        }
+        in_time
+    }
+
+    /// When the node drains, idle environments end at once and the others after their invocation: nothing is left that the
+    /// node would have to wait for.
+    fn follow_drain(&self) {
+        let draining = self.tasks.draining();
+        let pool = self.pool.clone();
+        self.tasks
+            .spawn(Kind::Environment, "worker-drain", async move {
+                draining.cancelled().await;
+                pool.begin_drain();
+                pool.empty().await;
+            });
+    }
+}
+
+async fn prepare(
+    options: &Options,
+    source: Arc<dyn CodeSource>,
+    tasks: &Tasks,
+) -> Result<(Files, CodeCache, Runtimes), StartError> {
+    let dir = options.data_dir.clone();
+    let search = Search {
+        dirs: options.interpreter_dirs.clone(),
+        path: std::env::var_os("PATH"),
+        home: std::env::var_os("HOME").map(PathBuf::from),
+        nearest: options.nearest_runtime,
+    };
+    let (limits, capacity, logs) = (options.limits.clone(), options.code_cache, options.logs);
+    let own = tasks.clone();
+    let work = move || {
+        let failed = |path: PathBuf| move |source| StartError::Directory { path, source };
+        std::fs::create_dir_all(&dir).map_err(failed(dir.clone()))?;
+        let files = Files::start(dir.join("logs"), logs).map_err(failed(dir.join("logs")))?;
+        let path = dir.join("code");
+        let code =
+            CodeCache::open(path.clone(), capacity, &limits, source, own).map_err(|error| {
+                StartError::CodeCache {
+                    path,
+                    reason: error.to_string(),
+                }
+            })?;
+        let runtimes = Runtimes::detect(&search, &dir.join("runtimes"))
+            .map_err(failed(dir.join("runtimes")))?;
+        Ok((files, code, runtimes))
+    };
+    match tasks.blocking(work).await {
+        Ok(prepared) => prepared,
+        Err(panicked) => Err(StartError::Directory {
+            path: options.data_dir.clone(),
+            source: io::Error::other(panicked),
+        }),
+    }
+}
