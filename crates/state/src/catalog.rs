@@ -21,6 +21,8 @@ pub struct FunctionEntry {
     pub next_version: u64,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
+    /// See [`Record::Function`].
+    pub published_description: String,
     /// `$LATEST` and every published version.
     pub versions: BTreeMap<Version, Arc<FunctionVersion>>,
     /// Its aliases.
@@ -131,6 +133,12 @@ impl Catalog {
             .filter(|(_, f)| f.latest().is_some())
     }
 
+    /// How many functions there are, over all accounts and regions.
+    #[must_use]
+    pub fn function_count(&self) -> usize {
+        self.functions.len()
+    }
+
     /// What an account uses in a region.
     #[must_use]
     pub fn usage(&self, account: AccountId, region: &Region) -> Usage {
@@ -161,6 +169,7 @@ impl Catalog {
                 id: id.clone(),
                 next_version: f.next_version,
                 tags: f.tags.clone(),
+                published_description: f.published_description.clone(),
             });
             let versions = f.versions.values().cloned().map(Record::Version);
             head.into_iter()
@@ -182,10 +191,12 @@ impl Catalog {
                 id,
                 next_version,
                 tags,
+                published_description,
             }) => {
                 let entry = self.functions.entry(id).or_default();
                 entry.next_version = next_version;
                 entry.tags = tags;
+                entry.published_description = published_description;
             }
             Change::Put(Record::Version(v)) => self.put_version(v),
             Change::Put(Record::Alias(a)) => {
@@ -229,6 +240,7 @@ impl Catalog {
             Key::Function(_) => {
                 entry.get_mut().next_version = 0;
                 entry.get_mut().tags.clear();
+                entry.get_mut().published_description.clear();
             }
             Key::Version(v) => {
                 entry.get_mut().versions.remove(&v.version);

@@ -17,6 +17,8 @@ pub enum Record {
         next_version: u64,
         /// Its tags.
         tags: BTreeMap<String, String>,
+        /// The description that `$LATEST` had when the newest version was published; that version may have its own.
+        published_description: String,
     },
     /// One version.
     Version(Arc<FunctionVersion>),

@@ -90,6 +90,7 @@ fn every_record_reads_as_it_was_written() {
             id: function(),
             next_version: 4,
             tags: BTreeMap::from([("a".to_owned(), "b".to_owned())]),
+            published_description: "d".to_owned(),
         },
         Record::Version(Arc::new(version(State::Pending, None))),
         Record::Version(Arc::new(version(

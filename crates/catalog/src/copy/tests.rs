@@ -19,6 +19,7 @@ fn head(name: &str, next_version: u64) -> Row {
         id: function(name),
         next_version,
         tags: BTreeMap::new(),
+        published_description: String::new(),
     }))
 }
 

@@ -26,6 +26,7 @@ impl Step<'_> {
             id: id.clone(),
             next_version: 1,
             tags: tags.clone(),
+            published_description: String::new(),
         });
         let latest = FunctionVersion {
             id: VersionId {

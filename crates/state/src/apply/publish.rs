@@ -40,7 +40,7 @@ impl Step<'_> {
         let unchanged = entry
             .published()
             .last()
-            .filter(|newest| is_same(newest, latest));
+            .filter(|newest| is_same(newest, latest, &entry.published_description));
         if let Some(newest) = unchanged {
             return newest.clone();
         }
@@ -52,6 +52,7 @@ impl Step<'_> {
             id: id.clone(),
             next_version: number + 1,
             tags,
+            published_description: latest.config.description.clone(),
         });
         let mut copy = latest.clone();
         copy.id = VersionId {
@@ -66,11 +67,13 @@ impl Step<'_> {
     }
 }
 
-/// Whether a publish would make a copy that differs from the newest version in its description alone.
-fn is_same(published: &FunctionVersion, latest: &FunctionVersion) -> bool {
-    let bare = |c: &Config| Config {
-        description: String::new(),
-        ..c.clone()
+/// Whether `$LATEST` is as it was when the newest version was published, with the description it had then.
+fn is_same(newest: &FunctionVersion, latest: &FunctionVersion, description: &str) -> bool {
+    let as_published = Config {
+        description: newest.config.description.clone(),
+        ..latest.config.clone()
     };
-    published.code == latest.code && bare(&published.config) == bare(&latest.config)
+    newest.code == latest.code
+        && newest.config == as_published
+        && latest.config.description == description
 }

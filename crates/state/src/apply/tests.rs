@@ -324,6 +324,35 @@ fn an_unchanged_function_publishes_the_same_version_and_numbers_are_never_reused
 }
 
 #[test]
+fn a_description_of_the_versions_own_does_not_make_another_version_but_a_changed_one_does() {
+    let mut cluster = Cluster::created("f");
+    let described = |d: &str| Mutation::PublishVersion {
+        function: id("f"),
+        code_sha256: None,
+        description: Some(d.to_owned()),
+        expected: None,
+    };
+    assert_eq!(
+        cluster.version(described("first")).config.description,
+        "first"
+    );
+    assert_eq!(cluster.version(described("other")).id.version, number(1));
+    let patch = ConfigPatch {
+        description: Some("changed".to_owned()),
+        ..ConfigPatch::default()
+    };
+    cluster
+        .run(Mutation::UpdateFunctionConfiguration {
+            function: id("f"),
+            patch: Box::new(patch),
+            expected: None,
+        })
+        .unwrap();
+    cluster.settle("f");
+    assert_eq!(cluster.version(publish("f")).id.version, number(2));
+}
+
+#[test]
 fn create_with_publish_makes_version_1_and_settles_both() {
     let mut cluster = Cluster::default();
     assert_eq!(cluster.version(create("f", true)).id.version, number(1));
