@@ -1,8 +1,5 @@
 //! What several tests of this crate need.
 
-pub(crate) mod harness;
-pub(crate) mod process_driver;
-
 use model::{
     AccountId, Architecture, Digest, EphemeralMib, FunctionId, MemoryMib, Region, RevisionId,
     TimeoutSeconds, Timestamp, Version, VersionId,

@@ -21,8 +21,6 @@ mod pool;
 mod ports;
 mod runtimes;
 mod service;
-#[cfg(test)]
-mod tests;
 mod worker;
 
 pub use capacity::Load;

@@ -184,11 +184,6 @@ impl Worker {
         WorkerServer::new(self.service.clone())
     }
 
-    #[cfg(test)]
-    pub(crate) fn service_of(&self) -> Service {
-        self.service.clone()
-    }
-
     /// What is free and what is warm, as it changes.
     #[must_use]
     pub fn load(&self) -> watch::Receiver<Load> {

@@ -1,25 +1,24 @@
 //! The whole worker over its own gRPC, with ordinary processes in place of sandboxes.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may"
+)]
 
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use model::{ByteCount, MemoryMib, TimeoutSeconds, function::Environment};
+use model::{ByteCount, MemoryMib, function::Environment};
 use proto::internal::refused::Reason;
 
-use crate::fixture::{harness::*, process_driver::*};
+mod support;
 
-mod behaviour;
+use support::{HELLO, WAIT, behaviour, harness::*, process_driver::*};
 
-const HELLO: &str =
-    "def handler(event, context):\n    print('saw', event)\n    return {'got': event}\n";
-
-async fn harness(tune: impl FnOnce(&mut crate::Options)) -> (Harness, Arc<ProcessDriver>) {
+async fn harness(tune: impl FnOnce(&mut worker::Options)) -> (Harness, Arc<ProcessDriver>) {
     let driver = Arc::new(ProcessDriver::default());
     (Harness::start(driver.clone(), tune).await, driver)
-}
-
-fn seconds(n: u64) -> impl FnOnce(&mut model::function::FunctionVersion) {
-    move |v| v.config.timeout = TimeoutSeconds::new(n).unwrap()
 }
 
 #[tokio::test]

@@ -6,14 +6,13 @@ use bytes::Bytes;
 use model::function::FunctionVersion;
 use proto::internal::refused::Reason;
 
-use super::seconds;
-use crate::fixture::harness::*;
+use super::{harness::*, seconds};
 
 fn python(harness: &Harness, name: &str, app: &str) -> std::sync::Arc<FunctionVersion> {
     harness.function(name, "python3.11", &[("app.py", app)], |_| {})
 }
 
-pub(super) fn check_hello(got: &Got, cold: bool) {
+pub fn check_hello(got: &Got, cold: bool) {
     assert_eq!(got.refused, None);
     assert_eq!(got.json(), serde_json::json!({"got": {"a": 1}}));
     assert_eq!((got.error.as_str(), got.cold), ("", cold));
@@ -48,7 +47,7 @@ pub(super) fn check_hello(got: &Got, cold: bool) {
     );
 }
 
-pub(super) async fn errors_of_the_handler(harness: &Harness) {
+pub async fn errors_of_the_handler(harness: &Harness) {
     let app = "def handler(event, context):\n    return inner(event)\n\ndef inner(event):\n    raise ValueError('bad ' + str(event))\n";
     let raises = python(harness, "raises", app);
     let got = harness.invoke(&raises, "7").await;
@@ -101,7 +100,7 @@ pub(super) async fn errors_of_the_handler(harness: &Harness) {
     assert_eq!(error["errorType"], "Runtime.UnmarshalError");
 }
 
-pub(super) async fn init_failures(harness: &Harness) {
+pub async fn init_failures(harness: &Harness) {
     let check = async |name: &str, handler: &str, app: &str, kind: &str, message: &str| {
         let version = harness.function(name, "python3.11", &[("app.py", app)], |v| {
             v.config.handler = Some(handler.into())
@@ -174,7 +173,7 @@ pub(super) async fn init_failures(harness: &Harness) {
     .await;
 }
 
-pub(super) async fn crashes(harness: &Harness) {
+pub async fn crashes(harness: &Harness) {
     let check = async |name: &str, app: &str, sentence: &str| {
         let version = python(harness, name, app);
         let first = harness.invoke(&version, "\"crash\"").await;
@@ -234,7 +233,7 @@ pub(super) async fn crashes(harness: &Harness) {
     );
 }
 
-pub(super) async fn timeout_then_recovers(harness: &Harness) {
+pub async fn timeout_then_recovers(harness: &Harness) {
     let app = "import os, time\nmark = os.environ.get('MARK', '/tmp/mark')\ndef handler(e, c):\n    \
                if e == 'hang':\n        open(mark, 'w').write('kept')\n        time.sleep(60)\n    \
                return open(mark).read() + ' ' + str(c.get_remaining_time_in_millis() > 500)\n";
@@ -288,7 +287,7 @@ pub(super) async fn timeout_then_recovers(harness: &Harness) {
     assert!(!second.log.contains("Init Duration"), "{}", second.log);
 }
 
-pub(super) async fn responses_at_and_over_the_limit(harness: &Harness) {
+pub async fn responses_at_and_over_the_limit(harness: &Harness) {
     let limit = 6_291_556;
     let app = "def handler(e, c):\n    return b'x' * e\n";
     let sized = python(harness, "sized", app);
@@ -311,7 +310,7 @@ pub(super) async fn responses_at_and_over_the_limit(harness: &Harness) {
     );
 }
 
-pub(super) async fn large_payloads(harness: &Harness) {
+pub async fn large_payloads(harness: &Harness) {
     let count = python(harness, "count", "def handler(e, c):\n    return len(e)\n");
     let limit = 6_291_456;
     let payload = |n: usize| Bytes::from(format!("\"{}\"", "x".repeat(n - 2)));
@@ -357,7 +356,7 @@ while True:
 END
 "#;
 
-pub(super) async fn provided(harness: &Harness) {
+pub async fn provided(harness: &Harness) {
     let script = OWN_RUNTIME.replace("PYTHON", "/usr/bin/python3");
     let own = harness.function(
         "own",
@@ -396,7 +395,7 @@ pub(super) async fn provided(harness: &Harness) {
     );
 }
 
-pub(super) async fn nothing_is_shared(harness: &Harness) {
+pub async fn nothing_is_shared(harness: &Harness) {
     let app = "seen = []\ndef handler(e, c):\n    seen.append(e)\n    return seen\n";
     let a = python(harness, "a", app);
     let b = python(harness, "b", app);
@@ -413,7 +412,7 @@ pub(super) async fn nothing_is_shared(harness: &Harness) {
     );
 }
 
-pub(super) async fn burst(harness: &Harness, slots: usize) {
+pub async fn burst(harness: &Harness, slots: usize) {
     let slow = python(
         harness,
         "slow",
@@ -435,7 +434,7 @@ pub(super) async fn burst(harness: &Harness, slots: usize) {
     assert_eq!(environments.len(), slots, "one invocation at a time each");
 }
 
-pub(super) async fn python_context(harness: &Harness) {
+pub async fn python_context(harness: &Harness) {
     let app = r#"
 import os, sys
 from decimal import Decimal
@@ -526,7 +525,7 @@ def handler(event, context):
     );
 }
 
-pub(super) async fn python_logging(harness: &Harness) {
+pub async fn python_logging(harness: &Harness) {
     let app = "import logging\nlogging.warning('at import')\nlog = logging.getLogger('x')\nlog.setLevel('INFO')\n\
                def handler(e, c):\n    log.info('hello %s', 1)\n    c.log('raw\\n')\n    print('part', end='')\n    return 1\n";
     let logs = python(harness, "logs", app);

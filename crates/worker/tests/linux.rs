@@ -1,0 +1,194 @@
+//! The whole worker over its own gRPC, with the Linux sandbox driver. Where the host does not allow sandboxes it says so and
+//! passes; with `DUNLIN_REQUIRE_SANDBOX` set, it fails.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test may"
+)]
+
+mod support;
+
+use std::{pin::Pin, process::ExitCode, sync::Arc, time::Duration};
+
+use model::{ByteCount, MemoryMib};
+use sandbox::{Driver, LinuxDriver, Piece, linux};
+use support::{HELLO, behaviour, harness::*};
+
+type Running<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
+type Case = (&'static str, for<'a> fn(&'a Harness) -> Running<'a>);
+
+const CASES: &[Case] = &[
+    ("hello", |h| Box::pin(hello(h))),
+    ("errors", |h| Box::pin(behaviour::errors_of_the_handler(h))),
+    ("init_failures", |h| Box::pin(behaviour::init_failures(h))),
+    ("crashes", |h| Box::pin(behaviour::crashes(h))),
+    ("timeout", |h| Box::pin(behaviour::timeout_then_recovers(h))),
+    ("out_of_memory", |h| Box::pin(out_of_memory(h))),
+    ("response_sizes", |h| {
+        Box::pin(behaviour::responses_at_and_over_the_limit(h))
+    }),
+    ("payload_sizes", |h| Box::pin(behaviour::large_payloads(h))),
+    ("provided", |h| Box::pin(behaviour::provided(h))),
+    ("sharing", |h| Box::pin(behaviour::nothing_is_shared(h))),
+    ("burst", |h| Box::pin(behaviour::burst(h, 4))),
+    ("context", |h| Box::pin(behaviour::python_context(h))),
+    ("logging", |h| Box::pin(behaviour::python_logging(h))),
+    ("frozen", |h| Box::pin(frozen_between_invocations(h))),
+    ("drain", |h| Box::pin(drain(h))),
+];
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().collect();
+    if args.get(1).is_some_and(|a| a == "__spawner") {
+        return sandbox::spawner::main();
+    }
+    let wanted = args.iter().skip(1).find(|a| !a.starts_with('-'));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let state = tempfile::tempdir_in("/var/tmp").unwrap();
+        for (name, run) in CASES
+            .iter()
+            .filter(|(n, _)| wanted.is_none_or(|w| n.contains(w.as_str())))
+        {
+            let driver = match driver(state.path(), name).await {
+                Ok(driver) => driver,
+                Err(error) => {
+                    eprintln!("SKIPPED: no sandbox can be made here: {error}");
+                    let required = std::env::var_os("DUNLIN_REQUIRE_SANDBOX").is_some();
+                    return if required {
+                        ExitCode::FAILURE
+                    } else {
+                        ExitCode::SUCCESS
+                    };
+                }
+            };
+            let harness = Harness::start(driver, |_| {}).await;
+            let before = tokio::time::Instant::now();
+            run(&harness).await;
+            harness.worker.drain(Duration::from_secs(5)).await;
+            println!("linux::{name} ... ok ({:?})", before.elapsed());
+        }
+        ExitCode::SUCCESS
+    })
+}
+
+/// A driver with as many walls as this host gives.
+async fn driver(
+    state: &std::path::Path,
+    name: &str,
+) -> Result<Arc<dyn Driver>, linux::DriverError> {
+    let node = format!(
+        "worker-test-{}-{}",
+        std::process::id(),
+        name.replace('_', "-")
+    );
+    let mut options = linux::Options::new(state, node.parse().unwrap());
+    options.allow_missing = Piece::ALL
+        .into_iter()
+        .filter(|p| !p.is_essential())
+        .collect();
+    let driver = LinuxDriver::start(options).await?;
+    Ok(Arc::new(driver))
+}
+
+async fn hello(harness: &Harness) {
+    let hello = harness.function("hello", "python3.11", &[("app.py", HELLO)], |_| {});
+    let first = harness.invoke(&hello, r#"{"a": 1}"#).await;
+    behaviour::check_hello(&first, true);
+    let second = harness.invoke(&hello, r#"{"a": 1}"#).await;
+    behaviour::check_hello(&second, false);
+    assert_eq!(first.environment, second.environment);
+}
+
+async fn out_of_memory(harness: &Harness) {
+    if !harness.enforces(Piece::CgroupMemory) {
+        eprintln!("SKIPPED: this host limits no memory");
+        return;
+    }
+    let app = "keep = []\ndef handler(e, c):\n    while e == 'eat':\n        keep.append(bytearray(1 << 20))\n    return e\n";
+    let eats = harness.function(
+        "eats",
+        "python3.11",
+        &[("app.py", app)],
+        support::seconds(20),
+    );
+    let first = harness.invoke(&eats, "\"eat\"").await;
+    let expected = serde_json::json!({
+        "errorType": "Runtime.ExitError",
+        "errorMessage": format!("RequestId: {} Error: Runtime exited with error: signal: killed", first.id),
+    });
+    assert_eq!(
+        (first.error.as_str(), first.json()),
+        ("Unhandled", expected)
+    );
+    assert!(
+        first.log.contains("Max Memory Used: 128 MB"),
+        "{}",
+        first.log
+    );
+    assert!(
+        first
+            .log
+            .trim_end()
+            .ends_with("Status: error\tError Type: Runtime.OutOfMemory"),
+        "{}",
+        first.log
+    );
+    let second = harness.invoke(&eats, "\"fine\"").await;
+    assert_eq!(second.text(), "\"fine\"", "{second:?}");
+    let roomy = harness.function(
+        "roomy",
+        "python3.11",
+        &[(
+            "app.py",
+            "def handler(e, c):\n    return len(bytearray(200 << 20))\n",
+        )],
+        |v| {
+            v.config.memory = MemoryMib::new(512).unwrap();
+        },
+    );
+    assert_eq!(
+        harness.invoke(&roomy, "1").await.text(),
+        (200 << 20).to_string()
+    );
+    assert_eq!(
+        harness.worker.load().borrow().0.memory_free,
+        ByteCount::mib(4096)
+    );
+}
+
+/// A thread of the function counts all the time; while nobody invokes, it must not.
+async fn frozen_between_invocations(harness: &Harness) {
+    let app = "import threading, time\ncount = 0\ndef tick():\n    global count\n    while True:\n        count += 1\n        \
+               time.sleep(0.005)\nthreading.Thread(target=tick, daemon=True).start()\n\
+               def handler(e, c):\n    time.sleep(0.03)\n    return count\n";
+    let ticks = harness.function("ticks", "python3.11", &[("app.py", app)], |_| {});
+    let count = async || {
+        harness
+            .invoke(&ticks, "1")
+            .await
+            .text()
+            .parse::<i64>()
+            .unwrap()
+    };
+    let first = count().await;
+    // Long enough for some 200 ticks: nothing but the passing of time can show that there were none.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let second = count().await;
+    assert!(second - first < 60, "{first} then {second}");
+    assert!(second > first, "it runs while it is invoked");
+}
+
+async fn drain(harness: &Harness) {
+    let hello = harness.function("hello", "python3.11", &[("app.py", HELLO)], |_| {});
+    assert_eq!(harness.invoke(&hello, "1").await.refused, None);
+    assert!(harness.worker.drain(Duration::from_secs(5)).await);
+    let refused = harness.invoke(&hello, "1").await.refused;
+    assert_eq!(refused, Some(proto::internal::refused::Reason::Draining));
+}
