@@ -115,15 +115,27 @@ impl Tasks {
     /// Begins to drain, waits at most `grace` for connections and requests to end, then stops what is left: environments
     /// are needed until the last request is over. Returns whether every connection and request ended by itself.
     pub async fn drain(&self, grace: Duration) -> bool {
+        let in_time = self.finish(grace).await;
+        self.stop().await;
+        in_time
+    }
+
+    /// The first half of a drain: begins it, and waits at most `grace` for connections and requests to end. Environments
+    /// and lasting tasks run on, for whoever must hand something over first. Returns as [`Tasks::drain`] does.
+    pub async fn finish(&self, grace: Duration) -> bool {
         self.draining.cancel();
         self.awaited.close();
-        let in_time = tokio::time::timeout(grace, self.awaited.wait())
+        tokio::time::timeout(grace, self.awaited.wait())
             .await
-            .is_ok();
+            .is_ok()
+    }
+
+    /// The second half: stops what is left and waits until it is gone.
+    pub async fn stop(&self) {
+        self.draining.cancel();
         self.stopped.cancel();
         self.all.close();
         self.all.wait().await;
-        in_time
     }
 }
 
