@@ -288,7 +288,7 @@ impl RaftLogStorage<Types> for LogStore {
             let mut positions = self.shared.positions.write();
             for entry in entries {
                 let index = entry.log_id.index;
-                if positions.first > next(positions.last).saturating_sub(1) {
+                if positions.first >= next(positions.last) {
                     positions.first = index;
                 }
                 let bytes = wire::entry(&entry).encode_to_vec();
@@ -312,7 +312,7 @@ impl RaftLogStorage<Types> for LogStore {
         {
             let mut positions = self.shared.positions.write();
             positions.tail.truncate(from);
-            positions.last = last;
+            positions.last = positions.last.min(last);
         }
         self.write(vec![LogOp::TruncateFrom(from)], Some(from))
             .await

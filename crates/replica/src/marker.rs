@@ -197,3 +197,60 @@ async fn write_log(log: &dyn LogEngine, record: &pb::StorageMarker) -> Result<()
 fn describe(record: &pb::StorageMarker) -> String {
     format!("{} (incarnation {:016x})", record.name, record.incarnation)
 }
+
+#[cfg(test)]
+mod tests {
+    use host::SeededEntropy;
+
+    use super::*;
+    use crate::testing::Disk;
+
+    async fn opened(disk: &Disk, entropy: &dyn Entropy) -> Result<Incarnation, MarkerError> {
+        let name = "c-0".parse().unwrap();
+        open(disk.log.clone(), disk.store.clone(), &name, entropy).await
+    }
+
+    #[tokio::test]
+    async fn an_empty_storage_gets_an_incarnation_and_keeps_it() {
+        let entropy = SeededEntropy::new(1);
+        let disk = Disk::default();
+        let first = opened(&disk, &entropy).await.unwrap();
+        disk.store.crash(0);
+        assert_eq!(opened(&disk, &entropy).await.unwrap(), first);
+        let second = opened(&Disk::default(), &entropy).await.unwrap();
+        assert_ne!(first, second);
+    }
+
+    #[tokio::test]
+    async fn a_crash_while_the_marker_is_made_is_no_loss() {
+        let entropy = SeededEntropy::new(1);
+        let disk = Disk::default();
+        let record = pb::StorageMarker {
+            format: wire::FORMAT,
+            name: "c-0".into(),
+            incarnation: 77,
+            cluster: String::new(),
+            confirmed: false,
+        };
+        write_log(&*disk.log, &record).await.unwrap();
+        assert_eq!(opened(&disk, &entropy).await.unwrap(), Incarnation(77));
+        disk.store.wipe();
+        let lost = opened(&disk, &entropy).await;
+        assert!(
+            matches!(lost, Err(MarkerError::Lost { lost: "store", .. })),
+            "it was confirmed"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_marker_of_a_newer_build_is_refused() {
+        let disk = Disk::default();
+        let record = pb::StorageMarker {
+            format: wire::FORMAT + 1,
+            ..pb::StorageMarker::default()
+        };
+        write_log(&*disk.log, &record).await.unwrap();
+        let refused = opened(&disk, &SeededEntropy::new(1)).await;
+        assert!(matches!(refused, Err(MarkerError::Unreadable(_))));
+    }
+}

@@ -4,6 +4,8 @@ mod leadership;
 mod membership;
 mod proposing;
 mod starting;
+#[cfg(test)]
+mod tests;
 
 use std::{sync::Arc, time::Duration};
 

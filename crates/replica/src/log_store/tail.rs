@@ -39,6 +39,9 @@ impl Tail {
     }
 
     pub(super) fn push(&mut self, entry: Entry, bytes: usize) {
+        if self.entries.is_empty() {
+            self.first = entry.log_id.index;
+        }
         self.entries.push_back((entry, bytes));
         self.bytes = self.bytes.saturating_add(bytes);
     }

@@ -1,0 +1,7 @@
+//! Whole groups over loopback connections.
+
+mod alone;
+mod failover;
+mod failures;
+mod membership;
+mod snapshots;

@@ -1,0 +1,114 @@
+use std::time::Duration;
+
+use crate::{
+    error::{Fatal, ProposeError, StartError},
+    marker::MarkerError,
+    testing::{Disk, Group, LONG, fast, start, wait_until},
+};
+
+#[tokio::test]
+async fn a_broken_disk_ends_the_member_and_nothing_is_acknowledged() {
+    let group = Group::of(1, fast()).await;
+    let node = group.leader().await;
+    node.disk.log.break_down();
+    let refused = node.replica.propose(b"set a 1".to_vec(), LONG).await;
+    assert!(refused.is_err(), "{refused:?}");
+    let failed = tokio::time::timeout(LONG, node.replica.failed())
+        .await
+        .unwrap();
+    assert!(matches!(failed, Fatal::Log(_)), "{failed}");
+    assert_eq!(node.get("a"), None);
+    let late = node.replica.propose(b"set a 1".to_vec(), LONG).await;
+    assert_eq!(late, Err(ProposeError::Stopped));
+}
+
+#[tokio::test]
+async fn a_follower_with_a_broken_disk_does_not_stop_the_group() {
+    let group = Group::of(3, fast()).await;
+    let leader = group.leader().await;
+    let broken = group.followers(leader.id()).next().unwrap();
+    broken.disk.log.break_down();
+    for n in 0..10 {
+        leader.set("a", &n.to_string()).await;
+    }
+    let failed = tokio::time::timeout(LONG, broken.replica.failed())
+        .await
+        .unwrap();
+    assert!(matches!(failed, Fatal::Log(_)), "{failed}");
+    leader.set("b", "1").await;
+}
+
+#[tokio::test]
+async fn a_machine_that_panics_ends_the_member() {
+    let group = Group::of(1, fast()).await;
+    let node = group.leader().await;
+    let _ = node
+        .replica
+        .propose(b"panic".to_vec(), Duration::from_secs(2))
+        .await;
+    let failed = tokio::time::timeout(LONG, node.replica.failed())
+        .await
+        .unwrap();
+    assert!(matches!(failed, Fatal::State { .. }), "{failed}");
+}
+
+#[tokio::test]
+async fn a_member_that_is_well_has_not_failed() {
+    let group = Group::of(1, fast()).await;
+    let node = group.leader().await;
+    node.set("a", "1").await;
+    let failed = tokio::time::timeout(Duration::from_millis(300), node.replica.failed());
+    assert!(failed.await.is_err());
+    node.replica.shutdown().await;
+    let failed = tokio::time::timeout(Duration::from_millis(300), node.replica.failed());
+    assert!(
+        failed.await.is_err(),
+        "a stop that was asked for is no failure"
+    );
+}
+
+#[tokio::test]
+async fn a_storage_that_lost_a_half_is_refused() {
+    let mut group = Group::of(1, fast()).await;
+    group.leader().await.set("a", "1").await;
+    let dead = group.nodes.pop().unwrap().kill().await;
+    let whole = dead.disk.clone();
+    let fresh = Disk::default();
+    let halves = [
+        (fresh.log.clone(), whole.store.clone(), "log"),
+        (whole.log.clone(), fresh.store.clone(), "store"),
+    ];
+    for (log, store, half) in halves {
+        let (name, address) = (dead.name.clone(), dead.address.clone());
+        let refused = start(&group.links, &fast(), name, address, log, store).await;
+        match refused {
+            Err(StartError::Marker(MarkerError::Lost { lost, .. })) => assert_eq!(lost, half),
+            Err(error) => panic!("{error}"),
+            Ok(_) => panic!("a member without its {half} came back"),
+        }
+    }
+    let other = group.fresh("c-1").await.kill().await;
+    let (log, store) = (whole.log.clone(), other.disk.store.clone());
+    let (name, address) = (dead.name.clone(), dead.address.clone());
+    let mixed = start(&group.links, &fast(), name, address.clone(), log, store).await;
+    assert!(matches!(
+        mixed,
+        Err(StartError::Marker(MarkerError::Mixed { .. }))
+    ));
+    let (log, store) = (whole.log.clone(), whole.store.clone());
+    let renamed = start(
+        &group.links,
+        &fast(),
+        "c-9".parse().unwrap(),
+        address,
+        log,
+        store,
+    )
+    .await;
+    assert!(matches!(
+        renamed,
+        Err(StartError::Marker(MarkerError::OtherNode { .. }))
+    ));
+    let node = group.restart(dead).await;
+    wait_until("the whole storage is fine", || node.get("a").is_some()).await;
+}
