@@ -10,6 +10,8 @@ use replica::ClusterId;
 use crate::Shared;
 
 const ROUND: Duration = Duration::from_millis(200);
+/// How long a cluster that was just begun takes to count its first member.
+const SETTLE: Duration = Duration::from_millis(10);
 const ASK_MAX: Duration = Duration::from_millis(800);
 const JOIN_MAX: Duration = Duration::from_secs(30);
 
@@ -57,12 +59,14 @@ fn decide(own: &NodeName, initial: &[(NodeName, Peer)], gossiped: &[Peer]) -> St
 pub(crate) fn spawn(shared: &Arc<Shared>) {
     let shared = shared.clone();
     let tasks = shared.ports.tasks.clone();
+    // Drawn once: beginning again under the same id is safe.
+    let cluster = ClusterId::new(shared.ports.entropy.next_u128());
     tasks.spawn(Kind::Background, "formation", async move {
         while !shared.is_member() {
             match shared.next_step().await {
                 Step::Wait => tokio::time::sleep(ROUND).await,
                 Step::Join(address) => shared.join(&address).await,
-                Step::Bootstrap => shared.bootstrap().await,
+                Step::Bootstrap => shared.bootstrap(cluster).await,
             }
         }
         let status = shared.replica.status();
@@ -141,10 +145,12 @@ impl Shared {
         tokio::time::sleep(ROUND).await;
     }
 
-    async fn bootstrap(&self) {
-        let cluster_id = ClusterId::new(self.ports.entropy.next_u128());
-        match self.replica.bootstrap(cluster_id).await {
-            Ok(()) => tracing::info!(cluster = %cluster_id, "a new cluster begins here"),
+    async fn bootstrap(&self, cluster: ClusterId) {
+        match self.replica.bootstrap(cluster).await {
+            Ok(()) => {
+                tracing::info!(%cluster, "a new cluster begins here");
+                tokio::time::sleep(SETTLE).await;
+            }
             Err(error) => {
                 tracing::warn!(error = %error, "the cluster could not be begun; trying again");
                 tokio::time::sleep(ROUND).await;

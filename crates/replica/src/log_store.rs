@@ -146,7 +146,7 @@ impl LogStore {
             failed,
         });
         tasks.spawn(
-            Kind::Request,
+            Kind::Lasting,
             "raft-log-writer",
             writer::run(shared.clone(), jobs, ended_tx),
         );
