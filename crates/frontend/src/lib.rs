@@ -1,1 +1,32 @@
-//! The public edge: AWS REST API, gRPC API, authentication, limits.
+//! The public edge: the AWS Lambda REST API and a gRPC API of our own, over the same operations.
+//!
+//! A request walks through `server` → `stack` → `auth` → one file of `operations/` → `respond`; the gRPC edge
+//! replaces the first and the last of them. Everything stringly is parsed by `lambda-api` before an operation sees it.
+//! To find what `GET /2015-03-31/functions/{name}` does, open `operations/get_function.rs`.
+//!
+//! This is not where anything is decided about the catalog or kept: reads come from the node's local copy behind a
+//! barrier, writes go to the controllers, invocations to workers through `routing`.
+//!
+//! Invariants: no operation runs without the proof from `auth` that its caller may; `respond` alone knows which AWS
+//! error an error of ours is; every wait has an end, every buffer a bound, and both are in [`FrontendOptions`]; an
+//! invocation outlives the connection that asked for it.
+
+mod auth;
+mod body;
+mod code_url;
+mod control;
+mod error;
+mod figures;
+mod frontend;
+mod grpc;
+mod operations;
+mod options;
+mod respond;
+mod server;
+mod stack;
+mod trace_id;
+
+pub use code_url::CodeUrlKey;
+pub use figures::{DURATION_BOUNDS, FrontendFigures};
+pub use frontend::{Frontend, Ports};
+pub use options::{AuthMode, FrontendOptions, KeyRing};

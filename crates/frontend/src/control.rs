@@ -1,0 +1,87 @@
+//! Reads and writes of the catalog, as fresh and as durable as callers may expect.
+//!
+//! A read asks the leader for a barrier and waits until the local copy has reached it: it sees every write that was
+//! acknowledged before it, by whichever frontend. A write is proposed under a key of its own, so that its retries happen
+//! once, and is then waited for in the local copy. All of it has an end within a few seconds, and without a leader within
+//! one: the caller's own retry is better than our silence.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use catalog::{Controllers, LocalCopy};
+use host::Entropy;
+use model::{Digest, Mutation, mutation::Changed};
+use state::{Catalog, IdempotencyKey};
+use tokio::time::Instant;
+
+use crate::error::OperationError;
+
+/// How long a read may wait for the leader and for the local copy together.
+const READ: Duration = Duration::from_millis(1000);
+/// How long a write may wait for its outcome.
+const WRITE: Duration = Duration::from_millis(1500);
+/// How long a write that was done waits for the local copy. It is done in any case.
+const OWN_WRITE: Duration = Duration::from_millis(1000);
+/// How long a blob may take to a quorum, and how much longer for each megabyte.
+const BLOB: Duration = Duration::from_millis(1000);
+const BLOB_PER_MIB: Duration = Duration::from_millis(100);
+/// How long a blob may take to come.
+const FETCH: Duration = Duration::from_secs(10);
+
+/// The way to the catalog.
+#[derive(Clone)]
+pub(crate) struct Control {
+    copy: LocalCopy,
+    controllers: Controllers,
+    entropy: Arc<dyn Entropy>,
+}
+
+impl Control {
+    pub(crate) fn new(
+        copy: LocalCopy,
+        controllers: Controllers,
+        entropy: Arc<dyn Entropy>,
+    ) -> Self {
+        Self {
+            copy,
+            controllers,
+            entropy,
+        }
+    }
+
+    /// Looks into the catalog as it is after every write that was acknowledged before this call.
+    pub(crate) async fn read<T>(&self, f: impl FnOnce(&Catalog) -> T) -> Result<T, OperationError> {
+        let deadline = Instant::now() + READ;
+        let revision = self.controllers.barrier(READ).await?;
+        let left = deadline.saturating_duration_since(Instant::now());
+        self.copy.wait_for(revision, left).await?;
+        Ok(self.copy.read(f))
+    }
+
+    /// Looks into the local copy as it is.
+    pub(crate) fn glance<T>(&self, f: impl FnOnce(&Catalog) -> T) -> T {
+        self.copy.read(f)
+    }
+
+    /// Makes a change.
+    pub(crate) async fn change(&self, mutation: &Mutation) -> Result<Changed, OperationError> {
+        let key = IdempotencyKey(self.entropy.next_u128());
+        let (revision, result) = self.controllers.mutate(key, mutation, WRITE).await?;
+        if let Err(error) = self.copy.wait_for(revision, OWN_WRITE).await {
+            tracing::warn!(%error, "a write was answered before this node's copy of the catalog had it");
+        }
+        Ok(result?)
+    }
+
+    /// Brings a package to a quorum of controllers.
+    pub(crate) async fn put_code(&self, digest: Digest, zip: Bytes) -> Result<(), OperationError> {
+        let mib = u32::try_from(zip.len() >> 20).unwrap_or(u32::MAX);
+        let patience = BLOB + BLOB_PER_MIB.saturating_mul(mib);
+        Ok(self.controllers.put_blob(digest, zip, patience).await?)
+    }
+
+    /// Fetches a package from whichever controller has it.
+    pub(crate) async fn get_code(&self, digest: Digest) -> Result<Bytes, OperationError> {
+        Ok(self.controllers.get_blob(digest, FETCH).await?)
+    }
+}

@@ -1,0 +1,71 @@
+//! Everything that can keep a request from its answer.
+
+use catalog::{Behind, ControllerError};
+use lambda_api::{ApiError, sigv4::SigV4Error};
+use model::mutation::Rejection;
+use package::PackageError;
+use routing::{DispatchError, ResolveError, Throttled, dispatch::Lost};
+
+use crate::body::BodyError;
+
+/// Why a request was not done. What its caller is told stands in [`crate::respond`].
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OperationError {
+    /// The request itself, in AWS's words.
+    #[error(transparent)]
+    Api(#[from] ApiError),
+    /// Nobody we know sent it.
+    #[error(transparent)]
+    Signature(#[from] SigV4Error),
+    /// Its body did not come or is too large.
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    /// The deployment package in it.
+    #[error(transparent)]
+    Package(#[from] PackageError),
+    /// The controllers could not be asked.
+    #[error(transparent)]
+    Controllers(#[from] ControllerError),
+    /// The local copy did not catch up with the controllers.
+    #[error(transparent)]
+    Behind(#[from] Behind),
+    /// The catalog refused the change.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// There is nothing to invoke.
+    #[error(transparent)]
+    Resolve(#[from] ResolveError),
+    /// A limit of concurrency is reached.
+    #[error(transparent)]
+    Throttled(#[from] Throttled),
+    /// No worker took the invocation.
+    #[error(transparent)]
+    Dispatch(#[from] DispatchError),
+    /// The response of an invocation broke off.
+    #[error(transparent)]
+    Lost(#[from] Lost),
+    /// A response above the limit, which the worker should have cut.
+    #[error("expected a response of at most {limit} bytes, got more")]
+    ResponseTooLarge {
+        /// The limit.
+        limit: u64,
+    },
+    /// This frontend has as many requests as it may.
+    #[error("this frontend serves {limit} requests, as many as it may")]
+    Overloaded {
+        /// The bound.
+        limit: usize,
+    },
+    /// This node stops.
+    #[error("this node stops")]
+    Stopping,
+    /// Blocking work ended without a result.
+    #[error("work on a thread of its own broke off")]
+    Broken(#[from] tokio::task::JoinError),
+    /// The controllers answered a change with what it cannot give.
+    #[error("the controllers answered {operation} with a result of another kind")]
+    WrongAnswer {
+        /// What was asked.
+        operation: &'static str,
+    },
+}

@@ -1,0 +1,96 @@
+//! One frontend, from its ports to its listeners.
+
+use std::sync::Arc;
+
+use catalog::{Controllers, LocalCopy};
+use host::{Clock, Entropy, Tasks, net::Listener, task::Kind};
+use routing::Router;
+use tokio::sync::Semaphore;
+
+use crate::{
+    body::Budget,
+    control::Control,
+    figures::{Counters, FrontendFigures},
+    grpc,
+    operations::Workbench,
+    options::FrontendOptions,
+    server,
+    stack::Edge,
+};
+
+/// What a frontend gets from its node.
+pub struct Ports {
+    /// Wall time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness: request ids and idempotency keys.
+    pub entropy: Arc<dyn Entropy>,
+    /// Where connections and invocations run.
+    pub tasks: Tasks,
+    /// The node's copy of the catalog.
+    pub copy: LocalCopy,
+    /// The way to the controllers.
+    pub controllers: Controllers,
+    /// The way to the workers.
+    pub router: Router,
+}
+
+/// A frontend. Clones are the same one.
+#[derive(Clone)]
+pub struct Frontend {
+    edge: Arc<Edge>,
+    tasks: Tasks,
+}
+
+impl Frontend {
+    /// A frontend that serves nothing yet.
+    #[must_use]
+    pub fn new(options: FrontendOptions, ports: Ports) -> Self {
+        let entropy = ports.entropy.fork("frontend");
+        let bench = Workbench {
+            control: Control::new(ports.copy, ports.controllers, entropy.clone()),
+            router: ports.router,
+            limits: options.limits.clone(),
+            code_urls: options.code_url_key.clone(),
+            tasks: ports.tasks.clone(),
+            clock: ports.clock,
+            entropy,
+            counters: Arc::new(Counters::default()),
+        };
+        let edge = Edge {
+            bodies: Budget::new(options.body_bytes_max.0),
+            places: Arc::new(Semaphore::new(
+                options.requests_max.min(Semaphore::MAX_PERMITS),
+            )),
+            bench,
+            options,
+        };
+        Self {
+            edge: Arc::new(edge),
+            tasks: ports.tasks,
+        }
+    }
+
+    /// Serves the AWS API on a listener until the node drains: then no connection is accepted any more, and those that
+    /// are open close after the requests that they brought.
+    pub fn serve(&self, listener: Arc<dyn Listener>) {
+        let accepting = server::accept(self.edge.clone(), listener, self.tasks.clone());
+        self.tasks
+            .spawn(Kind::Listener, "public-listener", accepting);
+    }
+
+    /// Serves the gRPC API on a listener of its own, with health and reflection, in the same way.
+    pub fn serve_grpc(&self, listener: Arc<dyn Listener>) {
+        let serving = grpc::serve(self.edge.clone(), listener, self.tasks.clone());
+        // It ends by itself when the node drains, and the drain waits for its calls.
+        self.tasks.spawn(Kind::Connection, "public-grpc", serving);
+    }
+
+    /// What this frontend has counted.
+    #[must_use]
+    pub fn figures(&self) -> FrontendFigures {
+        let max = self.edge.options.requests_max.min(Semaphore::MAX_PERMITS);
+        let in_flight = max.saturating_sub(self.edge.places.available_permits());
+        let bench = &self.edge.bench;
+        bench.counters.figures(in_flight, bench.router.in_flight())
+    }
+}

@@ -1,0 +1,84 @@
+//! The gRPC API: the same operations over another wire, on a listener of its own, with health and reflection.
+//!
+//! A message is turned into the request that the AWS API would have got, in text form, and goes through the same parser:
+//! one set of constraints, one set of errors. Only packages and payloads keep clear of that detour. What a version looks
+//! like is read off AWS's own shape, for the same reason.
+
+mod arrive;
+mod bounded;
+mod form;
+mod invoke;
+mod service;
+mod show;
+mod status;
+
+use std::{sync::Arc, time::Duration};
+
+use host::{Tasks, net::Listener};
+use proto::v1::functions_server::FunctionsServer;
+use tokio::sync::Semaphore;
+use tonic_health::ServingStatus;
+
+use crate::stack::Edge;
+use arrive::Arriving;
+use service::Functions;
+
+/// The largest message: a package, and what stands around it.
+const MESSAGE_ROOM: usize = 1 << 20;
+/// Calls at the same time on one connection.
+const STREAMS_MAX: u32 = 100;
+const RESET_STREAMS_MAX: usize = 50;
+const HEADERS_MAX: u32 = 64 << 10;
+const STREAM_WINDOW: u32 = 1 << 20;
+const CONNECTION_WINDOW: u32 = 4 << 20;
+/// How often a connection is pinged, and how long an answer may take.
+const PING: Duration = Duration::from_secs(20);
+
+/// Serves until the node drains and the calls under way are over.
+pub(crate) async fn serve(edge: Arc<Edge>, listener: Arc<dyn Listener>, tasks: Tasks) {
+    let address = listener.local_addr();
+    let (health_reporter, health) = tonic_health::server::health_reporter();
+    health_reporter
+        .set_serving::<FunctionsServer<Functions>>()
+        .await;
+    let draining = tasks.draining();
+    let stop = async move {
+        draining.cancelled().await;
+        health_reporter
+            .set_service_status("", ServingStatus::NotServing)
+            .await;
+        health_reporter
+            .set_not_serving::<FunctionsServer<Functions>>()
+            .await;
+    };
+    let message_max = usize::try_from(edge.options.limits.code_zipped.0)
+        .unwrap_or(usize::MAX)
+        .saturating_add(MESSAGE_ROOM);
+    let functions =
+        FunctionsServer::new(Functions::new(edge.clone())).max_decoding_message_size(message_max);
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
+        .with_service_name("dunlin.v1.Functions")
+        .with_service_name("grpc.health.v1.Health")
+        .build_v1();
+    let reflection = reflection
+        .inspect_err(|error| tracing::warn!(%error, "the gRPC API is served without reflection"))
+        .ok();
+    let room = Arc::new(Semaphore::new(edge.options.connections_max));
+    let served = tonic::transport::Server::builder()
+        .max_concurrent_streams(STREAMS_MAX)
+        .http2_max_pending_accept_reset_streams(Some(RESET_STREAMS_MAX))
+        .http2_max_header_list_size(HEADERS_MAX)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .http2_keepalive_interval(Some(PING))
+        .http2_keepalive_timeout(Some(PING))
+        .add_service(Arriving::new(edge, functions))
+        .add_service(health)
+        .add_optional_service(reflection)
+        .serve_with_incoming_shutdown(bounded::incoming(listener, room), stop)
+        .await;
+    if let Err(error) = served {
+        tracing::error!(%address, %error, "the gRPC API is not served any more");
+    }
+}

@@ -1,0 +1,58 @@
+//! What a gRPC caller is told of an error: a status, and AWS's name for the error in a trailer.
+
+use lambda_api::ApiError;
+use model::RequestId;
+use tonic::{
+    Code, Status,
+    metadata::{AsciiMetadataValue, MetadataMap},
+};
+
+use crate::{error::OperationError, figures::Counters, respond};
+
+/// The trailer that names the error.
+pub(crate) const ERROR_TYPE: &str = "dunlin-error-type";
+/// The trailer, or header of a success, with the id of the request.
+pub(super) const REQUEST_ID: &str = "dunlin-request-id";
+
+/// The status for an error, which is logged and counted here.
+pub(super) fn of(counters: &Counters, request_id: RequestId, error: OperationError) -> Status {
+    respond::log(&error);
+    let error = respond::api_error(error);
+    counters.answered(error.status());
+    let mut metadata = MetadataMap::new();
+    let name = AsciiMetadataValue::from_static(error.name());
+    metadata.insert(ERROR_TYPE, name);
+    if let Ok(id) = AsciiMetadataValue::try_from(request_id.to_string()) {
+        metadata.insert(REQUEST_ID, id);
+    }
+    Status::with_metadata(code(&error), error.to_string(), metadata)
+}
+
+const fn code(error: &ApiError) -> Code {
+    match error {
+        ApiError::InvalidParameterValue(_)
+        | ApiError::InvalidRequestContent(_)
+        | ApiError::Validation(_)
+        | ApiError::RequestTooLarge(_)
+        | ApiError::RequestEntityTooLarge(_)
+        | ApiError::UnsupportedMediaType(_) => Code::InvalidArgument,
+        ApiError::ResourceNotFound(_) => Code::NotFound,
+        ApiError::ResourceConflict(_)
+        | ApiError::InvalidRuntime(_)
+        | ApiError::InvalidZipFile(_)
+        | ApiError::ResourceNotReady(_) => Code::FailedPrecondition,
+        ApiError::PreconditionFailed(_) => Code::Aborted,
+        ApiError::AliasLimitExceeded(_)
+        | ApiError::CodeStorageExceeded(_)
+        | ApiError::TooManyRequests { .. } => Code::ResourceExhausted,
+        ApiError::AccessDenied(_) => Code::PermissionDenied,
+        ApiError::MissingAuthenticationToken
+        | ApiError::IncompleteSignature(_)
+        | ApiError::InvalidSignature(_)
+        | ApiError::UnrecognizedClient
+        | ApiError::ExpiredToken => Code::Unauthenticated,
+        ApiError::UnknownOperation => Code::Unimplemented,
+        ApiError::Service(_) => Code::Internal,
+        ApiError::ServiceUnavailable(_) => Code::Unavailable,
+    }
+}

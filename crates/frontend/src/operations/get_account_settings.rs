@@ -1,0 +1,30 @@
+//! `GET /2016-08-19/account-settings`: the limits of the cluster and what the account uses in this region.
+
+use lambda_api::{
+    Operation,
+    response::{AccountSettings, Usage, to_body},
+};
+
+use super::Workbench;
+use crate::{auth::Authorized, error::OperationError, respond::Answer};
+
+pub(crate) async fn run(
+    bench: &Workbench,
+    authorized: &Authorized<()>,
+) -> Result<Usage, OperationError> {
+    let caller = authorized.caller();
+    let usage = bench
+        .control
+        .read(|catalog| catalog.usage(caller.account, &caller.region))
+        .await?;
+    Ok(Usage {
+        code_bytes: usage.code,
+        functions: usage.functions,
+        reserved_concurrency: 0,
+    })
+}
+
+pub(crate) fn answer(bench: &Workbench, usage: Usage) -> Answer {
+    let shape = AccountSettings::new(&bench.limits, usage);
+    Answer::json(Operation::GetAccountSettings.success(), to_body(&shape))
+}

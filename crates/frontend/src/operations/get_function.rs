@@ -1,0 +1,60 @@
+//! `GET /2015-03-31/functions/{name}`: configuration, code location and tags of a function.
+
+use std::collections::BTreeMap;
+
+use lambda_api::{
+    Operation,
+    response::{CodeLocation, Detail, GetFunction, to_body},
+    target::Target,
+};
+
+use super::{Shown, Workbench, versions};
+use crate::{auth::Authorized, error::OperationError, respond::Answer};
+
+/// A version, where its code can be downloaded for a while, and the tags of its function.
+#[derive(Debug)]
+pub(crate) struct Got {
+    pub(crate) shown: Shown,
+    pub(crate) location: String,
+    pub(crate) tags: BTreeMap<String, String>,
+}
+
+/// `origin` is where the caller will download the code from: scheme, host and port.
+pub(crate) async fn run(
+    bench: &Workbench,
+    authorized: Authorized<Target>,
+    origin: &str,
+) -> Result<Got, OperationError> {
+    let (target, grant) = authorized.take();
+    let found = bench.control.read(|catalog| {
+        let (entry, version) = versions::find(catalog, &target)?;
+        Ok::<_, OperationError>((version, entry.tags.clone()))
+    });
+    let (version, tags) = found.await??;
+    let caller = grant.of(());
+    let location = bench.code_urls.url(
+        origin,
+        version.code.digest,
+        caller.caller().account,
+        bench.clock.wall(),
+    );
+    Ok(Got {
+        shown: Shown {
+            version,
+            qualifier: target.qualifier,
+        },
+        location,
+        tags,
+    })
+}
+
+pub(crate) fn answer(got: Got) -> Answer {
+    let configuration = got.shown.configuration(Detail::Full);
+    let shape = GetFunction::new(
+        configuration,
+        CodeLocation::url(got.location),
+        got.tags,
+        None,
+    );
+    Answer::json(Operation::GetFunction.success(), to_body(&shape))
+}

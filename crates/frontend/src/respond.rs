@@ -1,0 +1,290 @@
+//! What a caller is told of an error. The only place that knows which AWS error an error of ours is.
+//!
+//! Errors are logged here too, once: what a human must look at as ERROR, what degrades the service as WARN, what is the
+//! caller's own as DEBUG.
+
+use bytes::Bytes;
+use catalog::ControllerError;
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http_body_util::Full;
+use lambda_api::{ApiError, error::ThrottleReason, invoke::REQUEST_ID};
+use model::{RequestId, function::Reason};
+use routing::{DispatchError, ResolveError};
+
+use crate::{body::BodyError, error::OperationError};
+
+/// What a success looks like.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Answer {
+    /// A JSON document.
+    pub(crate) fn json(status: StatusCode, body: Vec<u8>) -> Self {
+        let mut headers = HeaderMap::new();
+        let json = HeaderValue::from_static("application/json");
+        headers.insert(http::header::CONTENT_TYPE, json);
+        Self {
+            status,
+            headers,
+            body: body.into(),
+        }
+    }
+
+    /// Nothing but a status.
+    pub(crate) fn empty(status: StatusCode) -> Self {
+        Self {
+            status,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+        }
+    }
+}
+
+/// The response to a request.
+pub(crate) fn respond(
+    request_id: RequestId,
+    outcome: Result<Answer, OperationError>,
+) -> Response<Full<Bytes>> {
+    let answer = outcome.unwrap_or_else(|error| {
+        log(&error);
+        let (status, headers, body) = api_error(error).to_response_parts();
+        Answer {
+            status,
+            headers,
+            body: body.into(),
+        }
+    });
+    let mut response = Response::new(Full::new(answer.body));
+    *response.status_mut() = answer.status;
+    *response.headers_mut() = answer.headers;
+    if let Ok(id) = HeaderValue::try_from(request_id.to_string()) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
+}
+
+/// The AWS error for an error.
+pub(crate) fn api_error(error: OperationError) -> ApiError {
+    match error {
+        OperationError::Api(error) => error,
+        OperationError::Signature(error) => error.into(),
+        OperationError::Body(error) => body(&error),
+        OperationError::Package(error) => error.into(),
+        OperationError::Controllers(error) => controllers(&error),
+        OperationError::Behind(_) | OperationError::Stopping => ApiError::unavailable(),
+        OperationError::Rejected(rejection) => rejection.into(),
+        OperationError::Resolve(error) => resolve(error),
+        OperationError::Throttled(_) => {
+            throttled(ThrottleReason::ConcurrentInvocationLimitExceeded)
+        }
+        OperationError::Overloaded { .. } => throttled(ThrottleReason::CallerRateLimitExceeded),
+        OperationError::Dispatch(error) => dispatch(&error),
+        OperationError::Lost(_)
+        | OperationError::ResponseTooLarge { .. }
+        | OperationError::Broken(_)
+        | OperationError::WrongAnswer { .. } => ApiError::internal(),
+    }
+}
+
+fn body(error: &BodyError) -> ApiError {
+    match error {
+        BodyError::PayloadTooLarge { limit } => ApiError::payload_too_large(*limit),
+        BodyError::ControlTooLarge { operation, limits } => {
+            ApiError::body_too_large(limits, *operation)
+        }
+        BodyError::NoMemory { .. } => throttled(ThrottleReason::CallerRateLimitExceeded),
+        BodyError::Stalled(_) => ApiError::InvalidRequestContent(
+            "The body of the request did not arrive in time.".to_owned(),
+        ),
+        BodyError::Broken(_) => {
+            ApiError::InvalidRequestContent("The body of the request broke off.".to_owned())
+        }
+    }
+}
+
+fn controllers(error: &ControllerError) -> ApiError {
+    match error {
+        ControllerError::NoLeader(_)
+        | ControllerError::BlobMissing
+        | ControllerError::Blob { .. } => ApiError::unavailable(),
+        ControllerError::Refused(_) | ControllerError::Answer(_) => ApiError::internal(),
+    }
+}
+
+fn resolve(error: ResolveError) -> ApiError {
+    match error {
+        ResolveError::NotFound(arn) => ApiError::function_not_found(&arn),
+        ResolveError::Pending(_) => ApiError::function_pending(),
+        ResolveError::Failed { reason, .. } => failed(reason),
+    }
+}
+
+/// A version that can never run says why in the words of the error that AWS would give.
+fn failed(reason: Reason) -> ApiError {
+    match reason.code.as_str() {
+        "InvalidZipFileException" => ApiError::InvalidZipFile(reason.text),
+        "InvalidRuntime" => ApiError::InvalidRuntime(reason.text),
+        _ => ApiError::ResourceConflict(
+            "The operation cannot be performed at this time. The function is currently in the following state: Failed"
+                .to_owned(),
+        ),
+    }
+}
+
+fn dispatch(error: &DispatchError) -> ApiError {
+    match error {
+        DispatchError::NoCapacity { .. } => {
+            throttled(ThrottleReason::ConcurrentInvocationLimitExceeded)
+        }
+        DispatchError::NoWorker {
+            runtime,
+            architecture,
+        } => ApiError::ServiceUnavailable(format!(
+            "No worker of this cluster offers {runtime} on {architecture} now."
+        )),
+        DispatchError::Unavailable { .. } => ApiError::unavailable(),
+    }
+}
+
+fn throttled(reason: ThrottleReason) -> ApiError {
+    ApiError::TooManyRequests {
+        reason,
+        retry_after_s: Some(1),
+    }
+}
+
+/// Logs an error, once, at the level of who has to act on it.
+pub(crate) fn log(error: &OperationError) {
+    let causes = Causes(error);
+    match error {
+        OperationError::ResponseTooLarge { .. }
+        | OperationError::Broken(_)
+        | OperationError::WrongAnswer { .. }
+        | OperationError::Controllers(ControllerError::Refused(_) | ControllerError::Answer(_)) => {
+            tracing::error!(%error, %causes, "a request failed by a defect");
+        }
+        OperationError::Controllers(
+            ControllerError::NoLeader(_)
+            | ControllerError::BlobMissing
+            | ControllerError::Blob { .. },
+        )
+        | OperationError::Behind(_)
+        | OperationError::Overloaded { .. }
+        | OperationError::Body(BodyError::NoMemory { .. })
+        | OperationError::Throttled(routing::Throttled::Frontend { .. })
+        | OperationError::Dispatch(_)
+        | OperationError::Lost(_) => {
+            tracing::warn!(%error, %causes, "a request could not be served");
+        }
+        OperationError::Api(_)
+        | OperationError::Signature(_)
+        | OperationError::Body(_)
+        | OperationError::Package(_)
+        | OperationError::Rejected(_)
+        | OperationError::Resolve(_)
+        | OperationError::Throttled(routing::Throttled::Account { .. })
+        | OperationError::Stopping => {
+            tracing::debug!(%error, %causes, "a request was refused");
+        }
+    }
+}
+
+/// The causes of an error, each once.
+struct Causes<'a>(&'a OperationError);
+
+impl std::fmt::Display for Causes<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut next = std::error::Error::source(self.0);
+        let mut first = true;
+        while let Some(cause) = next {
+            write!(f, "{}{cause}", if first { "" } else { ": " })?;
+            first = false;
+            next = cause.source();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn check(error: impl Into<OperationError>, status: u16, name: &str) {
+        let error = error.into();
+        let response = respond(RequestId::from_random(1), Err(error));
+        assert_eq!(response.status().as_u16(), status);
+        assert_eq!(response.headers()["x-amzn-errortype"], name);
+        assert_eq!(
+            response.headers()["x-amzn-requestid"],
+            "00000000-0000-4000-8000-000000000001"
+        );
+    }
+
+    #[test]
+    fn callers_can_tell_what_to_retry() {
+        check(
+            ControllerError::NoLeader(Duration::from_secs(1)),
+            503,
+            "ServiceUnavailableException",
+        );
+        check(
+            OperationError::Overloaded { limit: 1 },
+            429,
+            "TooManyRequestsException",
+        );
+        check(
+            DispatchError::NoCapacity { attempts: 3 },
+            429,
+            "TooManyRequestsException",
+        );
+        check(
+            OperationError::ResponseTooLarge { limit: 1 },
+            500,
+            "ServiceException",
+        );
+        let arn = model::FunctionId {
+            account: model::AccountId::DEFAULT,
+            region: model::Region::default(),
+            name: "f".parse().unwrap(),
+        }
+        .arn(None);
+        check(
+            ResolveError::NotFound(arn.clone()),
+            404,
+            "ResourceNotFoundException",
+        );
+        check(
+            ResolveError::Pending(arn.clone()),
+            409,
+            "ResourceConflictException",
+        );
+        let failed = |code: &str| ResolveError::Failed {
+            arn: arn.clone(),
+            reason: Reason {
+                code: code.to_owned(),
+                text: "why".to_owned(),
+            },
+        };
+        check(
+            failed("InvalidZipFileException"),
+            502,
+            "InvalidZipFileException",
+        );
+        check(failed("Other"), 409, "ResourceConflictException");
+    }
+
+    #[test]
+    fn a_throttle_says_when_to_come_back() {
+        let response = respond(
+            RequestId::from_random(1),
+            Err(OperationError::Overloaded { limit: 1 }),
+        );
+        assert_eq!(response.headers()["retry-after"], "1");
+    }
+}

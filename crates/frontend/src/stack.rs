@@ -1,0 +1,184 @@
+//! The way of one HTTP request, from top to bottom.
+//!
+//! Each step is a layer around the next: whatever leaves [`serve`] has a request id and was counted and logged; whatever
+//! reaches an operation was let in, routed, read within limits, authenticated, parsed and authorized.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use bytes::Bytes;
+use http::{Method, Request, Response, header, request::Parts, uri::Authority};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use lambda_api::{
+    ApiError, Query, request,
+    route::{self, Routed},
+    sigv4::{self, Rules, SignedRequest},
+};
+use model::RequestId;
+use tokio::{sync::Semaphore, time::Instant};
+use tracing::{Instrument, field};
+
+use crate::{
+    auth::{self, Caller},
+    body::{self, BodyLimits, Budget},
+    code_url,
+    error::OperationError,
+    operations::{self, Received, Workbench},
+    options::FrontendOptions,
+    respond::{self, Answer},
+    trace_id,
+};
+
+/// What every request of a frontend shares.
+pub(crate) struct Edge {
+    pub(crate) options: FrontendOptions,
+    pub(crate) bench: Workbench,
+    pub(crate) bodies: Budget,
+    pub(crate) places: Arc<Semaphore>,
+}
+
+/// Answers one request.
+pub(crate) async fn serve(
+    edge: Arc<Edge>,
+    remote: SocketAddr,
+    request: Request<Incoming>,
+) -> Response<Full<Bytes>> {
+    // Request id: made before anything can fail, and the id of the invocation if it becomes one.
+    let request_id = RequestId::from_random(edge.bench.entropy.next_u128());
+    // Span and access log: what follows fills in operation and account as it learns them.
+    let span = tracing::info_span!(
+        "request", %request_id, %remote, method = %request.method(),
+        operation = field::Empty, account = field::Empty,
+    );
+    let began = Instant::now();
+    let answering = async {
+        let outcome = let_in(&edge, request_id, request).await;
+        // Errors become AWS errors here and nowhere else.
+        let response = respond::respond(request_id, outcome);
+        edge.bench.counters.answered(response.status());
+        tracing::debug!(status = response.status().as_u16(), took = ?began.elapsed(), "answered");
+        response
+    };
+    answering.instrument(span).await
+}
+
+/// Load shed: a bounded number of requests, the rest is refused at once rather than queued.
+async fn let_in(
+    edge: &Edge,
+    request_id: RequestId,
+    request: Request<Incoming>,
+) -> Result<Answer, OperationError> {
+    let limit = edge.options.requests_max;
+    let _place = edge
+        .places
+        .try_acquire()
+        .map_err(|_| OperationError::Overloaded { limit })?;
+    let (head, body) = request.into_parts();
+    // The one path that is not AWS's: downloads of code, by URLs that we signed.
+    if head.uri.path().starts_with(code_url::PATH) {
+        return download(edge, &head).await;
+    }
+    operate(edge, request_id, head, body).await
+}
+
+async fn operate(
+    edge: &Edge,
+    request_id: RequestId,
+    head: Parts,
+    body: Incoming,
+) -> Result<Answer, OperationError> {
+    // Route: on the raw path, because a label may hold encoded slashes.
+    let Routed { operation, labels } =
+        route::route(&head.method, head.uri.path()).map_err(ApiError::from)?;
+    let span = tracing::Span::current();
+    span.record("operation", operation.name());
+    // Cheap refusals before the body is read: nobody we do not know fills our memory.
+    auth::precheck(&edge.options.auth, &head)?;
+    // Body: within the limit of the operation, the memory of this node, and a minimal pace.
+    let limits = BodyLimits {
+        operation,
+        limits: &edge.options.limits,
+        stall_max: edge.options.body_stall_max,
+    };
+    let body = body::read(body, &limits, &edge.bodies).await?;
+    // Authenticate: who sent exactly this.
+    let caller = authenticate(edge, &head, &body.bytes)?;
+    span.record("account", field::display(caller.account));
+    // Parse: from here on there are only `model` types.
+    let query = Query::parse(head.uri.query().unwrap_or_default()).map_err(ApiError::from)?;
+    let scope = caller.scope();
+    let parsed = request::Request::parse(&request::Input {
+        operation,
+        labels: &labels,
+        query: &query,
+        headers: &head.headers,
+        body: &body.bytes,
+        scope: &scope,
+        limits: &edge.options.limits,
+    })?;
+    // Authorize: the proof that every operation demands.
+    let authorized = auth::authorize(caller, operation, parsed)?;
+    let received = Received {
+        request_id,
+        origin: origin(edge, &head),
+        trace_id: trace_id::of(&head.headers, edge.bench.clock.wall(), &*edge.bench.entropy),
+        body: body.bytes.clone(),
+    };
+    Box::pin(operations::run(&edge.bench, authorized, received)).await
+}
+
+fn authenticate(edge: &Edge, head: &Parts, body: &[u8]) -> Result<Caller, OperationError> {
+    let request = SignedRequest {
+        method: &head.method,
+        path: head.uri.path(),
+        query: head.uri.query().unwrap_or_default(),
+        headers: &head.headers,
+        authority: head.uri.authority().map(Authority::as_str),
+        body_sha256: match edge.options.auth {
+            crate::AuthMode::Open { .. } => [0; 32],
+            crate::AuthMode::SigV4(_) => sigv4::body_sha256(body),
+        },
+    };
+    let now = edge.bench.clock.wall();
+    auth::authenticate(
+        &edge.options.auth,
+        &edge.options.region,
+        &request,
+        &Rules::default(),
+        now,
+    )
+}
+
+/// Where the caller reached us, for URLs that lead back here.
+fn origin(edge: &Edge, head: &Parts) -> String {
+    let scheme = if edge.options.public_tls {
+        "https"
+    } else {
+        "http"
+    };
+    let sent = head.headers.get(header::HOST).and_then(|h| h.to_str().ok());
+    let authority = head
+        .uri
+        .authority()
+        .cloned()
+        .or_else(|| sent?.parse::<Authority>().ok());
+    let authority = authority.as_ref().map(Authority::as_str);
+    format!(
+        "{scheme}://{}",
+        authority.unwrap_or(&edge.options.public_address)
+    )
+}
+
+async fn download(edge: &Edge, head: &Parts) -> Result<Answer, OperationError> {
+    if head.method != Method::GET {
+        return Err(ApiError::UnknownOperation.into());
+    }
+    let query = head.uri.query().unwrap_or_default();
+    let now = edge.bench.clock.wall();
+    let digest = edge
+        .options
+        .code_url_key
+        .open(head.uri.path(), query, now)?;
+    let zip = edge.bench.control.get_code(digest).await?;
+    Ok(code_url::answer(zip))
+}

@@ -1,0 +1,19 @@
+//! A frontend over real sockets: raw HTTP and gRPC in front, a small controller and scripted workers behind.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops at what it did not expect"
+)]
+
+mod access;
+mod cluster;
+mod control;
+mod controller;
+mod grpc;
+mod http;
+mod invoke;
+mod limits;
+mod worker;
