@@ -27,6 +27,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let driver = LinuxDriver::start(options).await?;
     say(&format!("{}", driver.report()));
 
+    let empty = driver.create(Spec::new("empty", &code, &runtime)).await?;
+    say(&format!("an empty sandbox: {:?}", empty.stats().await?));
+    empty.kill().await;
     for pause in [Duration::from_millis(60), Duration::ZERO] {
         let mut steps: [(&str, Vec<Duration>); 7] = [
             "create",

@@ -67,7 +67,7 @@ async fn memory_of_child(fixture: &Fixture<'_>) -> Verdict {
     let mut inside = fixture.make(fixture.spec()).await?;
     let program = format!(
         "
-import os, sys
+import os, sys, time
 child = os.fork()
 if child == 0:
     exec('''{MEMORY_BOMB}''')
@@ -78,6 +78,16 @@ sys.exit(os.WTERMSIG(status))
     inside.python(&program).await?;
     inside.exits(Exit::Code(9)).await?;
     inside.shell("kill -KILL $$").await?;
+    inside.exits(Exit::Signal(9)).await?;
+
+    // A runtime that outlived such a child and is then reset was killed by nobody's hunger.
+    let survivor = program.replace(
+        "sys.exit(os.WTERMSIG(status))",
+        "print('survived', flush=True); time.sleep(1000)",
+    );
+    inside.python(&survivor).await?;
+    inside.logged("survived").await?;
+    inside.sandbox.reset_processes().await?;
     inside.exits(Exit::Signal(9)).await
 }
 

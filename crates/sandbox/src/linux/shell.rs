@@ -7,7 +7,7 @@ use std::{
     os::fd::OwnedFd,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -46,6 +46,8 @@ struct Diary {
     started: Option<u64>,
     /// How the process of that order ended.
     ended: Option<(u64, RawExit)>,
+    /// The order whose process this side killed: its end is no one else's doing.
+    killed: Option<u64>,
     /// Start orders that are under way, and memory kills counted when each was given.
     kills_before: BTreeMap<u64, u64>,
 }
@@ -85,6 +87,13 @@ impl Diary {
         }
     }
 
+    /// Notes that what runs now, if anything does, is about to be killed by this side.
+    fn note_kill(&mut self) {
+        if self.last_exit().is_none() {
+            self.killed = self.started;
+        }
+    }
+
     /// How the process that was started last ended, if it did.
     fn last_exit(&self) -> Option<RawExit> {
         self.ended
@@ -108,6 +117,7 @@ pub(crate) struct Shell {
     slot: u64,
     group: Group,
     cpu_quota_us: u64,
+    cpu_limited: AtomicBool,
     mailbox: Mailbox<Diary>,
     listener: Option<TcpListener>,
     log: Option<OwnedFd>,
@@ -119,13 +129,15 @@ pub(crate) struct Shell {
 }
 
 impl Shell {
-    /// Takes over what the spawner made and waits until the inside is complete.
+    /// Takes over what the spawner made and waits until the inside is complete. `cpu` is the quota, and whether it
+    /// holds already.
     pub(crate) async fn complete(
         id: String,
         link: Arc<Link>,
         made: Made,
-        cpu_quota_us: u64,
+        cpu: (u64, bool),
     ) -> Result<Self, CreateError> {
+        let (cpu_quota_us, cpu_limited) = cpu;
         let Made {
             slot,
             cgroup,
@@ -163,6 +175,7 @@ impl Shell {
             link,
             slot,
             cpu_quota_us,
+            cpu_limited: AtomicBool::new(cpu_limited),
             mailbox,
             listener: Some(TcpListener::from(listener)),
             log: Some(log),
@@ -269,40 +282,39 @@ impl Shell {
     }
 
     /// Decides how the process of order `sequence` ended; the first decision stays.
-    fn decide(&self, sequence: u64, raw: RawExit, kills_before: u64) -> Exit {
-        let exit = match raw {
-            RawExit::Code(code) => Exit::Code(code),
-            RawExit::Signal(libc::SIGKILL)
-                if self.group.oom_kills().unwrap_or(0) > kills_before =>
-            {
-                Exit::OutOfMemory
-            }
-            RawExit::Signal(signal) => Exit::Signal(signal),
-        };
-        *self.exits.lock().entry(sequence).or_insert(exit)
-    }
-
-    /// The exit of the process started last, if it is over; `init_gone`: it is over with the init.
+    /// The exit of the process started last, if it is over; `init_gone`: it is over with the init. The first decision
+    /// about a process stays.
     fn exit_now(&self, init_gone: bool) -> Option<Exit> {
-        let (started, raw, before) = self.mailbox.with(|diary| {
+        let (started, raw, before, killed) = self.mailbox.with(|diary| {
             let started = diary.started?;
-            let raw = diary
-                .last_exit()
-                .or_else(|| init_gone.then_some(RawExit::Signal(libc::SIGKILL)))?;
+            let gone = init_gone.then_some(RawExit::Signal(libc::SIGKILL));
+            let before = diary.kills_before.get(&started).copied().unwrap_or(0);
             Some((
                 started,
-                raw,
-                diary.kills_before.get(&started).copied().unwrap_or(0),
+                diary.last_exit().or(gone)?,
+                before,
+                diary.killed == Some(started),
             ))
         })?;
-        Some(self.decide(started, raw, before))
+        let starved = || !killed && self.group.oom_kills().unwrap_or(0) > before;
+        let exit = match raw {
+            RawExit::Code(code) => Exit::Code(code),
+            RawExit::Signal(libc::SIGKILL) if starved() => Exit::OutOfMemory,
+            RawExit::Signal(signal) => Exit::Signal(signal),
+        };
+        Some(*self.exits.lock().entry(started).or_insert(exit))
+    }
+
+    /// Before this side kills: what is over already is decided while the counters tell, the rest is this side's doing.
+    async fn expect_end(&self) {
+        let _ = timeout(Duration::ZERO, self.mailbox.until(|_| None::<()>)).await;
+        let _ = self.exit_now(false);
+        self.mailbox.with(Diary::note_kill);
     }
 
     async fn end(&self) {
-        // Wake what waits for the log or /tmp, and decide while the counters exist.
         self.tmp.lock().take();
-        let _ = timeout(Duration::ZERO, self.mailbox.until(|_| None::<()>)).await;
-        let _ = self.exit_now(false);
+        self.expect_end().await;
         match timeout(KILL_LIMIT, self.link.destroy(self.slot)).await {
             Ok(Ok(())) => return,
             Ok(Err(error)) => {
@@ -379,9 +391,13 @@ impl Sandbox for Shell {
     }
 
     async fn limit_cpu(&self) -> Result<(), ControlError> {
-        self.group
-            .limit_cpu(self.cpu_quota_us)
-            .map_err(|e| self.io_error("limit the CPU", e))
+        if self.cpu_limited.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let limited = self.group.limit_cpu(self.cpu_quota_us);
+        limited.map_err(|e| self.io_error("limit the CPU", e))?;
+        self.cpu_limited.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     async fn stats(&self) -> Result<Stats, ControlError> {
@@ -408,6 +424,7 @@ impl Sandbox for Shell {
     }
 
     async fn reset_processes(&self) -> Result<(), ControlError> {
+        self.expect_end().await;
         self.set_frozen(false).await?;
         self.control("kill the processes", Verb::Reset, KILL_LIMIT)
             .await

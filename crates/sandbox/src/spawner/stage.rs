@@ -33,6 +33,9 @@ const HOST_ETC: [&str; 7] = [
     "mime.types",
 ];
 
+/// Beginnings of names in the host's `/etc` of the same kind: configuration that runtimes in `/usr` link to.
+const HOST_ETC_BEGINNINGS: [&str; 4] = ["java-", "python3", "dotnet", "crypto-policies"];
+
 /// Runtime directories whose merge is kept; there are as many as runtimes.
 const RUNTIMES_KEPT: usize = 16;
 
@@ -151,14 +154,27 @@ impl Stage {
     }
 
     fn bind_etc(&self) -> Result<(), StepError> {
-        for name in HOST_ETC {
-            let host = Path::new("/etc").join(name);
+        let mut names: Vec<String> = HOST_ETC.map(str::to_owned).to_vec();
+        for entry in fs::read_dir("/etc")
+            .on("list", Path::new("/etc"))?
+            .flatten()
+        {
+            let name = entry.file_name().into_string().unwrap_or_default();
+            if HOST_ETC_BEGINNINGS
+                .iter()
+                .any(|beginning| name.starts_with(beginning))
+            {
+                names.push(name);
+            }
+        }
+        for name in names {
+            let host = Path::new("/etc").join(&name);
             let Ok(found) = fs::metadata(&host) else {
                 continue;
             };
             self.place(
                 &host,
-                &self.dir.join("etc").join(name),
+                &self.dir.join("etc").join(&name),
                 found.is_dir(),
                 HOST_FILES,
             )?;

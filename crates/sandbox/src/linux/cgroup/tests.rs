@@ -1,4 +1,6 @@
-use std::{os::unix::process::ExitStatusExt as _, process::Command};
+use std::{os::unix::process::ExitStatusExt as _, process::Command, thread, time::Duration};
+
+use rustix::process::Pid;
 
 use super::*;
 
