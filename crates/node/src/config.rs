@@ -150,8 +150,10 @@ pub struct Worker {
     pub memory: Option<ByteCount>,
     /// How long an environment may be idle before it ends.
     pub idle_expiry: Duration,
-    /// Directories that hold runtimes.
-    pub runtime_dirs: Vec<PathBuf>,
+    /// Unpacked code that is kept on disk.
+    pub code_cache: ByteCount,
+    /// Directories with interpreters beside those of `PATH`.
+    pub interpreter_dirs: Vec<PathBuf>,
     /// Whether the next version of a language may stand in for one that is not installed.
     pub nearest_runtime: bool,
 }
@@ -415,7 +417,8 @@ fn worker(scope: &Scope<'_>) -> Option<Worker> {
     let slots = scope.integer::<u32>("slots");
     let memory = scope.bytes("memory");
     let idle_expiry = scope.duration("idle_expiry");
-    let runtime_dirs = scope.paths("runtime_dirs");
+    let code_cache = scope.bytes("code_cache");
+    let interpreter_dirs = scope.paths("interpreter_dirs");
     let nearest_runtime = scope.boolean("nearest_runtime");
     if slots == Some(0) {
         scope.refuse("slots", "expected at least 1, got 0");
@@ -424,7 +427,8 @@ fn worker(scope: &Scope<'_>) -> Option<Worker> {
         slots: slots?,
         memory,
         idle_expiry: idle_expiry?,
-        runtime_dirs: runtime_dirs?,
+        code_cache: code_cache?,
+        interpreter_dirs: interpreter_dirs?,
         nearest_runtime: nearest_runtime?,
     })
 }

@@ -21,6 +21,16 @@ use crate::config::{Log, LogFormat, Tracing};
 /// How long the last spans may take to be sent.
 const FLUSH_LIMIT: Duration = Duration::from_secs(3);
 
+/// Libraries that say much which only their authors need.
+const QUIET: [(&str, LevelFilter); 6] = [
+    ("openraft", LevelFilter::ERROR),
+    ("chitchat", LevelFilter::WARN),
+    ("sled", LevelFilter::WARN),
+    ("h2", LevelFilter::WARN),
+    ("hyper", LevelFilter::WARN),
+    ("opentelemetry", LevelFilter::WARN),
+];
+
 /// What must be ended in order.
 #[must_use = "flush it before the process ends"]
 #[derive(Debug)]
@@ -47,7 +57,7 @@ pub enum TelemetryError {
 /// # Errors
 /// [`TelemetryError`].
 pub fn install(log: &Log, tracing: &Tracing, node: &str) -> Result<Telemetry, TelemetryError> {
-    let filter: Targets = log.level.parse()?;
+    let filter = filter(&log.level)?;
     let provider = tracing
         .otlp_endpoint
         .as_deref()
@@ -63,6 +73,16 @@ pub fn install(log: &Log, tracing: &Tracing, node: &str) -> Result<Telemetry, Te
         .with(spans)
         .try_init()?;
     Ok(Telemetry { provider })
+}
+
+/// What the operator asked for. A library says nothing below [`QUIET`] unless its name is in what was asked for.
+fn filter(level: &str) -> Result<Targets, TelemetryError> {
+    let asked: Targets = level.parse()?;
+    let ceiling = asked.default_level().unwrap_or(LevelFilter::OFF);
+    let unasked = QUIET
+        .into_iter()
+        .filter(|(library, _)| !level.contains(library));
+    Ok(asked.with_targets(unasked.map(|(library, least)| (library, least.min(ceiling)))))
 }
 
 fn lines<S>(format: LogFormat) -> Box<dyn Layer<S> + Send + Sync>
@@ -118,5 +138,24 @@ impl Telemetry {
             Ok(Err(error)) => tracing::warn!(%error, "the last spans were not sent"),
             Err(_) => tracing::warn!("the last spans were not sent in time"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    #[test]
+    fn libraries_are_quiet_unless_they_are_asked_for() {
+        let told =
+            |level: &str, target: &str, of: Level| filter(level).unwrap().would_enable(target, &of);
+        assert!(told("debug", "routing::dispatch", Level::DEBUG));
+        assert!(!told("debug", "openraft::core", Level::WARN));
+        assert!(told("info", "openraft::core", Level::ERROR));
+        assert!(told("info,openraft=debug", "openraft::core", Level::DEBUG));
+        assert!(!told("error", "chitchat", Level::WARN));
+        assert!(told("warn", "chitchat", Level::WARN));
     }
 }

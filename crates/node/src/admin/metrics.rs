@@ -7,7 +7,7 @@ use std::{fmt, sync::Arc};
 
 use prometheus_client::{
     collector::Collector,
-    encoding::{DescriptorEncoder, EncodeMetric, text::encode},
+    encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder, NoLabelSet, text::encode},
     metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge},
     registry::Registry,
 };
@@ -31,12 +31,19 @@ pub struct Figure {
 }
 
 /// A number and how it moves.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Measure {
     /// Only ever grows.
     Counter(f64),
     /// Goes up and down.
     Gauge(f64),
+    /// Counts by size.
+    Histogram {
+        /// Of everything counted.
+        sum: f64,
+        /// Upper bound and count of each bucket, from the smallest to infinity; a count is of its own bucket only.
+        buckets: Vec<(f64, u64)>,
+    },
 }
 
 /// A part of the node that counts something.
@@ -133,16 +140,28 @@ impl Collector for Part {
             let kind = match first.measure {
                 Measure::Counter(_) => MetricType::Counter,
                 Measure::Gauge(_) => MetricType::Gauge,
+                Measure::Histogram { .. } => MetricType::Histogram,
             };
             let mut metric = encoder.encode_descriptor(first.name, first.help, None, kind)?;
+            if first.labels.is_empty() {
+                encode_one(metric, &first.measure)?;
+                continue;
+            }
             for figure in family {
-                let sample = metric.encode_family(&figure.labels)?;
-                match figure.measure {
-                    Measure::Counter(value) => ConstCounter::new(value).encode(sample)?,
-                    Measure::Gauge(value) => ConstGauge::new(value).encode(sample)?,
-                }
+                encode_one(metric.encode_family(&figure.labels)?, &figure.measure)?;
             }
         }
         Ok(())
+    }
+}
+
+fn encode_one(mut sample: MetricEncoder<'_>, measure: &Measure) -> fmt::Result {
+    match measure {
+        Measure::Counter(value) => ConstCounter::new(*value).encode(sample),
+        Measure::Gauge(value) => ConstGauge::new(*value).encode(sample),
+        Measure::Histogram { sum, buckets } => {
+            let count = buckets.iter().map(|(_, n)| n).sum();
+            sample.encode_histogram::<NoLabelSet>(*sum, count, buckets, None)
+        }
     }
 }

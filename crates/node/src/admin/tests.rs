@@ -4,7 +4,7 @@ use http_body_util::BodyExt;
 use model::{ByteCount, Capacity, Incarnation, Role, Roles, capacity::Member};
 
 use super::{
-    metrics::{Figure, Figures},
+    metrics::{Figure, Figures, Measure},
     status::*,
     *,
 };
@@ -31,6 +31,15 @@ impl Figures for Counted {
             Figure::counter("invocations", "Invocations ended.", 7).with("outcome", "ok"),
             Figure::counter("invocations", "Invocations ended.", 1).with("outcome", "error"),
             Figure::gauge("environments", "Environments alive.", 3),
+            Figure {
+                name: "duration_seconds",
+                help: "How long they took.",
+                measure: Measure::Histogram {
+                    sum: 4.5,
+                    buckets: vec![(0.5, 2), (f64::INFINITY, 1)],
+                },
+                labels: Vec::new(),
+            },
         ]
     }
 }
@@ -139,6 +148,9 @@ async fn metrics_hold_the_figures_of_every_part() {
         "dunlin_invocations_total{outcome=\"ok\"} 7.0",
         "dunlin_invocations_total{outcome=\"error\"} 1.0",
         "# TYPE dunlin_environments gauge",
+        "dunlin_duration_seconds_bucket{le=\"0.5\"} 2",
+        "dunlin_duration_seconds_bucket{le=\"+Inf\"} 3",
+        "dunlin_duration_seconds_count 3",
         "dunlin_process_open_fds",
     ] {
         assert!(body.contains(line), "{body}\n-- lacks --\n{line}");

@@ -209,8 +209,10 @@ pub const KEYS: &[Key] = &[
         "Memory that environments may be promised in all."),
     key("worker", "idle_expiry", Duration, Value("10m"),
         "How long an environment may be idle before it is ended."),
-    key("worker", "runtime_dirs", Paths, Value("/usr/lib/dunlin/runtimes,/opt/dunlin/runtimes"),
-        "Directories that are looked through for runtimes; one that does not exist is passed over."),
+    key("worker", "code_cache", Bytes, Value("4GiB"),
+        "Unpacked code that is kept on disk; what is in use may be more."),
+    key("worker", "interpreter_dirs", Paths, Value(""),
+        "Directories with interpreters (`python3.12` and so on) to look into beside those of the service's `PATH`."),
     key("worker", "nearest_runtime", Boolean, Value("false"),
         "Whether an installed version of the same language may stand in for a runtime that is not installed (Python 3.13 \
          for `python3.12`). Meant for development."),

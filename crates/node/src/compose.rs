@@ -1,0 +1,327 @@
+//! The composition root: puts the roles of one node together, and takes them apart again.
+//!
+//! [`start`] is the only code that sees the whole [`Host`]; every part gets the ports it uses. It is called with the
+//! real adapters by the command line and can be called with others. All sockets are bound before any role starts.
+//!
+//! A drain goes: tell everybody that this node takes no new work → stop accepting → wait for requests under way → end
+//! environments, hand leadership over, say goodbye to gossip → flush → stop.
+
+pub mod announce;
+mod frontends;
+mod handle;
+mod observe;
+mod supplies;
+
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
+
+use catalog::{Controllers, ControllersOptions, LocalCopy};
+use controller::{Controller, ControllerOptions, ControllerPorts};
+use host::{
+    Host,
+    net::{Listener, channel::Channels, serve},
+    task::Kind,
+};
+use model::{Incarnation, NodeName, Role, Roles};
+use sandbox::Driver;
+use tonic::service::Routes;
+use worker::Worker;
+
+use crate::{config::NodeConfig, machine, material::Material};
+
+pub use handle::{Addresses, NodeHandle};
+
+/// Why a node does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A socket is refused.
+    #[error("{key}: cannot listen on {address}; check that no other process does")]
+    Bind {
+        /// The configuration key.
+        key: &'static str,
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A name has no address.
+    #[error("listen.advertise_internal: {address} has no address")]
+    Resolve {
+        /// The name.
+        address: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A directory cannot be made.
+    #[error("directory {path} cannot be made; check node.data_dir")]
+    Directory {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The certificate is not for this node or not for its roles.
+    #[error(
+        "cluster.identity_dir: expected a certificate of node {node} [{roles}], got one of node {certificate} [{allowed}]; issue one with `dunlin ca issue`"
+    )]
+    Identity {
+        /// The node's name.
+        node: NodeName,
+        /// What it is told to do.
+        roles: Roles,
+        /// The name in its certificate.
+        certificate: NodeName,
+        /// What its certificate allows.
+        allowed: Roles,
+    },
+    /// A worker without a sandbox driver.
+    #[error("a worker needs a sandbox driver")]
+    NoDriver,
+    /// The certificates cannot be used.
+    #[error("cluster.identity_dir cannot be used")]
+    Certificate(#[from] host::certificate::CertificateError),
+    /// The log cannot be opened.
+    #[error(transparent)]
+    Log(#[from] host::log::LogError),
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] host::store::StoreError),
+    /// The blobs cannot be opened.
+    #[error(transparent)]
+    Blobs(#[from] host::blobs::BlobError),
+    /// The storage is not whole or not this node's.
+    #[error(transparent)]
+    Marker(#[from] replica::marker::MarkerError),
+    /// Gossip does not start.
+    #[error(transparent)]
+    Gossip(host::membership::MembershipError),
+    /// The machine confines less than the configuration asks for.
+    #[error(transparent)]
+    Driver(#[from] sandbox::linux::DriverError),
+    /// The local copy of the catalog cannot be opened.
+    #[error(transparent)]
+    Copy(#[from] catalog::OpenError),
+    /// The controller does not start.
+    #[error(transparent)]
+    Controller(#[from] replica::StartError),
+    /// The worker does not start.
+    #[error(transparent)]
+    Worker(#[from] worker::StartError),
+}
+
+/// The parts that every role of one node shares.
+#[derive(Clone)]
+struct Shared {
+    config: Arc<NodeConfig>,
+    incarnation: Incarnation,
+    channels: Arc<Channels>,
+    controllers: Controllers,
+    copy: LocalCopy,
+}
+
+/// Starts a node. Returns as soon as its roles run, before it has found its cluster; see [`NodeHandle::ready`].
+///
+/// # Errors
+/// [`StartError`]; whatever was started until then stops with the host's tasks.
+pub async fn start(
+    config: NodeConfig,
+    material: &Material,
+    host: Host,
+    driver: Option<Arc<dyn Driver>>,
+) -> Result<NodeHandle, StartError> {
+    let sockets = Sockets::bind(&config, &host).await?;
+    let shared = share(config, &host).await?;
+    let roles = shared.config.node.roles;
+    let mut services = Routes::default();
+
+    let controller = match roles.has(Role::Controller) {
+        true => Some(start_controller(&shared, &host).await?),
+        false => None,
+    };
+    if let Some(controller) = &controller {
+        services = services
+            .add_service(controller.raft_service())
+            .add_service(controller.catalog_service())
+            .add_service(controller.blobs_service());
+    }
+    let worker = match (roles.has(Role::Worker), &driver) {
+        (true, Some(driver)) => Some(start_worker(&shared, &host, driver.clone()).await?),
+        (true, None) => return Err(StartError::NoDriver),
+        (false, _) => None,
+    };
+    if let Some(worker) = &worker {
+        services = services.add_service(worker.service());
+    }
+    let internal = sockets.internal.local_addr();
+    serve_nodes(&host, sockets.internal, services);
+    shared.copy.follow(shared.controllers.clone(), &host.tasks);
+
+    let addresses = Addresses {
+        public: sockets.public.as_ref().map(|(p, _)| p.local_addr()),
+        grpc: sockets.public.as_ref().map(|(_, g)| g.local_addr()),
+        internal,
+    };
+    let frontend = sockets
+        .public
+        .map(|(public, grpc)| frontends::start(&shared, material, &host, public, grpc));
+    announce::spawn(&shared.config, shared.incarnation, worker.as_ref(), &host);
+    let observer = observe::Observer::start(&shared, &host, driver.as_deref(), controller.clone());
+    Ok(NodeHandle {
+        addresses,
+        observer,
+        host,
+        controller,
+        worker: worker.map(Arc::new),
+        frontend,
+    })
+}
+
+/// Everything a node listens on.
+struct Sockets {
+    internal: Arc<dyn Listener>,
+    /// The AWS API and gRPC; on frontends.
+    public: Option<(Arc<dyn Listener>, Arc<dyn Listener>)>,
+}
+
+impl Sockets {
+    async fn bind(config: &NodeConfig, host: &Host) -> Result<Self, StartError> {
+        let listen = &config.listen;
+        let refused = |key, address| {
+            move |source| StartError::Bind {
+                key,
+                address,
+                source,
+            }
+        };
+        let internal = host
+            .network
+            .bind_internal(listen.internal)
+            .await
+            .map_err(refused("listen.internal", listen.internal))?;
+        let public = if config.node.roles.has(Role::Frontend) {
+            let bind = |address| host.network.bind_public(address);
+            let public = bind(listen.public)
+                .await
+                .map_err(refused("listen.public", listen.public))?;
+            let grpc = bind(listen.grpc)
+                .await
+                .map_err(refused("listen.grpc", listen.grpc))?;
+            Some((public, grpc))
+        } else {
+            None
+        };
+        Ok(Self { internal, public })
+    }
+}
+
+async fn share(config: NodeConfig, host: &Host) -> Result<Shared, StartError> {
+    let name = &config.node.name;
+    let (log, store) = (host.log.clone(), host.store.clone());
+    let incarnation = replica::marker::open(log, store, name, &*host.entropy).await?;
+    let channels = Arc::new(Channels::new(host.network.clone()));
+    let controls = config.node.roles.has(Role::Controller);
+    let options = ControllersOptions {
+        initial: config
+            .cluster
+            .initial_controllers
+            .values()
+            .cloned()
+            .collect(),
+        own: controls.then(|| config.listen.advertise_internal.clone()),
+    };
+    let controllers = Controllers::new(options, host.membership.clone(), channels.clone());
+    let copy = LocalCopy::open(host.store.clone()).await?;
+    Ok(Shared {
+        config: Arc::new(config),
+        incarnation,
+        channels,
+        controllers,
+        copy,
+    })
+}
+
+async fn start_controller(shared: &Shared, host: &Host) -> Result<Controller, StartError> {
+    let config = &shared.config;
+    let options = ControllerOptions {
+        name: config.node.name.clone(),
+        incarnation: shared.incarnation,
+        address: config.listen.advertise_internal.clone(),
+        zone: config.node.zone.clone(),
+        initial: config.cluster.initial_controllers.clone(),
+        raft: replica::Options::default(),
+    };
+    let ports = ControllerPorts {
+        clock: host.clock.clone(),
+        entropy: host.entropy.fork("controller"),
+        log: host.log.clone(),
+        store: host.store.clone(),
+        blobs: host.blobs.clone(),
+        membership: host.membership.clone(),
+        channels: shared.channels.clone(),
+        tasks: host.tasks.clone(),
+    };
+    Ok(Controller::start(options, ports).await?)
+}
+
+async fn start_worker(
+    shared: &Shared,
+    host: &Host,
+    driver: Arc<dyn Driver>,
+) -> Result<Worker, StartError> {
+    let config = &shared.config;
+    let told = &config.worker;
+    let mut options = worker::Options::new(
+        config.node.name.clone(),
+        config.node.data_dir.join("worker"),
+    );
+    options.limits = config.limits.clone();
+    options.slots = told.slots;
+    options.memory = told.memory.unwrap_or_else(three_quarters);
+    options.cpu_millis = cpu_millis();
+    options.idle_expiry = told.idle_expiry;
+    options.code_cache = told.code_cache;
+    options.nearest_runtime = told.nearest_runtime;
+    options.interpreter_dirs = told.interpreter_dirs.clone();
+    let supplies = supplies::Supplies {
+        copy: shared.copy.clone(),
+        controllers: shared.controllers.clone(),
+        blobs: host.blobs.clone(),
+    };
+    let supplies = Arc::new(supplies);
+    let worker = Worker::start(
+        options,
+        driver,
+        supplies.clone(),
+        supplies,
+        host.clock.clone(),
+        &*host.entropy,
+        host.tasks.clone(),
+    );
+    Ok(worker.await?)
+}
+
+/// What environments may have if nobody said.
+fn three_quarters() -> model::ByteCount {
+    let fallback = model::ByteCount::mib(4096);
+    machine::memory().map_or(fallback, |all| model::ByteCount(all.0 / 4 * 3))
+}
+
+fn cpu_millis() -> u32 {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    u32::try_from(cores)
+        .unwrap_or(u32::MAX)
+        .saturating_mul(1000)
+}
+
+/// Serves the other nodes until this one stops: during a drain it is still a voter, and still ends what it began.
+fn serve_nodes(host: &Host, listener: Arc<dyn Listener>, services: Routes) {
+    let server = serve::server(&*host.entropy).add_routes(services);
+    host.tasks
+        .spawn(Kind::Lasting, "internal server", async move {
+            if let Err(error) = server.serve_with_incoming(serve::incoming(listener)).await {
+                tracing::error!(%error, "the server for other nodes ended");
+            }
+        });
+}

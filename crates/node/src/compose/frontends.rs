@@ -1,0 +1,70 @@
+//! Puts a frontend together.
+
+use std::sync::Arc;
+
+use frontend::{AuthMode, CodeUrlKey, Frontend, FrontendOptions, KeyRing, Ports};
+use host::{Host, net::Listener};
+use model::AccountId;
+use routing::{Router, RouterOptions};
+
+use super::Shared;
+use crate::{config::NodeConfig, material::Material};
+
+/// Starts a frontend on two bound listeners.
+pub(super) fn start(
+    shared: &Shared,
+    material: &Material,
+    host: &Host,
+    public: Arc<dyn Listener>,
+    grpc: Arc<dyn Listener>,
+) -> Frontend {
+    let frontend = Frontend::new(
+        options(&shared.config, material),
+        Ports {
+            clock: host.clock.clone(),
+            entropy: host.entropy.clone(),
+            tasks: host.tasks.clone(),
+            copy: shared.copy.clone(),
+            controllers: shared.controllers.clone(),
+            router: router(shared, host),
+        },
+    );
+    frontend.serve(public);
+    frontend.serve_grpc(grpc);
+    frontend
+}
+
+fn router(shared: &Shared, host: &Host) -> Router {
+    let limits = &shared.config.limits;
+    let options = RouterOptions {
+        zone: shared.config.node.zone.clone(),
+        account_concurrency: limits.concurrent_executions,
+        init_timeout: limits.init_timeout,
+        ..RouterOptions::default()
+    };
+    Router::new(
+        options,
+        shared.copy.clone(),
+        shared.controllers.clone(),
+        &*host.membership,
+        shared.channels.clone(),
+        &*host.entropy,
+    )
+}
+
+fn options(config: &NodeConfig, material: &Material) -> FrontendOptions {
+    let key = CodeUrlKey::new(material.derive("code urls"));
+    FrontendOptions {
+        region: config.cluster.region.clone(),
+        auth: match &material.access_keys {
+            None => AuthMode::Open {
+                account: AccountId::DEFAULT,
+            },
+            Some(keys) => AuthMode::SigV4(keys.iter().cloned().collect::<KeyRing>()),
+        },
+        limits: config.limits.clone(),
+        public_tls: material.public.is_some(),
+        public_address: config.listen.advertise_public.clone(),
+        ..FrontendOptions::open(key)
+    }
+}

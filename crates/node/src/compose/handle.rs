@@ -1,0 +1,119 @@
+//! A running node, from outside.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use controller::Controller;
+use frontend::Frontend;
+use host::Host;
+use worker::Worker;
+
+use super::observe::Observer;
+use crate::admin::{Subject, metrics::Figures};
+
+/// How long environments may take to end once no request needs them.
+const ENVIRONMENTS_MAX: Duration = Duration::from_secs(2);
+/// How long handing leadership over may take.
+const HAND_OVER_MAX: Duration = Duration::from_secs(5);
+/// How long saying goodbye may take.
+const LEAVE_MAX: Duration = Duration::from_secs(3);
+
+/// A running node. When it is dropped the node runs on: end it with [`NodeHandle::drain`] or [`NodeHandle::crash`].
+pub struct NodeHandle {
+    pub(super) addresses: Addresses,
+    pub(super) observer: Arc<Observer>,
+    pub(super) host: Host,
+    pub(super) controller: Option<Controller>,
+    pub(super) worker: Option<Arc<Worker>>,
+    pub(super) frontend: Option<Frontend>,
+}
+
+/// Where a node listens, with real ports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Addresses {
+    /// The AWS API; on frontends.
+    pub public: Option<SocketAddr>,
+    /// The gRPC API; on frontends.
+    pub grpc: Option<SocketAddr>,
+    /// The other nodes.
+    pub internal: SocketAddr,
+}
+
+impl NodeHandle {
+    /// Where it listens.
+    #[must_use]
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// What operators ask it.
+    #[must_use]
+    pub fn subject(&self) -> Arc<dyn Subject> {
+        self.observer.clone()
+    }
+
+    /// What it counts.
+    #[must_use]
+    pub fn figures(&self) -> Vec<Arc<dyn Figures>> {
+        let mut parts: Vec<Arc<dyn Figures>> = vec![self.observer.clone()];
+        if let Some(frontend) = &self.frontend {
+            parts.push(Arc::new(super::observe::Edge(frontend.clone())));
+        }
+        parts
+    }
+
+    /// Returns when the node can do its work.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn ready(&self) {
+        self.observer.ready().await;
+    }
+
+    /// Returns when the node's storage failed: the process must end. Never returns on a node that is no controller.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn failed(&self) -> replica::Fatal {
+        match &self.controller {
+            Some(controller) => controller.failed().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Ends the node in order: no new work, work under way to its end within `grace`, leadership and gossip handed over,
+    /// storage flushed. Answers whether all work ended by itself.
+    pub async fn drain(&self, grace: Duration) -> bool {
+        let in_time = self.host.tasks.finish(grace).await;
+        let worker = async {
+            if let Some(worker) = &self.worker {
+                worker.drain(ENVIRONMENTS_MAX).await;
+            }
+        };
+        let controller = async {
+            if let Some(controller) = &self.controller
+                && tokio::time::timeout(HAND_OVER_MAX, controller.stop())
+                    .await
+                    .is_err()
+            {
+                tracing::warn!("leadership was not handed over in time");
+            }
+        };
+        let gossip = async {
+            let alone = self.host.membership.watch().borrow().len() < 2;
+            if !alone {
+                let _bounded = tokio::time::timeout(LEAVE_MAX, self.host.membership.leave()).await;
+            }
+        };
+        futures::future::join3(worker, controller, gossip).await;
+        if let Err(error) = self.host.store.flush().await {
+            tracing::warn!(%error, "the store was not flushed; the next start replays the log");
+        }
+        self.host.tasks.stop().await;
+        in_time
+    }
+
+    /// Ends the node as a crash of its process would: nothing is handed over, nothing is flushed.
+    pub async fn crash(self) {
+        self.host.tasks.stop().await;
+    }
+}

@@ -1,0 +1,263 @@
+//! What configuration only names: certificates, gossip keys, the secret halves of access keys.
+//!
+//! Everything is read before anything binds, so that a missing file is told at the start and not at the first use.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use hmac::{Hmac, Mac};
+use host::net::{Credentials, PublicFiles};
+use lambda_api::sigv4::{Credential, Secret};
+use sha2::Sha256;
+
+use crate::config::{Auth, NodeConfig, SecretSource};
+
+/// What is secret or proves who a node is. Not printable.
+pub struct Material {
+    /// Who the node is to other nodes.
+    pub credentials: Credentials,
+    /// What it shows to callers; plain TCP without.
+    pub public: Option<PublicFiles>,
+    /// The cluster's gossip keys: the first one seals, any opens.
+    pub gossip_keys: Vec<GossipKey>,
+    /// Who may call; `None` lets everybody in.
+    pub access_keys: Option<Vec<(String, Credential)>>,
+}
+
+/// A key of the cluster.
+pub type GossipKey = [u8; 32];
+
+/// Why something that configuration names cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum MaterialError {
+    /// A file cannot be read.
+    #[error("{key}: {path} cannot be read; {make}")]
+    File {
+        /// The configuration key that names it.
+        key: &'static str,
+        /// Which file.
+        path: PathBuf,
+        /// How it comes about.
+        make: &'static str,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A file that holds no gossip key.
+    #[error(
+        "cluster.gossip_key_files: expected 64 hexadecimal digits in {0}, as `dunlin gossip-key` writes them"
+    )]
+    GossipKey(PathBuf),
+    /// A secret that is empty.
+    #[error("auth.keys: the secret of {0} is empty")]
+    EmptySecret(String),
+    /// A variable that is not set.
+    #[error("auth.keys: variable {variable} with the secret of {id} is not set")]
+    Variable {
+        /// The access key id.
+        id: String,
+        /// The variable.
+        variable: String,
+    },
+}
+
+impl Material {
+    /// Reads everything that a configuration names. `variable` answers the value of an environment variable.
+    ///
+    /// # Errors
+    /// [`MaterialError`], which says how to make what is missing.
+    pub fn read(
+        config: &NodeConfig,
+        variable: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, MaterialError> {
+        let gossip_keys = config.cluster.gossip_key_files.iter();
+        let access_keys = match &config.auth {
+            Auth::Open => None,
+            Auth::SigV4(keys) => {
+                let read = keys.iter().map(|key| {
+                    let secret = secret(&key.id, &key.secret, variable)?;
+                    let credential = Credential {
+                        secret: Secret::new(&secret),
+                        account: key.account,
+                        session: None,
+                    };
+                    Ok((key.id.clone(), credential))
+                });
+                Some(read.collect::<Result<_, MaterialError>>()?)
+            }
+        };
+        for file in ["node.pem", "node.key", "ca.pem"] {
+            read(
+                "cluster.identity_dir",
+                &config.cluster.identity_dir.join(file),
+                "make it with `dunlin ca issue`",
+            )?;
+        }
+        Ok(Self {
+            credentials: Credentials::in_directory(&config.cluster.identity_dir),
+            public: config.listen.tls.as_ref().map(|tls| PublicFiles {
+                certificate: tls.cert.clone(),
+                key: tls.key.clone(),
+            }),
+            gossip_keys: gossip_keys
+                .map(|p| gossip_key(p))
+                .collect::<Result<_, _>>()?,
+            access_keys,
+        })
+    }
+
+    /// A key for one purpose that every node of the cluster derives alike. It changes with the first gossip key.
+    #[must_use]
+    pub fn derive(&self, purpose: &str) -> [u8; 32] {
+        let base = self.gossip_keys.first().copied().unwrap_or_default();
+        // HMAC takes keys of any length.
+        Hmac::<Sha256>::new_from_slice(&base).map_or([0; 32], |mut mac| {
+            mac.update(b"dunlin/");
+            mac.update(purpose.as_bytes());
+            mac.finalize().into_bytes().into()
+        })
+    }
+}
+
+fn secret(
+    id: &str,
+    source: &SecretSource,
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> Result<String, MaterialError> {
+    let text = match source {
+        SecretSource::File(path) => read(
+            "auth.keys.secret_file",
+            path,
+            "put the secret access key into it, readable by this service only",
+        )?,
+        SecretSource::Variable(name) => variable(name).ok_or_else(|| MaterialError::Variable {
+            id: id.to_owned(),
+            variable: name.clone(),
+        })?,
+    };
+    let text = text.trim_end();
+    if text.is_empty() {
+        return Err(MaterialError::EmptySecret(id.to_owned()));
+    }
+    Ok(text.to_owned())
+}
+
+fn gossip_key(path: &Path) -> Result<GossipKey, MaterialError> {
+    let text = read(
+        "cluster.gossip_key_files",
+        path,
+        "make it with `dunlin gossip-key` and copy it to every node",
+    )?;
+    let mut key = [0; 32];
+    hex::decode_to_slice(text.trim(), &mut key)
+        .map_err(|_| MaterialError::GossipKey(path.to_owned()))?;
+    Ok(key)
+}
+
+fn read(key: &'static str, path: &Path, make: &'static str) -> Result<String, MaterialError> {
+    std::fs::read_to_string(path).map_err(|source| MaterialError::File {
+        key,
+        path: path.to_owned(),
+        make,
+        source,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+
+    struct Place(tempfile::TempDir);
+
+    impl Place {
+        fn new() -> Self {
+            let place = Self(tempfile::tempdir().unwrap());
+            for file in ["node.pem", "node.key", "ca.pem"] {
+                place.write(file, "x");
+            }
+            place.write("gossip.key", &format!("{}\n", "0a".repeat(32)));
+            place.write("secret", "s3cret\n");
+            place
+        }
+
+        fn write(&self, name: &str, text: &str) {
+            std::fs::write(self.0.path().join(name), text).unwrap();
+        }
+
+        fn read(&self, secret: &str) -> Result<Material, String> {
+            let text = format!(
+                "[node]\nname = \"a\"\ndata_dir = \"d\"\n[cluster]\ninitial_controllers = [\"a=h:1\"]\n\
+                 gossip_key_files = [\"gossip.key\"]\nidentity_dir = \".\"\n\
+                 [[auth.keys]]\naccess_key_id = \"AKIA\"\n{secret}\n"
+            );
+            let config = config::parse(&self.0.path().join("dunlin.toml"), &text, &[]).unwrap();
+            let variable = |name: &str| (name == "SET").then(|| "from-variable".to_owned());
+            Material::read(&config, &variable).map_err(|e| e.to_string())
+        }
+    }
+
+    #[track_caller]
+    fn refused(read: Result<Material, String>, expected: &str) {
+        let Err(text) = read else {
+            panic!("it was taken, not refused with {expected}");
+        };
+        assert!(text.contains(expected), "{text}");
+    }
+
+    #[test]
+    fn secrets_come_from_files_and_variables() {
+        let place = Place::new();
+        for (source, expected) in [
+            ("secret_file = \"secret\"", "s3cret"),
+            ("secret_env = \"SET\"", "from-variable"),
+        ] {
+            let material = place.read(source).unwrap();
+            let keys = material.access_keys.unwrap();
+            assert_eq!(keys[0].0, "AKIA");
+            assert!(keys[0].1.secret.is(expected));
+            assert_eq!(material.gossip_keys, [[10; 32]]);
+        }
+    }
+
+    #[test]
+    fn what_is_missing_or_empty_is_told_with_its_remedy() {
+        let place = Place::new();
+        refused(
+            place.read("secret_env = \"UNSET\""),
+            "variable UNSET with the secret of AKIA is not set",
+        );
+        refused(
+            place.read("secret_file = \"nowhere\""),
+            "nowhere cannot be read",
+        );
+        place.write("secret", " \n");
+        refused(
+            place.read("secret_file = \"secret\""),
+            "the secret of AKIA is empty",
+        );
+        place.write("gossip.key", "0a0a");
+        refused(
+            place.read("secret_env = \"SET\""),
+            "expected 64 hexadecimal digits",
+        );
+        std::fs::remove_file(place.0.path().join("node.key")).unwrap();
+        refused(
+            place.read("secret_env = \"SET\""),
+            "make it with `dunlin ca issue`",
+        );
+    }
+
+    #[test]
+    fn derived_keys_differ_by_purpose_and_cluster() {
+        let place = Place::new();
+        let material = place.read("secret_env = \"SET\"").unwrap();
+        assert_eq!(material.derive("one"), material.derive("one"));
+        assert_ne!(material.derive("one"), material.derive("two"));
+        place.write("gossip.key", &"0b".repeat(32));
+        let other = place.read("secret_env = \"SET\"").unwrap();
+        assert_ne!(material.derive("one"), other.derive("one"));
+    }
+}

@@ -1,0 +1,151 @@
+//! The real adapters behind the ports: this machine's clock, entropy, network, disks, gossip and sandbox.
+
+use std::{
+    fs::DirBuilder,
+    io,
+    net::SocketAddr,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use host::{
+    ChitchatMembership, Clock, DirectoryBlobs, Host, LogEngine, RedbLog, SledStore, Store,
+    SystemClock, SystemEntropy, Tasks, TlsNetwork,
+    membership::{MembershipError, MembershipOptions},
+    net::TlsOptions,
+};
+use model::Role;
+use sandbox::{Driver, LinuxDriver};
+
+use crate::{
+    compose::{StartError, announce},
+    config::NodeConfig,
+    material::Material,
+};
+
+/// Opens everything that a node gets from this machine, and begins to gossip.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn host(config: &NodeConfig, material: &Material) -> Result<Host, StartError> {
+    let data = &config.node.data_dir;
+    // User code is mounted from below it and runs under other ids: they must be able to pass, not to look.
+    make_directory(data, 0o711)?;
+    for private in ["log", "store", "blobs"] {
+        make_directory(&data.join(private), 0o700)?;
+    }
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let entropy = Arc::new(SystemEntropy::new());
+    let tasks = Tasks::new();
+    let network = TlsNetwork::new(
+        TlsOptions {
+            cluster: config.cluster.name.clone(),
+            credentials: material.credentials.clone(),
+            public: material.public.clone(),
+        },
+        clock.clone(),
+    )?;
+    check_identity(config, &network).await?;
+    let log: Arc<dyn LogEngine> = Arc::new(RedbLog::open(&data.join("log")).await?);
+    let store: Arc<dyn Store> = Arc::new(SledStore::open(&data.join("store")).await?);
+    let blobs = DirectoryBlobs::open(&data.join("blobs")).await?;
+    let incarnation =
+        replica::marker::open(log.clone(), store.clone(), &config.node.name, &*entropy).await?;
+    let options = MembershipOptions {
+        cluster_id: config.cluster.name.clone(),
+        own: announce::own(config, incarnation),
+        bind: config.listen.internal,
+        advertise: resolve(&config.listen.advertise_internal).await?,
+        seeds: config.cluster.seeds.clone(),
+        keys: material.gossip_keys.clone(),
+    };
+    let membership = ChitchatMembership::start(options, &tasks, entropy.clone(), &*clock)
+        .await
+        .map_err(gossip)?;
+    Ok(Host {
+        clock,
+        entropy,
+        network: Arc::new(network),
+        store,
+        log,
+        blobs: Arc::new(blobs),
+        membership: Arc::new(membership),
+        tasks,
+    })
+}
+
+/// Starts the sandbox driver of a worker; other nodes have none.
+///
+/// # Errors
+/// [`StartError::Driver`], which names every missing piece and what to do.
+pub async fn driver(config: &NodeConfig) -> Result<Option<Arc<dyn Driver>>, StartError> {
+    if !config.node.roles.has(Role::Worker) {
+        return Ok(None);
+    }
+    let directory = config.node.data_dir.join("sandbox");
+    make_directory(&config.node.data_dir, 0o711)?;
+    make_directory(&directory, 0o711)?;
+    let mut options = sandbox::linux::Options::new(directory, config.node.name.clone());
+    options.allow_missing = config.allow_missing.clone();
+    let driver = LinuxDriver::start(options).await?;
+    for piece in driver.report().missing() {
+        tracing::warn!(%piece, "the sandbox lacks a piece that the configuration goes without");
+    }
+    Ok(Some(Arc::new(driver)))
+}
+
+/// The certificate must name this node and allow every role that it is told to play.
+async fn check_identity(config: &NodeConfig, network: &TlsNetwork) -> Result<(), StartError> {
+    let identity = network.identity().await;
+    let lacking = config
+        .node
+        .roles
+        .iter()
+        .find(|role| !identity.roles.has(*role));
+    if identity.node != config.node.name || lacking.is_some() {
+        return Err(StartError::Identity {
+            node: config.node.name.clone(),
+            roles: config.node.roles,
+            certificate: identity.node,
+            allowed: identity.roles,
+        });
+    }
+    Ok(())
+}
+
+async fn resolve(address: &str) -> Result<SocketAddr, StartError> {
+    let failed = |source| StartError::Resolve {
+        address: address.to_owned(),
+        source,
+    };
+    tokio::net::lookup_host(address)
+        .await
+        .map_err(failed)?
+        .next()
+        .ok_or_else(|| failed(io::ErrorKind::NotFound.into()))
+}
+
+fn gossip(error: MembershipError) -> StartError {
+    match error {
+        MembershipError::Bind { address, source } => StartError::Bind {
+            key: "listen.internal",
+            address,
+            source,
+        },
+        other @ (MembershipError::NoKey
+        | MembershipError::Advertise(_)
+        | MembershipError::Start(_)) => StartError::Gossip(other),
+    }
+}
+
+fn make_directory(path: &Path, mode: u32) -> Result<(), StartError> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(mode)
+        .create(path)
+        .map_err(|source| StartError::Directory {
+            path: PathBuf::from(path),
+            source,
+        })
+}
