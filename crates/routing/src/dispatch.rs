@@ -26,6 +26,7 @@ use tokio::time::Instant;
 use tonic::Streaming;
 
 pub use attempt::AttemptError;
+use attempt::Others;
 
 use crate::{
     Router,
@@ -236,12 +237,14 @@ impl Router {
             let Some(best) = last.ranked.first().map(|r| r.member.clone()) else {
                 break;
             };
+            let others = if last.ranked.len() > 1 {
+                Others::Some
+            } else {
+                Others::None
+            };
             tried.insert(best.name.clone());
             let attempt = patience.count_attempt();
-            match self
-                .attempt(resolved, call, &best, wanted.key, attempt)
-                .await
-            {
+            match self.attempt(resolved, call, &best, attempt, others).await {
                 Ok(dispatched) => return Ok(dispatched),
                 Err(error) => {
                     tracing::debug!(worker = %best.name, %error, request_id = %call.request_id, "a worker did not take an invocation");

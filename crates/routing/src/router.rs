@@ -29,8 +29,9 @@ pub struct RouterOptions {
     pub account_concurrency: u32,
     /// Invocations that this node may have in flight over all accounts.
     pub in_flight_max: u32,
-    /// How long a worker may take to answer at all. It answers a request before it looks for an environment, so this is a
-    /// matter of the network, not of cold starts; a worker that is silent for longer is taken for dead.
+    /// How long a worker may take to answer at all, beside the travel of the payload. It answers a request before it looks
+    /// for an environment, so this is a matter of the network, not of cold starts; a worker that is silent for longer is
+    /// taken for dead, if another one is left to try.
     pub answer_max: Duration,
     /// How long a worker that answered may take until the runtime has the invocation: the start of a sandbox, the fetch of
     /// the code, the initialisation. A worker that dies in this time is noticed by HTTP/2 keep-alive, not by this.

@@ -69,6 +69,11 @@ impl Controller {
         self.revision.send_replace(state.log.len() as u64);
     }
 
+    /// Applies a change that its watchers do not hear of before the next barrier.
+    pub(crate) fn apply_quietly(&self, mutation: Mutation) {
+        self.state.lock().apply(IdempotencyKey(0), mutation);
+    }
+
     fn mutate_now(&self, key: IdempotencyKey, mutation: Mutation) -> pb::Outcome {
         let (outcome, settles) = {
             let mut state = self.state.lock();
@@ -144,8 +149,13 @@ impl CatalogService for Controller {
         _: Request<pb::BarrierRequest>,
     ) -> Result<Response<pb::BarrierResponse>, Status> {
         use pb::barrier_response::Result as Answer;
-        let answer = if self.state.lock().leads {
-            Answer::Revision(self.state.lock().log.len() as u64)
+        let (leads, length) = {
+            let state = self.state.lock();
+            (state.leads, state.log.len() as u64)
+        };
+        let answer = if leads {
+            self.revision.send_replace(length);
+            Answer::Revision(length)
         } else {
             Answer::NotLeader(pb::NotLeader::default())
         };

@@ -127,6 +127,32 @@ async fn a_function_that_is_not_ready_or_never_will_be() {
 }
 
 #[tokio::test]
+async fn an_alias_that_this_node_has_not_heard_of_is_asked_for_once() {
+    let cluster = Cluster::start().await;
+    cluster.create("hello", &json!({})).await;
+    let hello = model::FunctionId {
+        account: model::AccountId::DEFAULT,
+        region: model::Region::default(),
+        name: "hello".parse().unwrap(),
+    };
+    let alias = |name: &str| model::Mutation::CreateAlias {
+        function: hello.clone(),
+        name: name.parse().unwrap(),
+        version: model::Version::Latest,
+        canary: None,
+        description: String::new(),
+    };
+    cluster.controller.apply_quietly(alias("live"));
+    assert_eq!(cluster.invoke("hello:live", &[], "1").await.status, 200);
+    // Without a leader, what this node knows is the answer.
+    cluster.controller.apply_quietly(alias("later"));
+    cluster.controller.leads(false);
+    let missing = cluster.invoke("hello:later", &[], "1").await;
+    assert_eq!(missing.error(), (404, "ResourceNotFoundException"));
+    assert_eq!(cluster.invoke("hello:live", &[], "1").await.status, 200);
+}
+
+#[tokio::test]
 async fn an_account_has_a_limit_and_an_invocation_outlives_its_caller() {
     let cluster = Cluster::start_with(|_| {}, |r| r.account_concurrency = 1).await;
     cluster.create("hello", &json!({})).await;

@@ -130,3 +130,29 @@ async fn heads_are_limited() {
         .await;
     assert_eq!(reply.status, 431);
 }
+
+#[tokio::test]
+async fn http_2_is_served_without_an_upgrade() {
+    use http_body_util::{BodyExt, Full};
+    use hyper_util::rt::{TokioExecutor, TokioIo};
+    let cluster = Cluster::start().await;
+    cluster.create("hello", &json!({})).await;
+    let stream = TcpStream::connect(cluster.public).await.unwrap();
+    let (mut client, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+            .await
+            .unwrap();
+    cluster
+        .tasks
+        .spawn(host::task::Kind::Background, "client", async {
+            drop(connection.await);
+        });
+    for payload in ["1", "2"] {
+        let uri = format!("http://{}{INVOKE}", cluster.public);
+        let request = http::Request::post(uri).body(Full::new(bytes::Bytes::from(payload)));
+        let response = client.send_request(request.unwrap()).await.unwrap();
+        assert_eq!(response.status(), 200);
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(body, payload);
+    }
+}

@@ -14,10 +14,12 @@ use tokio::time::Instant;
 use tonic::Streaming;
 
 use super::{Accepted, Call, Dispatched};
-use crate::{Router, resolve::Resolved};
+use crate::{Router, RouterOptions, resolve::Resolved};
 
 /// Bytes of payload in one message.
 const CHUNK: usize = 256 << 10;
+/// The least pace of a payload between nodes: 8 MB a second.
+const BYTES_PER_US: u64 = 8;
 /// Largest message of a worker.
 const EVENT_MAX: usize = 8 << 20;
 
@@ -46,6 +48,13 @@ pub enum AttemptError {
     Slow(Duration),
 }
 
+/// Whether another worker could be tried instead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Others {
+    Some,
+    None,
+}
+
 impl AttemptError {
     /// Whether the worker should be left in peace for a while. A refusal is an answer.
     pub(super) const fn is_the_workers_fault(&self) -> bool {
@@ -71,23 +80,25 @@ impl Router {
         resolved: &Resolved,
         call: &Call,
         worker: &Member,
-        key: WarmKey,
         number: u32,
+        others: Others,
     ) -> Result<Box<Dispatched>, AttemptError> {
         let options = &self.shared.options;
+        let key = WarmKey::of(&resolved.version.id);
         let guard = self
             .shared
             .outstanding
             .begin(&worker.name, key, Instant::now());
+        let answer_max = answer_max(options, call.payload.len(), others);
         let run = resolved.version.config.timeout.duration() + options.init_timeout + options.slack;
-        let messages = messages(resolved, call, number, run);
+        let messages = messages(resolved, call, number, options.accept_max);
         let mut client =
             WorkerClient::new(self.shared.channels.get_to(&worker.address, Role::Worker))
                 .max_decoding_message_size(EVENT_MAX);
         let opened = client.invoke(futures::stream::iter(messages));
-        let mut events = tokio::time::timeout(options.answer_max, opened)
+        let mut events = tokio::time::timeout(answer_max, opened)
             .await
-            .map_err(|_| AttemptError::Silent(options.answer_max))?
+            .map_err(|_| AttemptError::Silent(answer_max))?
             .map_err(|status| AttemptError::Unreachable(Box::new(status)))?
             .into_inner();
         let accepted = tokio::time::timeout(options.accept_max, verdict(&mut events))
@@ -107,6 +118,16 @@ impl Router {
             finished: false,
             guard,
         }))
+    }
+}
+
+/// How long this worker may be silent: longer for a payload that has to travel first, and as long as an invocation may
+/// wait for a worker at all if giving up on this one would help nobody.
+fn answer_max(options: &RouterOptions, payload: usize, others: Others) -> Duration {
+    let travel = Duration::from_micros(u64::try_from(payload).unwrap_or(u64::MAX) / BYTES_PER_US);
+    match others {
+        Others::Some => options.answer_max + travel,
+        Others::None => options.answer_max.max(options.worker_wait) + travel,
     }
 }
 
@@ -184,6 +205,15 @@ fn bounds(payload: &Bytes) -> Bounds {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_lone_worker_and_a_large_payload_get_more_time() {
+        let options = RouterOptions::default();
+        let millis = |payload, others| answer_max(&options, payload, others).as_millis();
+        assert_eq!(millis(0, Others::Some), 800);
+        assert_eq!(millis(6_000_000, Others::Some), 1550);
+        assert_eq!(millis(0, Others::None), 3000);
+    }
 
     #[test]
     fn a_payload_is_cut_without_loss() {
