@@ -44,14 +44,15 @@ impl Cluster {
     /// Belongs to a cluster from now on, durably.
     pub(crate) async fn join(&self, cluster: ClusterId) -> Result<(), JoinError> {
         let mut marker = self.marker.lock().await;
-        match self.id() {
-            Some(known) if known == cluster => Ok(()),
-            Some(known) => Err(JoinError::Other(known)),
-            None => {
-                marker.set_cluster(cluster).await?;
-                *self.known.write() = Some(cluster);
-                Ok(())
-            }
+        let known = match self.id() {
+            Some(known) => known,
+            None => marker.set_cluster(cluster).await?,
+        };
+        *self.known.write() = Some(known);
+        if known == cluster {
+            Ok(())
+        } else {
+            Err(JoinError::Other(known))
         }
     }
 

@@ -160,10 +160,21 @@ impl Marker {
         self.record.cluster.parse().ok()
     }
 
-    /// Notes durably which cluster the node belongs to.
-    pub(crate) async fn set_cluster(&mut self, cluster: ClusterId) -> Result<(), MarkerError> {
+    /// Notes durably which cluster the node belongs to, unless another group of the node has done so. Returns which one it
+    /// is.
+    pub(crate) async fn set_cluster(
+        &mut self,
+        cluster: ClusterId,
+    ) -> Result<ClusterId, MarkerError> {
+        if let Some(record) = read(self.log.meta(GROUP, LOG_KEY).await?)? {
+            self.record = record;
+        }
+        if let Some(known) = self.cluster() {
+            return Ok(known);
+        }
         self.record.cluster = cluster.to_string();
-        self.save().await
+        self.save().await?;
+        Ok(cluster)
     }
 
     /// Forgets nothing and can be repeated: the store first, then the log, which is the one that counts.

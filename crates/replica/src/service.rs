@@ -1,6 +1,6 @@
 //! Messages from the other members.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use host::net::require_role;
@@ -24,6 +24,9 @@ use crate::{
     types::Types,
     wire,
 };
+
+/// How long the next part of a snapshot may take.
+const CHUNK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Answers the other members of the group. Every request is checked: the peer must be a controller by its certificate,
 /// and the message must be for this member of this cluster.
@@ -71,7 +74,7 @@ impl<M: StateMachine> Service<M> {
     ) -> Result<crate::rows::Rows, Status> {
         let mut rows: Vec<(Bytes, Bytes)> = Vec::new();
         let mut bytes = 0_u64;
-        while let Some(message) = messages.message().await? {
+        while let Some(message) = next(&mut messages).await? {
             for row in message.rows {
                 let row = snapshot::own(&row);
                 let size = row.0.len().saturating_add(row.1.len());
@@ -92,6 +95,19 @@ impl<M: StateMachine> Service<M> {
             "expected the end of the snapshot, got the end of the stream",
         ))
     }
+}
+
+/// The next message of a snapshot, which must come in time: what was received before it is held in memory.
+async fn next(
+    messages: &mut Streaming<pb::SnapshotChunk>,
+) -> Result<Option<pb::SnapshotChunk>, Status> {
+    tokio::time::timeout(CHUNK_TIMEOUT, messages.message())
+        .await
+        .unwrap_or_else(|_| {
+            Err(Status::deadline_exceeded(format!(
+                "expected a part of the snapshot within {CHUNK_TIMEOUT:?}, got none"
+            )))
+        })
 }
 
 fn authorize<T>(request: &Request<T>) -> Result<(), Status> {
@@ -184,7 +200,7 @@ impl<M: StateMachine> raft_server::Raft for Service<M> {
     ) -> Result<Response<pb::SnapshotResponse>, Status> {
         authorize(&request)?;
         let mut messages = request.into_inner();
-        let first = messages.message().await?;
+        let first = next(&mut messages).await?;
         let first = first.ok_or_else(|| Status::invalid_argument("expected a header, got none"))?;
         self.follow(first.target.as_ref()).await?;
         let vote = wire::to_vote(first.vote).map_err(|e| unreadable(&e))?;

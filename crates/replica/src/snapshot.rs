@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use host::{LogEngine, log::LogOp};
+use parking_lot::RwLock;
 use prost::Message as _;
 use proto::internal as pb;
 use tokio::sync::Mutex;
@@ -29,10 +30,13 @@ const RECORD: &str = "snapshot";
 pub(crate) struct Snapshots {
     engine: Arc<dyn LogEngine>,
     group: u64,
-    current: Mutex<Option<Current>>,
+    current: RwLock<Option<Current>>,
+    /// Held while a snapshot is written.
+    writing: Mutex<()>,
+    /// Shared with every [`Stored`].
+    readers: Arc<()>,
 }
 
-#[derive(Clone)]
 struct Current {
     meta: SnapshotMeta,
     slot: u32,
@@ -51,6 +55,7 @@ pub(crate) struct Stored {
     place: u64,
     last: Option<LogId>,
     chunks: u64,
+    _reader: Arc<()>,
 }
 
 /// Why a stored snapshot cannot be read.
@@ -85,15 +90,23 @@ impl Snapshots {
         Ok(Self {
             engine,
             group,
-            current: Mutex::new(current),
+            current: RwLock::new(current),
+            writing: Mutex::new(()),
+            readers: Arc::new(()),
         })
     }
 
     /// The newest whole snapshot.
-    pub(crate) async fn current(&self) -> Option<(SnapshotMeta, Stored)> {
-        let current = self.current.lock().await.clone()?;
-        let stored = self.stored(&current);
-        Some((current.meta, stored))
+    pub(crate) fn current(&self) -> Option<(SnapshotMeta, Stored)> {
+        let current = self.current.read();
+        let current = current.as_ref()?;
+        Some((current.meta.clone(), self.stored(current)))
+    }
+
+    /// Whether the current snapshot is being read, most likely for a member that is far behind. The next one but one takes
+    /// its place on disk, so a new one should wait: otherwise a group that writes much never finishes sending any.
+    pub(crate) fn is_being_read(&self) -> bool {
+        Arc::strong_count(&self.readers) > 1
     }
 
     /// Makes these rows the current snapshot, durably, unless there is one already that covers as much or more. Returns
@@ -104,12 +117,11 @@ impl Snapshots {
         membership: &StoredMembership,
         rows: &Rows,
     ) -> Result<(SnapshotMeta, Stored), host::log::LogError> {
-        // Held across the writes: two snapshots must not be written at once.
-        let mut current = self.current.lock().await;
-        if let Some(current) = current.as_ref().filter(|c| c.meta.last_log_id >= last) {
-            return Ok((current.meta.clone(), self.stored(current)));
+        let _writing = self.writing.lock().await;
+        if let Some((meta, stored)) = self.current().filter(|(meta, _)| meta.last_log_id >= last) {
+            return Ok((meta, stored));
         }
-        let old = current.as_ref().map(|c| c.slot);
+        let old = self.current.read().as_ref().map(|c| c.slot);
         let slot = u32::from(old == Some(0));
         let chunks = self
             .write_chunks(place(self.group, slot), last, rows)
@@ -129,13 +141,15 @@ impl Snapshots {
             bytes: record.encode_to_vec(),
         };
         self.engine.apply(self.group, vec![set]).await?;
+        let new = Current { meta, slot, chunks };
+        let saved = (new.meta.clone(), self.stored(&new));
+        *self.current.write() = Some(new);
         if let Some(old) = old {
             self.engine
                 .apply(place(self.group, old), vec![LogOp::TruncateFrom(0)])
                 .await?;
         }
-        let new = current.insert(Current { meta, slot, chunks });
-        Ok((new.meta.clone(), self.stored(new)))
+        Ok(saved)
     }
 
     /// Writes all rows into a place, over whatever is there, and returns the number of chunks.
@@ -172,6 +186,7 @@ impl Snapshots {
             place: place(self.group, current.slot),
             last: current.meta.last_log_id,
             chunks: current.chunks,
+            _reader: self.readers.clone(),
         }
     }
 }

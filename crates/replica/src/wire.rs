@@ -193,3 +193,125 @@ pub(crate) fn decode_marker(bytes: &[u8]) -> Result<pb::StorageMarker, Unreadabl
     check(marker.format)?;
     Ok(marker)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|b| format!("{b:02x}")).collect()
+    }
+
+    fn member(id: u64) -> (u64, Member) {
+        let member = Member {
+            name: format!("c-{id}"),
+            incarnation: id,
+            address: format!("h{id}:1"),
+            zone: "z".into(),
+        };
+        (id, member)
+    }
+
+    fn joint() -> Membership {
+        let configs = vec![BTreeSet::from([1]), BTreeSet::from([1, 2])];
+        let nodes: BTreeMap<_, _> = (1..=3).map(member).collect();
+        Membership::new(configs, nodes).unwrap()
+    }
+
+    fn entry_with(payload: Payload) -> Entry {
+        Entry {
+            log_id: LogId::new(LeaderId::new(2, 3), 300),
+            payload,
+        }
+    }
+
+    fn check(record: &impl prost::Message, expected: &str) {
+        assert_eq!(hex(&record.encode_to_vec()), expected.replace(' ', ""));
+    }
+
+    /// What is on the disks of clusters that run: these bytes must always be readable.
+    #[test]
+    fn the_records_of_format_1_stay_as_they_are() {
+        let command = entry_with(Payload::Normal(Command("set".into())));
+        check(
+            &entry(&entry_with(Payload::Blank)),
+            "0801 1207 0802 1003 18ac02 1801",
+        );
+        check(&entry(&command), "0801 1207 0802 1003 18ac02 2203736574");
+        check(&vote(&Vote::new_committed(5, 6)), "0801 1005 1806 2001");
+        let empty = header(Some(command.log_id), &StoredMembership::default());
+        check(&empty, "0801 1207 0802 1003 18ac02 2200");
+        check(
+            &entry(&entry_with(Payload::Membership(joint()))),
+            "0801 1207 0802 1003 18ac02 2a47 0a03 0a0101 0a04 0a020102 \
+             1212 0801 1203632d31 1801 220468313a31 2a017a \
+             1212 0802 1203632d32 1802 220468323a31 2a017a \
+             1212 0803 1203632d33 1803 220468333a31 2a017a",
+        );
+        let marker = pb::StorageMarker {
+            format: FORMAT,
+            name: "c".into(),
+            incarnation: 9,
+            cluster: "ab".into(),
+            confirmed: true,
+        };
+        check(&marker, "0801 120163 1809 22026162 2801");
+        let record = pb::SnapshotRecord {
+            format: FORMAT,
+            header: Some(empty),
+            slot: 1,
+            chunks: 2,
+        };
+        check(
+            &record,
+            "0801 120d 0801 1207 0802 1003 18ac02 2200 1801 2002",
+        );
+        let rows = pb::StoredRows {
+            last: Some(log_id(command.log_id)),
+            rows: vec![pb::SnapshotRow {
+                key: "k".into(),
+                value: "v".into(),
+            }],
+        };
+        check(&rows, "0a07 0802 1003 18ac02 1206 0a016b 120176");
+    }
+
+    #[test]
+    fn a_newer_format_is_refused_and_so_is_nonsense() {
+        let mut message = entry(&entry_with(Payload::Blank));
+        message.format = FORMAT + 1;
+        assert_eq!(to_entry(message.clone()), Err(Unreadable::Format(2)));
+        message.format = 0;
+        assert_eq!(to_entry(message), Err(Unreadable::Format(0)));
+        assert!(decode_entry(b"\xff").is_err());
+        assert!(to_meta(None).is_err());
+        assert_eq!(to_vote(None), Err(Unreadable::Missing("vote")));
+        let nobody = pb::RaftMembership {
+            configs: vec![pb::raft_membership::Voters { ids: vec![1] }],
+            nodes: Vec::new(),
+        };
+        assert_eq!(to_membership(nobody), Err(Unreadable::Membership));
+    }
+
+    proptest! {
+        #[test]
+        fn entries_round_trip(term: u64, node: u64, index: u64, bytes: Vec<u8>, kind in 0..3) {
+            let payload = match kind {
+                0 => Payload::Blank,
+                1 => Payload::Normal(Command(bytes.into())),
+                _ => Payload::Membership(joint()),
+            };
+            let written = Entry { log_id: LogId::new(LeaderId::new(term, node), index), payload };
+            let read = decode_entry(&entry(&written).encode_to_vec());
+            prop_assert_eq!(read, Ok(written));
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
+            let _ = (decode_entry(&bytes), decode_vote(&bytes), decode_meta(&bytes));
+            let _ = (decode_marker(&bytes), decode_snapshot_record(&bytes), decode_log_id(&bytes));
+        }
+    }
+}

@@ -145,10 +145,6 @@ impl<M: StateMachine> Replica<M> {
 
     /// As leader, ends a change of the membership that a former leader began.
     pub(super) async fn finish_change(&self) {
-        let metrics = self.metrics();
-        if !(is_leader(&metrics) && is_joint(&metrics)) {
-            return;
-        }
         let Ok(_turn) = self.shared.change.try_lock() else {
             return;
         };
@@ -258,7 +254,8 @@ const fn nothing() -> Change {
     Change::AddVoterIds(BTreeSet::new())
 }
 
-fn is_joint(metrics: &Metrics) -> bool {
+/// Whether a change of the voters is half done.
+pub(super) fn is_joint(metrics: &Metrics) -> bool {
     metrics.membership_config.get_joint_config().len() > 1
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use openraft::{
     LinearizerOption,
+    async_runtime::WatchReceiver as _,
     error::{ClientWriteError, ForwardReason, ForwardToLeader, LinearizableReadError, RaftError},
     raft::ClientWriteResponse,
 };
@@ -142,7 +143,8 @@ impl<M: StateMachine> Replica<M> {
     /// Whether a leader that was refused for want of a quorum may still be about to hear from one: right after an
     /// election it has not yet.
     fn awaits_quorum(&self, give_up: Instant) -> bool {
-        let metrics = self.metrics();
+        let watch = self.metrics_watch();
+        let metrics = watch.borrow_watched();
         Instant::now() < give_up
             && is_leader(&metrics)
             && ack_age(&metrics).is_none_or(|age| age < self.shared.options.election_max)
@@ -150,22 +152,21 @@ impl<M: StateMachine> Replica<M> {
 
     /// Resolves when this member has not led with a quorum for [`QUORUM_LOST`].
     async fn quorum_lost(&self) {
+        let watch = self.metrics_watch();
         let mut led = Instant::now();
-        loop {
+        while led.elapsed() <= QUORUM_LOST {
             tokio::time::sleep(QUORUM_CHECK).await;
-            let metrics = self.metrics();
-            let alone = metrics.membership_config.voter_ids().eq([metrics.id]);
-            let heard = ack_age(&metrics).map_or(led, |age| Instant::now() - age);
-            if is_leader(&metrics) {
-                led = if alone {
-                    Instant::now()
-                } else {
-                    heard.max(led)
-                };
+            let metrics = watch.borrow_watched();
+            if !is_leader(&metrics) {
+                continue;
             }
-            if led.elapsed() > QUORUM_LOST {
-                return;
-            }
+            let now = Instant::now();
+            let is_alone = metrics.membership_config.voter_ids().eq([metrics.id]);
+            led = match ack_age(&metrics) {
+                _ if is_alone => now,
+                Some(age) => led.max(now.checked_sub(age).unwrap_or(now)),
+                None => led,
+            };
         }
     }
 

@@ -8,7 +8,7 @@ use openraft::{
 };
 use tokio::sync::Semaphore;
 
-use super::{Ports, Replica, Shared};
+use super::{Ports, Replica, Shared, is_leader, membership::is_joint};
 use crate::{
     client::Peers,
     cluster::Cluster,
@@ -64,7 +64,7 @@ impl<M: StateMachine> Replica<M> {
             failed.clone(),
         )
         .await?;
-        check_gap(group, &log, &state, &snapshots).await?;
+        check_gap(group, &log, &state, &snapshots)?;
 
         let cluster = Arc::new(Cluster::new(group, identity.id, marker));
         let peers = Peers {
@@ -124,10 +124,15 @@ impl<M: StateMachine> Replica<M> {
 
     /// Notices when the core stops by itself, and finishes changes of the membership that a former leader left half done.
     async fn watch(self) {
-        let mut metrics = self.metrics_watch();
+        let mut watch = self.metrics_watch();
         loop {
-            let stopped = metrics.borrow_watched().running_state.clone().err();
+            let (stopped, is_unfinished) = {
+                let metrics = watch.borrow_watched();
+                let stopped = metrics.running_state.as_ref().err().cloned();
+                (stopped, is_leader(&metrics) && is_joint(&metrics))
+            };
             match stopped {
+                None => {}
                 Some(CoreFatal::Stopped) => return,
                 Some(fatal) => {
                     // If a storage failed it was noted before, with more detail.
@@ -137,10 +142,11 @@ impl<M: StateMachine> Replica<M> {
                     });
                     return;
                 }
-                None => {}
             }
-            self.finish_change().await;
-            if metrics.changed().await.is_err() {
+            if is_unfinished {
+                self.finish_change().await;
+            }
+            if watch.changed().await.is_err() {
                 return;
             }
         }
@@ -170,17 +176,14 @@ async fn open_state<M: StateMachine>(
 }
 
 /// The rows, or a snapshot in their stead, must reach to where the log begins.
-async fn check_gap<M: StateMachine>(
+fn check_gap<M: StateMachine>(
     group: u64,
     log: &LogStore,
     state: &State<M>,
     snapshots: &Snapshots,
 ) -> Result<(), StartError> {
     let (applied, _) = state.position();
-    let snapshot = snapshots
-        .current()
-        .await
-        .and_then(|(meta, _)| meta.last_log_id);
+    let snapshot = snapshots.current().and_then(|(meta, _)| meta.last_log_id);
     let reached = applied.max(snapshot);
     if log.purged() > reached {
         return Err(StartError::StateLost {

@@ -77,7 +77,10 @@ impl<M: StateMachine> RaftStateMachine<Types> for Adapter<M> {
         Ok(())
     }
 
-    async fn try_create_snapshot_builder(&mut self, _force: bool) -> Option<Builder<M>> {
+    async fn try_create_snapshot_builder(&mut self, force: bool) -> Option<Builder<M>> {
+        if !force && self.snapshots.is_being_read() {
+            return None;
+        }
         Some(self.get_snapshot_builder().await)
     }
 
@@ -111,7 +114,7 @@ impl<M: StateMachine> RaftStateMachine<Types> for Adapter<M> {
     }
 
     async fn get_current_snapshot(&mut self) -> Result<Option<StoredSnapshot>, io::Error> {
-        let current = self.snapshots.current().await;
+        let current = self.snapshots.current();
         Ok(current.map(|(meta, stored)| Snapshot {
             meta,
             snapshot: Content::Stored(stored),

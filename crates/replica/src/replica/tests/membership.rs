@@ -1,9 +1,13 @@
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use crate::{
     error::MembershipError,
     identity::{ClusterId, Identity},
     testing::{Disk, Group, LONG, Node, fast, wait_until},
+    types::{Membership, Payload},
 };
 
 fn names(node: &Node) -> Vec<String> {
@@ -184,4 +188,29 @@ async fn nodes_of_another_cluster_are_refused() {
         (None, Some("1".into()))
     );
     assert!(stranger.is_leader());
+}
+
+#[tokio::test]
+async fn a_change_that_was_left_half_done_is_finished() {
+    let group = Group::of(3, fast()).await;
+    let leader = group.leader().await;
+    let metrics = leader.replica.metrics();
+    let membership = metrics.membership_config.membership();
+    let voters: BTreeSet<u64> = membership.voter_ids().collect();
+    let fewer: BTreeSet<u64> = voters.iter().copied().take(2).collect();
+    let nodes: BTreeMap<_, _> = membership.nodes().map(|(id, n)| (*id, n.clone())).collect();
+    let joint = Membership::new(vec![voters, fewer], nodes).unwrap();
+    let raft = &leader.replica.shared.raft;
+    raft.append_membership(joint, Payload::Blank, [])
+        .await
+        .unwrap();
+    wait_until("two voters are left", || {
+        let leads = group.nodes.iter().find(|n| n.is_leader());
+        leads.is_some_and(|n| {
+            let metrics = n.replica.metrics();
+            let configs = metrics.membership_config.get_joint_config();
+            configs.len() == 1 && names(n).len() == 2
+        })
+    })
+    .await;
 }

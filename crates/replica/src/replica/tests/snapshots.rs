@@ -116,6 +116,38 @@ async fn a_compacted_member_restarts_from_rows_that_were_lost_since() {
     assert_eq!(node.replica.rows().1, rows);
 }
 
+#[tokio::test]
+async fn a_snapshot_arrives_although_the_group_writes_on() {
+    let mut group = Group::of(1, fast()).await;
+    let new = group.fresh("c-1").await;
+    let leader = group.leader().await;
+    fill(leader, 400).await;
+    compacted(leader).await;
+    let identity = new.replica.identity().clone();
+    // Every 20 writes are a snapshot, many of them while one is sent.
+    let write = async {
+        for n in 0_u32.. {
+            leader.set(&format!("k{}", n % 400), &n.to_string()).await;
+        }
+    };
+    let join = leader
+        .replica
+        .add_controller(identity, crate::testing::LONG);
+    tokio::select! {
+        joined = join => joined.unwrap(),
+        () = write => {}
+    }
+    group.nodes.push(new);
+    let [leader, new] = group.nodes.as_slice() else {
+        panic!("two nodes")
+    };
+    wait_until("it has all", || {
+        new.replica.rows().1 == leader.replica.rows().1
+    })
+    .await;
+    leader.set("more", "1").await;
+}
+
 /// Whether these are the rows of some moment: `old` first, then `k0`, `k1` and so on in this order.
 fn is_of_one_moment(rows: &Rows) -> bool {
     let later = rows.len().saturating_sub(1);
