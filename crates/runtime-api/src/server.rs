@@ -156,6 +156,17 @@ impl RuntimeApi {
         self.wait_for(|p| p == Phase::Idle).await;
     }
 
+    /// Waits until no connection is open: what a dead process had sent is then dealt with. Connections that were not
+    /// accepted yet do not count.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn quiet(&self) {
+        let all = u32::try_from(self.shared.limits.connections).unwrap_or(u32::MAX);
+        // The semaphore is never closed.
+        drop(self.shared.connections.acquire_many(all).await);
+    }
+
     /// Offers an invocation: a runtime that waits gets it at once, another one with its next poll.
     ///
     /// # Errors

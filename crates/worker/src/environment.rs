@@ -17,7 +17,11 @@ use std::{
 };
 
 use host::{Clock, Tasks};
-use model::{Limits, function::FunctionVersion, runtime::Family};
+use model::{
+    Limits,
+    function::{FunctionVersion, LogFormat},
+    runtime::Family,
+};
 use parking_lot::Mutex;
 use runtime_api::{Phase, RuntimeApi};
 use sandbox::{
@@ -230,12 +234,12 @@ impl Environment {
                             self.up.store(true, Ordering::Release);
                             return Ok(Init::Ready(took));
                         }
-                        Err(failure) => Fault::Init(failure.body).status(),
+                        Err(failure) => Fault::Init(failure).status(),
                     },
-                    exit = self.sandbox.wait_exit() => match self.last_init_failure().await {
-                        Some(fault) => fault.status(),
-                        None => Fault::Exit(exit).status(),
-                    },
+                    exit = self.sandbox.wait_exit() => {
+                        self.hear_last_words().await;
+                        self.init_failure().await.unwrap_or(Fault::Exit(exit)).status()
+                    }
                     () = tokio::time::sleep(limit) => Status::Timeout,
                 }
             }
@@ -314,10 +318,16 @@ impl Environment {
         }
     }
 
-    /// The document that a runtime posted before it ended, if it is still on its way.
-    async fn last_init_failure(&self) -> Option<Fault> {
-        match tokio::time::timeout(LAST_WORDS, self.api.ready()).await {
-            Ok(Err(failure)) => Some(Fault::Init(failure.body)),
+    /// After the end of the process: deals with what it had sent before.
+    async fn hear_last_words(&self) {
+        // A child of it may hold a connection open.
+        let _heard = tokio::time::timeout(LAST_WORDS, self.api.quiet()).await;
+    }
+
+    /// What the runtime reported instead of becoming ready, if it did.
+    async fn init_failure(&self) -> Option<Fault> {
+        match tokio::time::timeout(Duration::ZERO, self.api.ready()).await {
+            Ok(Err(failure)) => Some(Fault::Init(failure)),
             Ok(Ok(())) | Err(_) => None,
         }
     }
@@ -332,6 +342,10 @@ impl Environment {
 
     fn say(&self, event: &Event<'_>) {
         let format = self.version.config.logging.format;
+        let quiet = self.version.config.logging.system_level.as_deref() == Some("WARN");
+        if quiet && format == LogFormat::Json && !event.is_failure() {
+            return;
+        }
         if let Some(line) = event.render(format, self.clock.wall()) {
             self.log.line(&line);
         }

@@ -70,7 +70,7 @@ impl Runtimes {
     pub(crate) fn detect(search: &Search, dir: &Path) -> io::Result<Self> {
         let provided_dir = dir.join("provided");
         std::fs::create_dir_all(&provided_dir)?;
-        let python = python::detect(search, dir)?;
+        let python = python::detect(search, dir);
         for interpreter in python.values() {
             tracing::info!(version = %interpreter.version(), path = %interpreter.path().display(), "found python");
         }

@@ -22,6 +22,7 @@ type Case = (&'static str, for<'a> fn(&'a Harness) -> Running<'a>);
 
 const CASES: &[Case] = &[
     ("hello", |h| Box::pin(hello(h))),
+    ("pythons", |h| Box::pin(behaviour::every_python(h))),
     ("errors", |h| Box::pin(behaviour::errors_of_the_handler(h))),
     ("init_failures", |h| Box::pin(behaviour::init_failures(h))),
     ("crashes", |h| Box::pin(behaviour::crashes(h))),

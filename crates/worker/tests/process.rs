@@ -14,7 +14,7 @@ use proto::internal::refused::Reason;
 
 mod support;
 
-use support::{HELLO, WAIT, behaviour, harness::*, process_driver::*};
+use support::{HELLO, WAIT, behaviour, harness::*, process_driver::*, seconds};
 
 async fn harness(tune: impl FnOnce(&mut worker::Options)) -> (Harness, Arc<ProcessDriver>) {
     let driver = Arc::new(ProcessDriver::default());
@@ -47,6 +47,46 @@ async fn sizes() {
     let (harness, _driver) = harness(|_| {}).await;
     behaviour::responses_at_and_over_the_limit(&harness).await;
     behaviour::large_payloads(&harness).await;
+}
+
+#[tokio::test]
+async fn every_python_of_this_machine() {
+    let (harness, _driver) = harness(|_| {}).await;
+    behaviour::every_python(&harness).await;
+}
+
+#[tokio::test]
+async fn a_runtime_that_asks_for_no_more_is_replaced() {
+    let (harness, driver) = harness(|_| {}).await;
+    let script = "#!/bin/sh\nexec /usr/bin/python3 -S -c '\
+        import os, socket, time\n\
+        s = socket.create_connection(os.environ[\"AWS_LAMBDA_RUNTIME_API\"].split(\":\"))\n\
+        s.sendall(b\"GET /2018-06-01/runtime/invocation/next HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n\")\n\
+        id = s.recv(65536).split(b\"Request-Id: \")[1][:36]\n\
+        s.sendall(b\"POST /2018-06-01/runtime/invocation/\" + id + b\"/response HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: 2\\r\\n\\r\\nok\")\n\
+        time.sleep(60)'\n";
+    let once = harness.function(
+        "once",
+        "provided.al2023",
+        &[("bootstrap", script)],
+        seconds(2),
+    );
+    let first = harness.invoke(&once, "{}").await;
+    assert_eq!(
+        (first.text().as_str(), first.cold),
+        ("ok", true),
+        "{first:?}"
+    );
+    let second = harness.invoke(&once, "{}").await;
+    assert_eq!(
+        (second.text().as_str(), second.cold),
+        ("ok", true),
+        "{second:?}"
+    );
+    assert_ne!(first.environment, second.environment);
+    harness
+        .eventually("both are removed", || driver.alive.lock().is_empty())
+        .await;
 }
 
 #[tokio::test]

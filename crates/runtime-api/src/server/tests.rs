@@ -437,6 +437,20 @@ async fn ping_and_nonsense() {
 }
 
 #[tokio::test]
+async fn it_is_quiet_once_the_last_connection_is_dealt_with() {
+    let (api, port, tasks) = start(Limits::default());
+    let mut runtime = Runtime::connect(port, &tasks).await;
+    assert_eq!(runtime.post("/runtime/init/error", "{}").await.status, 202);
+    assert!(
+        tokio::time::timeout(Duration::from_millis(1), api.quiet())
+            .await
+            .is_err()
+    );
+    drop(runtime);
+    within(api.quiet()).await;
+}
+
+#[tokio::test]
 async fn dropping_it_ends_every_task() {
     let (api, port, tasks) = start(Limits::default());
     let mut runtime = Runtime::connect(port, &tasks).await;

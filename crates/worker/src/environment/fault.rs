@@ -1,7 +1,10 @@
 //! How an invocation fails when the function itself gave no answer, and what the caller, the log and the report say of it.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use model::{RequestId, TimeoutSeconds, Timestamp};
+use runtime_api::InitFailure;
 use sandbox::Exit;
 
 use crate::logs::platform::Status;
@@ -13,8 +16,8 @@ pub(crate) enum Fault {
     Timeout(TimeoutSeconds),
     /// The process ended.
     Exit(Exit),
-    /// The runtime reported that it cannot initialise: its own document.
-    Init(Bytes),
+    /// The runtime reported that it cannot initialise.
+    Init(InitFailure),
     /// The program cannot be started: why.
     Entrypoint(String),
     /// The answer is larger than this.
@@ -25,7 +28,7 @@ impl Fault {
     /// The payload that the caller gets.
     pub(crate) fn document(&self, id: RequestId) -> Bytes {
         match self {
-            Self::Init(document) if !document.is_empty() => return document.clone(),
+            Self::Init(failure) if !failure.body.is_empty() => return failure.body.clone(),
             Self::TooLarge(limit) => {
                 let message = format!(
                     "Response payload size exceeded maximum allowed payload size ({limit} bytes)."
@@ -65,7 +68,7 @@ impl Fault {
     pub(crate) fn status(&self) -> Status {
         match self {
             Self::Timeout(_) => Status::Timeout,
-            Self::Exit(Exit::OutOfMemory) => Status::Error("Runtime.OutOfMemory"),
+            Self::Exit(Exit::OutOfMemory) => Status::Error("Runtime.OutOfMemory".into()),
             Self::Exit(_) | Self::Init(_) | Self::Entrypoint(_) | Self::TooLarge(_) => {
                 Status::Error(self.kind())
             }
@@ -73,14 +76,15 @@ impl Fault {
     }
 
     /// AWS's name of this failure.
-    fn kind(&self) -> &'static str {
-        match self {
+    fn kind(&self) -> Cow<'static, str> {
+        let name = match self {
             Self::Timeout(_) => "Sandbox.Timedout",
             Self::Exit(_) => "Runtime.ExitError",
-            Self::Init(_) => "Runtime.InitError",
+            Self::Init(failure) => return init_error_type(failure),
             Self::Entrypoint(_) => "Runtime.InvalidEntrypoint",
             Self::TooLarge(_) => "Function.ResponseSizeTooLarge",
-        }
+        };
+        name.into()
     }
 
     fn sentence(&self) -> String {
@@ -98,6 +102,24 @@ impl Fault {
             Self::Entrypoint(why) => why.clone(),
             Self::TooLarge(limit) => format!("Response payload size exceeded {limit} bytes"),
         }
+    }
+}
+
+/// The type in the runtime's header, if it is one that the platform lets through.
+fn init_error_type(failure: &InitFailure) -> Cow<'static, str> {
+    let known = |name: &&String| {
+        let rest = name
+            .strip_prefix("Runtime.")
+            .or_else(|| name.strip_prefix("Function."));
+        rest.is_some_and(|r| {
+            r.len() <= 64
+                && r.starts_with(|c: char| c.is_ascii_uppercase())
+                && r.bytes().all(|b| b.is_ascii_alphabetic())
+        })
+    };
+    match failure.error_type.as_ref().filter(known) {
+        Some(name) => name.clone().into(),
+        None => "Runtime.Unknown".into(),
     }
 }
 
@@ -151,7 +173,7 @@ mod tests {
             Some(
                 "RequestId: 0f8fad5b-d9cb-469f-a165-70867728950e Error: Runtime exited with error: exit status 1\nRuntime.ExitError",
             ),
-            Status::Error("Runtime.ExitError"),
+            Status::Error("Runtime.ExitError".into()),
         );
         check(
             Fault::Exit(Exit::Code(0)),
@@ -159,7 +181,7 @@ mod tests {
             Some(
                 "RequestId: 0f8fad5b-d9cb-469f-a165-70867728950e Error: Runtime exited without providing a reason\nRuntime.ExitError",
             ),
-            Status::Error("Runtime.ExitError"),
+            Status::Error("Runtime.ExitError".into()),
         );
         check(
             Fault::Exit(Exit::OutOfMemory),
@@ -167,20 +189,27 @@ mod tests {
             Some(
                 "RequestId: 0f8fad5b-d9cb-469f-a165-70867728950e Error: Runtime exited with error: signal: killed\nRuntime.ExitError",
             ),
-            Status::Error("Runtime.OutOfMemory"),
+            Status::Error("Runtime.OutOfMemory".into()),
         );
         check(
             Fault::TooLarge(6_291_556),
             r#"{"errorMessage":"Response payload size exceeded maximum allowed payload size (6291556 bytes).","errorType":"Function.ResponseSizeTooLarge"}"#,
             None,
-            Status::Error("Function.ResponseSizeTooLarge"),
+            Status::Error("Function.ResponseSizeTooLarge".into()),
         );
-        check(
-            Fault::Init(Bytes::from_static(b"{}")),
-            "{}",
-            None,
-            Status::Error("Runtime.InitError"),
-        );
+        let init = |header: &str| {
+            Fault::Init(InitFailure {
+                body: Bytes::from_static(b"{}"),
+                error_type: Some(header.to_owned()),
+            })
+        };
+        for (header, kind) in [
+            ("Runtime.ImportModuleError", "Runtime.ImportModuleError"),
+            ("KeyError", "Runtime.Unknown"),
+            ("Runtime.x\ty", "Runtime.Unknown"),
+        ] {
+            check(init(header), "{}", None, Status::Error(kind.into()));
+        }
         assert!(
             String::from_utf8_lossy(&Fault::Exit(Exit::Signal(11)).document(id))
                 .contains("signal: segmentation fault")

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use model::{RequestId, VersionId};
+use model::{RequestId, VersionId, function::LogFormat};
 use runtime_api::{Answer, Call, Invocation, Outcome};
 use tokio::time::Instant;
 
-use super::{Environment, Fault, LAST_WORDS, Lost};
+use super::{Environment, Fault, Lost};
 use crate::logs::platform::{Event, Report};
 
 /// How long a runtime that was waiting may take to fetch an invocation.
@@ -136,8 +136,11 @@ impl Environment {
             How::Answered(Outcome::TooLarge) => Some(self.too_large()),
             How::Answered(_) => None,
         };
+        // In JSON the report says it; a line of text would be none.
+        let in_text = self.version.config.logging.format == LogFormat::Text;
         if let Some(line) = fault
             .as_ref()
+            .filter(|_| in_text)
             .and_then(|f| f.log_line(id, self.clock.wall()))
         {
             self.log.line(&line);
@@ -230,7 +233,7 @@ impl Environment {
         let exit = tokio::select! {
             biased;
             outcome = answer => return How::Answered(outcome),
-            failure = init_failure => return How::Fault(Fault::Init(failure.body)),
+            failure = init_failure => return How::Fault(Fault::Init(failure)),
             exit = self.sandbox.wait_exit() => exit,
             () = tokio::time::sleep_until(deadline) => {
                 return How::Fault(Fault::Timeout(self.version.config.timeout));
@@ -241,13 +244,17 @@ impl Environment {
 
     /// The process is over: what it sent last may still be on its way through the socket.
     async fn last_words(&self, call: &mut Call, exit: sandbox::Exit, initialising: bool) -> How {
-        if let Ok(Some(answer)) = tokio::time::timeout(LAST_WORDS, call.answer()).await {
+        self.hear_last_words().await;
+        let answered = tokio::time::timeout(Duration::ZERO, call.answer()).await;
+        if let Ok(Some(answer)) = answered {
             return How::Answered(answer.outcome);
         }
-        if initialising && let Some(fault) = self.last_init_failure().await {
-            return How::Fault(fault);
-        }
-        How::Fault(Fault::Exit(exit))
+        let failed = if initialising {
+            self.init_failure().await
+        } else {
+            None
+        };
+        How::Fault(failed.unwrap_or(Fault::Exit(exit)))
     }
 }
 

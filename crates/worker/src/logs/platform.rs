@@ -1,14 +1,14 @@
 //! The platform's own log lines, as text or as JSON.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use model::{MemoryMib, RequestId, Timestamp, Version, function::LogFormat};
 
 /// How a phase ended, if not well.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
     Timeout,
-    Error(&'static str),
+    Error(Cow<'static, str>),
 }
 
 /// What the platform says.
@@ -54,6 +54,15 @@ impl Event<'_> {
         match format {
             LogFormat::Text => self.text(),
             LogFormat::Json => self.json(now),
+        }
+    }
+
+    /// Whether it is of interest even to those who want to hear of failures only.
+    pub(crate) fn is_failure(&self) -> bool {
+        match self {
+            Self::InitReport { .. } => true,
+            Self::Report(report) => report.status.is_some(),
+            Self::InitStart { .. } | Self::Start { .. } | Self::End { .. } => false,
         }
     }
 
@@ -132,7 +141,7 @@ impl Report {
         if let Some(root) = trace_root(&self.trace_id) {
             line.push_str(&format!("XRAY TraceId: {root}\t"));
         }
-        if let Some(status) = self.status {
+        if let Some(status) = &self.status {
             line.push_str(&status.text());
         }
         line
@@ -149,7 +158,7 @@ impl Report {
         let mut record = serde_json::json!({
             "requestId": self.id.to_string(), "metrics": metrics, "status": "success",
         });
-        if let Some(status) = self.status {
+        if let Some(status) = &self.status {
             status.json(&mut record);
         }
         record
@@ -157,14 +166,14 @@ impl Report {
 }
 
 impl Status {
-    fn text(self) -> String {
+    fn text(&self) -> String {
         match self {
             Self::Timeout => "Status: timeout".to_owned(),
             Self::Error(kind) => format!("Status: error\tError Type: {kind}"),
         }
     }
 
-    fn json(self, record: &mut serde_json::Value) {
+    fn json(&self, record: &mut serde_json::Value) {
         let Some(members) = record.as_object_mut() else {
             return;
         };
@@ -174,7 +183,7 @@ impl Status {
             }
             Self::Error(kind) => {
                 members.insert("status".into(), "error".into());
-                members.insert("errorType".into(), kind.into());
+                members.insert("errorType".into(), kind.as_ref().into());
             }
         }
     }
@@ -285,7 +294,7 @@ mod tests {
             init: Some(Duration::from_micros(110_100)),
             trace_id: "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
                 .into(),
-            status: Some(Status::Error("Runtime.ExitError")),
+            status: Some(Status::Error("Runtime.ExitError".into())),
             ..report()
         };
         assert_eq!(

@@ -99,31 +99,36 @@ impl Interpreter {
     }
 }
 
-/// Every interpreter that answers, the first one found of each minor version.
-pub(super) fn detect(search: &Search, dir: &Path) -> io::Result<BTreeMap<u8, Interpreter>> {
-    let mut found = BTreeMap::new();
-    for minor in MINORS {
-        let mut seen = BTreeSet::new();
-        for candidate in candidates(search, minor) {
-            // Wrapper scripts resolve to themselves; the probe tells what is behind them.
-            let Ok(real) = fs::canonicalize(&candidate) else {
-                continue;
-            };
-            if !seen.insert(real) {
-                continue;
-            }
-            match probe(&candidate, minor, dir) {
-                Ok(interpreter) => {
-                    found.insert(minor, interpreter);
-                    break;
-                }
-                Err(error) => {
-                    tracing::debug!(path = %candidate.display(), %error, "not an interpreter that can be used");
-                }
+/// Every interpreter that answers, the first one found of each minor version. The versions are tried side by side.
+pub(super) fn detect(search: &Search, dir: &Path) -> BTreeMap<u8, Interpreter> {
+    std::thread::scope(|scope| {
+        let each: Vec<_> = MINORS
+            .map(|minor| (minor, scope.spawn(move || find(search, minor, dir))))
+            .collect();
+        each.into_iter()
+            .filter_map(|(minor, found)| Some((minor, found.join().ok()??)))
+            .collect()
+    })
+}
+
+fn find(search: &Search, minor: u8, dir: &Path) -> Option<Interpreter> {
+    let mut seen = BTreeSet::new();
+    for candidate in candidates(search, minor) {
+        // Wrapper scripts resolve to themselves; the probe tells what is behind them.
+        let Ok(real) = fs::canonicalize(&candidate) else {
+            continue;
+        };
+        if !seen.insert(real) {
+            continue;
+        }
+        match probe(&candidate, minor, dir) {
+            Ok(interpreter) => return Some(interpreter),
+            Err(error) => {
+                tracing::debug!(path = %candidate.display(), %error, "not an interpreter that can be used");
             }
         }
     }
-    Ok(found)
+    None
 }
 
 fn candidates(search: &Search, minor: u8) -> Vec<PathBuf> {
@@ -290,7 +295,7 @@ mod tests {
             home: None,
             nearest: false,
         };
-        for (minor, interpreter) in detect(&search, dir.path()).unwrap() {
+        for (minor, interpreter) in detect(&search, dir.path()) {
             assert_eq!(interpreter.minor(), minor);
             assert!(interpreter.runtime_dir.join("bootstrap.pyc").is_file());
             assert!(interpreter.path().is_absolute());

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use model::function::FunctionVersion;
 use proto::internal::refused::Reason;
 
-use super::{harness::*, seconds};
+use super::{HELLO, harness::*, seconds};
 
 fn python(harness: &Harness, name: &str, app: &str) -> std::sync::Arc<FunctionVersion> {
     harness.function(name, "python3.11", &[("app.py", app)], |_| {})
@@ -115,12 +115,13 @@ pub async fn init_failures(harness: &Harness) {
                 "{error}"
             );
             assert_eq!(error["requestId"], "");
-            assert!(
-                got.log
-                    .contains("Status: error\tError Type: Runtime.InitError"),
-                "{}",
-                got.log
-            );
+            let told = if kind.starts_with("Runtime.") {
+                kind
+            } else {
+                "Runtime.Unknown"
+            };
+            let status = format!("Status: error\tError Type: {told}");
+            assert!(got.log.contains(&status), "{}", got.log);
         }
     };
     check(
@@ -551,4 +552,53 @@ pub async fn python_logging(harness: &Harness) {
     );
     assert_eq!(find("raw"), "raw");
     assert_eq!(find("part"), "part", "ended by the platform's line");
+}
+
+pub async fn every_python(harness: &Harness) {
+    let all = harness
+        .worker
+        .runtimes()
+        .iter()
+        .filter(|r| r.starts_with("python"));
+    let mut installed = 0;
+    for runtime in all {
+        let name = runtime.replace('.', "-");
+        let hello = harness.function(&name, runtime, &[("app.py", HELLO)], |_| {});
+        let first = harness.invoke(&hello, r#"{"a": 1}"#).await;
+        if first
+            .log
+            .contains(&format!("{runtime} is not installed here"))
+        {
+            continue;
+        }
+        installed += 1;
+        check_hello(&first, true);
+        check_hello(&harness.invoke(&hello, r#"{"a": 1}"#).await, false);
+        let app = "import logging, sys\nfrom decimal import Decimal\ndef handler(e, c):\n    logging.error('é')\n    \
+                   if e:\n        raise ValueError(e)\n    return ['%d.%d' % sys.version_info[:2], Decimal('1.0'), 'é']\n";
+        let more = harness.function(&format!("{name}-more"), runtime, &[("app.py", app)], |_| {});
+        let got = harness.invoke(&more, "0").await;
+        let version = runtime.trim_start_matches("python");
+        let minor: u8 = version.trim_start_matches("3.").parse().unwrap();
+        let text = if minor < 12 { "\\u00e9" } else { "é" };
+        assert_eq!(
+            got.text(),
+            format!("[\"{version}\", 1.0, \"{text}\"]"),
+            "{runtime}"
+        );
+        assert!(
+            got.log.contains(&format!("\t{}\té\n", got.id)),
+            "{}",
+            got.log
+        );
+        assert_eq!(
+            harness.invoke(&more, "7").await.json()["errorMessage"],
+            "7",
+            "{runtime}"
+        );
+    }
+    assert!(
+        installed > 0,
+        "these tests need a python3 of a version that functions know"
+    );
 }
