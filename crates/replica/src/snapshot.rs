@@ -274,3 +274,131 @@ impl ReadError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use openraft::{storage::RaftStateMachine as _, vote::RaftLeaderId as _};
+
+    use super::*;
+    use crate::{
+        failure::Failed,
+        options::Options,
+        state::{Adapter, State, Table},
+        testing::{Disk, Kv},
+        types::LeaderId,
+    };
+
+    fn at(index: u64) -> Option<LogId> {
+        Some(LogId::new(LeaderId::new(1, 1), index))
+    }
+
+    fn rows(count: usize, bytes: usize) -> Rows {
+        let value = bytes::Bytes::from(vec![b'v'; bytes]);
+        let key = |n: usize| bytes::Bytes::from(format!("k{n:04}"));
+        (0..count).map(|n| (key(n), value.clone())).collect()
+    }
+
+    async fn saved(snapshots: &Snapshots, index: u64, rows: &Rows) -> SnapshotMeta {
+        let membership = StoredMembership::default();
+        snapshots
+            .save(at(index), &membership, rows)
+            .await
+            .unwrap()
+            .0
+    }
+
+    #[tokio::test]
+    async fn a_snapshot_is_there_after_a_restart_in_chunks() {
+        let disk = Disk::default();
+        let written = rows(40, 20_000);
+        let first = Snapshots::open(0, disk.log.clone()).await.unwrap();
+        assert!(first.current().is_none());
+        saved(&first, 9, &written).await;
+        let again = Snapshots::open(0, disk.log.clone()).await.unwrap();
+        let (meta, stored) = again.current().unwrap();
+        assert_eq!(meta.last_log_id, at(9));
+        assert!(stored.len() >= 3, "{} chunks", stored.len());
+        for chunk in 0..stored.len() {
+            let bytes: usize = stored
+                .chunk(chunk)
+                .await
+                .unwrap()
+                .iter()
+                .map(|r| r.value.len())
+                .sum();
+            assert!(bytes <= CHUNK_BYTES, "{bytes}");
+        }
+        assert_eq!(Content::Stored(stored).rows().await.unwrap(), written);
+    }
+
+    #[tokio::test]
+    async fn an_older_snapshot_replaces_nothing() {
+        let disk = Disk::default();
+        let snapshots = Snapshots::open(0, disk.log.clone()).await.unwrap();
+        saved(&snapshots, 9, &rows(3, 1)).await;
+        assert_eq!(saved(&snapshots, 8, &rows(2, 1)).await.last_log_id, at(9));
+        let (_, stored) = snapshots.current().unwrap();
+        assert_eq!(Content::Stored(stored).rows().await.unwrap().len(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_crash_before_the_record_leaves_the_old_one() {
+        let disk = Disk::default();
+        let snapshots = Snapshots::open(0, disk.log.clone()).await.unwrap();
+        saved(&snapshots, 5, &rows(3, 1)).await;
+        // Everything of the next one but the record that names it.
+        snapshots
+            .write_chunks(place(0, 1), at(9), &rows(7, 1))
+            .await
+            .unwrap();
+        let again = Snapshots::open(0, disk.log.clone()).await.unwrap();
+        let (meta, stored) = again.current().unwrap();
+        assert_eq!(meta.last_log_id, at(5));
+        assert_eq!(Content::Stored(stored).rows().await.unwrap().len(), 3);
+        // What was left over does not end up in the next one that is written there.
+        saved(&again, 10, &rows(2, 1)).await;
+        let (_, stored) = again.current().unwrap();
+        assert_eq!(Content::Stored(stored).rows().await.unwrap().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_is_overtaken_notices() {
+        let disk = Disk::default();
+        let snapshots = Snapshots::open(0, disk.log.clone()).await.unwrap();
+        saved(&snapshots, 5, &rows(3, 1)).await;
+        let (_, slow) = snapshots.current().unwrap();
+        saved(&snapshots, 6, &rows(3, 1)).await;
+        assert!(
+            matches!(slow.chunk(0).await, Err(ReadError::Replaced)),
+            "its place is empty"
+        );
+        saved(&snapshots, 7, &rows(3, 1)).await;
+        assert!(
+            matches!(slow.chunk(0).await, Err(ReadError::Replaced)),
+            "its place is taken"
+        );
+    }
+
+    #[tokio::test]
+    async fn no_snapshot_is_built_by_policy_while_one_is_read() {
+        let disk = Disk::default();
+        let snapshots = Arc::new(Snapshots::open(0, disk.log.clone()).await.unwrap());
+        let mut adapter = Adapter {
+            group: 0,
+            state: Arc::new(State::new(Kv::default(), &Options::default())),
+            table: Table::new(disk.store.clone(), 0),
+            snapshots: snapshots.clone(),
+            failed: Failed::new(),
+        };
+        saved(&snapshots, 5, &rows(3, 1)).await;
+        assert!(adapter.try_create_snapshot_builder(false).await.is_some());
+        let reading = snapshots.current().unwrap();
+        assert!(adapter.try_create_snapshot_builder(false).await.is_none());
+        assert!(
+            adapter.try_create_snapshot_builder(true).await.is_some(),
+            "one that is needed is built"
+        );
+        drop(reading);
+        assert!(adapter.try_create_snapshot_builder(false).await.is_some());
+    }
+}

@@ -4,4 +4,5 @@ mod alone;
 mod failover;
 mod failures;
 mod membership;
+mod messages;
 mod snapshots;

@@ -27,10 +27,6 @@ async fn a_node_with_a_new_disk_replaces_its_old_self() {
     let node = group.start(dead.name, dead.address, Disk::default()).await;
     let (new, address) = (node.id(), node.address.clone());
     assert_ne!(new, victim, "an empty disk is another member");
-    // Messages to the old member arrive at its address, and the new one does not take them for its own.
-    tokio::time::sleep(Duration::from_millis(700)).await;
-    assert_eq!(node.replica.status().last_log, 0);
-
     group.add(node).await;
     let status = group.leader().await.replica.status();
     let ids: Vec<_> = status.voters.iter().map(|v| v.id).collect();
