@@ -56,14 +56,18 @@ pub(crate) async fn serve(edge: Arc<Edge>, listener: Arc<dyn Listener>, tasks: T
         .saturating_add(MESSAGE_ROOM);
     let functions =
         FunctionsServer::new(Functions::new(edge.clone())).max_decoding_message_size(message_max);
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
-        .with_service_name("dunlin.v1.Functions")
-        .with_service_name("grpc.health.v1.Health")
-        .build_v1();
-    let reflection = reflection
-        .inspect_err(|error| tracing::warn!(%error, "the gRPC API is served without reflection"))
-        .ok();
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            .with_service_name("dunlin.v1.Functions")
+            .with_service_name("grpc.health.v1.Health")
+    };
+    // Many clients still ask by the older of the two protocols.
+    let (new, old) = (reflection().build_v1(), reflection().build_v1alpha());
+    if let Err(error) = new.as_ref().map(|_| ()).and(old.as_ref().map(|_| ())) {
+        tracing::warn!(%error, "the gRPC API is served without reflection");
+    }
     let room = Arc::new(Semaphore::new(edge.options.connections_max));
     let served = tonic::transport::Server::builder()
         .max_concurrent_streams(STREAMS_MAX)
@@ -75,7 +79,8 @@ pub(crate) async fn serve(edge: Arc<Edge>, listener: Arc<dyn Listener>, tasks: T
         .http2_keepalive_timeout(Some(PING))
         .add_service(Arriving::new(edge, functions))
         .add_service(health)
-        .add_optional_service(reflection)
+        .add_optional_service(new.ok())
+        .add_optional_service(old.ok())
         .serve_with_incoming_shutdown(bounded::incoming(listener, room), stop)
         .await;
     if let Err(error) = served {

@@ -10,7 +10,7 @@ use http::{Method, Request, Response, header, request::Parts, uri::Authority};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use lambda_api::{
-    ApiError, Query, request,
+    ApiError, Operation, Query, request,
     route::{self, Routed},
     sigv4::{self, Rules, SignedRequest},
 };
@@ -87,16 +87,17 @@ async fn operate(
     head: Parts,
     body: Incoming,
 ) -> Result<Answer, OperationError> {
-    // Route: on the raw path, because a label may hold encoded slashes.
-    let Routed { operation, labels } =
-        route::route(&head.method, head.uri.path()).map_err(ApiError::from)?;
+    // Route: on the raw path, because a label may hold encoded slashes. A request that leads nowhere hears of it only once
+    // we know who asks.
+    let routed = route::route(&head.method, head.uri.path()).map_err(ApiError::from);
+    let named = routed.as_ref().ok().map(|r| r.operation);
     let span = tracing::Span::current();
-    span.record("operation", operation.name());
+    span.record("operation", named.map(Operation::name));
     // Cheap refusals before the body is read: nobody we do not know fills our memory.
     auth::precheck(&edge.options.auth, &head)?;
     // Body: within the limit of the operation, the memory of this node, and a minimal pace.
     let limits = BodyLimits {
-        operation,
+        operation: named.unwrap_or(Operation::Invoke),
         limits: &edge.options.limits,
         stall_max: edge.options.body_stall_max,
     };
@@ -104,6 +105,7 @@ async fn operate(
     // Authenticate: who sent exactly this.
     let caller = authenticate(edge, &head, &body.bytes)?;
     span.record("account", field::display(caller.account));
+    let Routed { operation, labels } = routed?;
     // Parse: from here on there are only `model` types.
     let query = Query::parse(head.uri.query().unwrap_or_default()).map_err(ApiError::from)?;
     let scope = caller.scope();

@@ -118,6 +118,12 @@ async fn a_signature_is_demanded_and_checked() {
         "arn:aws:lambda:us-east-1:123456789012:function:hello"
     );
 
+    // Nobody unknown hears which paths there are.
+    let nowhere = call(&cluster, Method::GET, "/nowhere", "wrong", b"", b"").await;
+    assert_eq!(nowhere.error(), (403, "InvalidSignatureException"));
+    let nowhere = call(&cluster, Method::GET, "/nowhere", "s3cret", b"", b"").await;
+    assert_eq!(nowhere.error(), (404, "UnknownOperationException"));
+
     // A function of another account: no policy opens it.
     let theirs =
         "/2015-03-31/functions/arn%3Aaws%3Alambda%3Aus-east-1%3A000000000000%3Afunction%3Ahello";
