@@ -161,6 +161,10 @@ impl<'a> Input<'a> {
         } else {
             self.body
         };
+        // A shape could be read off a list too, member by member.
+        if body.trim_ascii_start().starts_with(b"[") {
+            return Err(ApiError::unreadable_body("expected an object, got a list"));
+        }
         serde_json::from_slice(body).map_err(ApiError::unreadable_body)
     }
 }
