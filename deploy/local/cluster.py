@@ -84,15 +84,20 @@ class Node:
     def pid_file(self) -> Path:
         return self.directory / "pid"
 
+    @property
+    def started_file(self) -> Path:
+        """When the process of the pid file began; the same id may be given to another one."""
+        return self.directory / "pid.started"
+
     def pid(self) -> Optional[int]:
         """The process id, if the process that was started is still the one with that id."""
         if self.process is not None:
             return self.process.pid if self.process.poll() is None else None
         try:
-            pid, started = self.pid_file.read_text().split()
+            pid, started = int(self.pid_file.read_text()), self.started_file.read_text()
         except (OSError, ValueError):
             return None
-        return int(pid) if _start_time(int(pid)) == started else None
+        return pid if _start_time(pid) == started else None
 
     def is_running(self) -> bool:
         return self.pid() is not None
@@ -131,7 +136,7 @@ class LocalCluster:
         shapes = [(shape[0], shape[1], tuple(shape[2]) if len(shape) > 2 else ALL_ROLES) for shape in nodes]
         self.base_port = base_port if base_port is not None else free_base_port(len(shapes))
         self.nodes = [
-            Node(name, zone, roles, i, self.base_port + STEP * i, self.directory / name)
+            Node(name, zone, roles, i, self.base_port + STEP * i, self.directory / "nodes" / name)
             for i, (name, zone, roles) in enumerate(shapes)
         ]
         self.missing_walls: list[str] = []
@@ -349,7 +354,8 @@ class LocalCluster:
                 env=_environment(self.environment),
                 start_new_session=True,
             )
-        node.pid_file.write_text(f"{node.process.pid} {_start_time(node.process.pid)}")
+        node.started_file.write_text(_start_time(node.process.pid))
+        node.pid_file.write_text(f"{node.process.pid}\n")
 
     def _signal(self, which: Union[int, str], number: int, wait: bool = True) -> Node:
         node = self.node(which)
@@ -382,6 +388,10 @@ class LocalCluster:
             "region": "us-east-1",
         }
         _write_private(self.directory / "secret", made["secret_access_key"] + "\n")
+        _write_private(
+            self.directory / "credentials",
+            f"[default]\naws_access_key_id = {made['access_key_id']}\naws_secret_access_key = {made['secret_access_key']}\n",
+        )
         _write_private(self.directory / "credentials.json", json.dumps(made, indent=2) + "\n")
 
     def _run(self, *arguments: str) -> None:

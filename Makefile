@@ -1,0 +1,33 @@
+.DEFAULT_GOAL := help
+.PHONY: help up down dev test check fix bench
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+up: ## Build, start three nodes in three zones, deploy a function, invoke it
+	@deploy/local/up.sh
+
+down: ## Stop the nodes of `make up`; their data stays in .dunlin/
+	@python3 -B deploy/local/down.py
+
+dev: ## Run a whole cluster in one process, for development
+	@deploy/local/toolchain.sh
+	@cargo run --quiet --release --locked --package node -- dev
+
+test: ## Run every test: crates, then real clients against a real cluster
+	@deploy/local/test.sh
+
+check: ## Formatting, lints, house rules; changes nothing
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo test --quiet --locked --package node --test tidy
+
+fix: ## Format, apply lints, make the generated pages anew
+	cargo run --quiet --package node -- config reference > docs/configuration.md
+	cargo clippy --workspace --all-targets --fix --allow-dirty --allow-staged
+	cargo fmt --all
+
+bench: ## Measure a cluster beside its floors
+	@deploy/local/toolchain.sh && deploy/local/venv.sh
+	@cargo build --release --locked --bins
+	@.venv/bin/python -B tests/bench/run.py
