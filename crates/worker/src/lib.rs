@@ -17,6 +17,7 @@ mod environment;
 #[cfg(test)]
 mod fixture;
 mod logs;
+mod meter;
 mod pool;
 mod ports;
 mod runtimes;
@@ -25,6 +26,7 @@ mod worker;
 
 pub use capacity::Load;
 pub use logs::files::Retention;
+pub use meter::Figures;
 pub use ports::{CodeSource, FetchError, Versions};
 pub use service::Service;
 pub use worker::{Options, StartError, Worker};

@@ -13,6 +13,7 @@ use crate::{
     code::CodeCache,
     environment::Ground,
     logs::files::{Files, Retention},
+    meter::{Figures, Meter},
     pool::{Bounds, Idle, Pool},
     ports::{CodeSource, Versions},
     runtimes::{Runtimes, Search},
@@ -106,6 +107,7 @@ pub struct Worker {
     files: Files,
     tasks: Tasks,
     load: watch::Receiver<Load>,
+    meter: Arc<Meter>,
     runtimes: Vec<String>,
 }
 
@@ -156,7 +158,9 @@ impl Worker {
             limits: options.limits.clone(),
             network: options.network,
         };
+        let meter = Arc::new(Meter::default());
         let invoker = Invoker {
+            meter: meter.clone(),
             pool: pool.clone(),
             code,
             runtimes,
@@ -172,6 +176,7 @@ impl Worker {
             files,
             tasks,
             load,
+            meter,
             runtimes: identifiers,
         };
         worker.follow_drain();
@@ -194,6 +199,16 @@ impl Worker {
     #[must_use]
     pub fn runtimes(&self) -> &[String] {
         &self.runtimes
+    }
+
+    /// What it has done and has now.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        let (all, warm) = self.pool.look(|table| {
+            let warm = table.warm().into_values().map(u64::from).sum();
+            (u64::from(table.counted()), warm)
+        });
+        self.meter.read(all, warm)
     }
 
     /// Takes no new work, waits at most `grace` for the invocations in hand, then ends every environment and stops the

@@ -31,6 +31,11 @@ async fn hello_python_cold_then_warm() {
     behaviour::check_hello(&second, false);
     assert_eq!(first.environment, second.environment);
     assert_eq!(driver.alive.lock().len(), 1);
+    let figures = harness.worker.figures();
+    assert_eq!((figures.invocations, figures.environments_started), (2, 1));
+    assert_eq!((figures.environments, figures.environments_warm), (1, 1));
+    assert_eq!((figures.function_errors, figures.refused), (0, 0));
+    assert!(figures.billed_ms >= 2 && figures.init_us > 0);
 }
 
 #[tokio::test]

@@ -451,21 +451,20 @@ async fn it_is_quiet_once_the_last_connection_is_dealt_with() {
 }
 
 #[tokio::test]
-async fn dropping_it_ends_every_task() {
+async fn dropping_it_closes_everything() {
     let (api, port, tasks) = start(Limits::default());
     let mut runtime = Runtime::connect(port, &tasks).await;
-    {
-        let polling = runtime.next();
-        tokio::pin!(polling);
-        tokio::select! {
-            _ = &mut polling => panic!("nothing to get"),
-            () = api.idle() => {}
+    let poll = runtime.call("GET", "/runtime/invocation/next", &[], Bytes::new());
+    let end = async {
+        api.idle().await;
+        drop(api);
+    };
+    let (polled, ()) = within(async { tokio::join!(poll, end) }).await;
+    assert!(polled.is_none(), "the connection was closed");
+    within(async {
+        while TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
-    }
-    drop(api);
-    drop(runtime);
-    assert!(
-        tasks.drain(WAIT).await,
-        "nothing is left that must be stopped"
-    );
+    })
+    .await;
 }

@@ -11,6 +11,7 @@ use super::message::{self, Head, Invoke};
 use crate::{
     code::CodeCache,
     environment::{Environment, Ground, Init, Lost, Plan, invoke::Request},
+    meter::Meter,
     pool::{Checkout, Key, Lease, Pool, Refusal, Reservation},
     ports::Versions,
     runtimes::{Launch, Runtimes},
@@ -29,6 +30,7 @@ pub(crate) struct Invoker {
     pub(crate) versions: Arc<dyn Versions>,
     pub(crate) ground: Ground,
     pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) meter: Arc<Meter>,
 }
 
 /// Why nothing ran here.
@@ -81,18 +83,18 @@ struct Ready {
 impl Invoker {
     /// A refusal that needs no look at the payload.
     pub(super) fn refuse_early(&self, head: &Head) -> Option<InvokeEvent> {
-        if self.pool.is_draining() {
-            let refused = Refused::Pool(Refusal::Draining);
-            return Some(message::refused(refused.reason(), refused.to_string()));
-        }
-        let version = self
-            .versions
-            .version(&head.request.version, head.revision)?;
-        let key = Key {
-            version: head.request.version.clone(),
-            revision: head.revision,
+        let refusal = if self.pool.is_draining() {
+            Refusal::Draining
+        } else {
+            let id = &head.request.version;
+            let version = self.versions.version(id, head.revision)?;
+            let key = Key {
+                version: id.clone(),
+                revision: head.revision,
+            };
+            self.pool.refusal(&key, version.config.memory.bytes())?
         };
-        let refusal = self.pool.refusal(&key, version.config.memory.bytes())?;
+        self.meter.refused();
         let refused = Refused::Pool(refusal);
         Some(message::refused(refused.reason(), refused.to_string()))
     }
@@ -108,6 +110,7 @@ impl Invoker {
     /// Runs an invocation and tells `events` what happens. Goes on to the end whether or not anybody listens.
     pub(super) async fn invoke(&self, invoke: Invoke, events: mpsc::Sender<InvokeEvent>) {
         if let Err(refused) = self.try_invoke(&invoke, &events).await {
+            self.meter.refused();
             let id = invoke.request.id;
             tracing::debug!(request_id = %id, function = %invoke.request.version.function.name, %refused, "refused");
             let told = message::refused(refused.reason(), refused.to_string());
@@ -148,6 +151,7 @@ impl Invoker {
             match self.run(ready, invoke, events).await {
                 Ok(()) => return Ok(()),
                 Err(lost) => {
+                    self.meter.lost();
                     tracing::warn!(function = %invoke.request.version.function.name, error = %lost, "an environment was lost");
                 }
             }
@@ -217,6 +221,7 @@ impl Invoker {
             Init::Ready(took) => Some(took),
             Init::Failed => None,
         };
+        self.meter.started(init);
         Ok(Ready {
             lease,
             cold: true,
@@ -244,6 +249,7 @@ impl Invoker {
             listening = listening && events.send(chunk).await.is_ok();
         }
         let figures = environment.conclude(request, &ended, init).await;
+        self.meter.invoked(payload.is_error, figures.billed_ms);
         let cold_inside = if ended.restarted() { None } else { init };
         let finished = message::finished(
             payload.is_error,
