@@ -17,13 +17,13 @@ use tokio::time::Instant;
 use crate::error::OperationError;
 
 /// How long a read may wait for the leader and for the local copy together.
-const READ: Duration = Duration::from_millis(1000);
+const READ: Duration = Duration::from_millis(900);
 /// How long a write may wait for its outcome.
-const WRITE: Duration = Duration::from_millis(1500);
+const WRITE: Duration = Duration::from_millis(900);
 /// How long a write that was done waits for the local copy. It is done in any case.
 const OWN_WRITE: Duration = Duration::from_millis(1000);
 /// How long a blob may take to a quorum, and how much longer for each megabyte.
-const BLOB: Duration = Duration::from_millis(1000);
+const BLOB: Duration = Duration::from_millis(700);
 const BLOB_PER_MIB: Duration = Duration::from_millis(100);
 /// How long a blob may take to come.
 const FETCH: Duration = Duration::from_secs(10);
