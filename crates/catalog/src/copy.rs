@@ -146,12 +146,12 @@ impl LocalCopy {
         self.shared.position.borrow().clone()
     }
 
-    /// A controller says that there is nothing after this revision.
+    /// A controller says that everything up to this revision was sent. Revisions without a record (a change of the
+    /// controllers' membership, a new leader) are reached by this alone; the disk may stay behind them, for it lacks nothing.
     pub(crate) fn confirm(&self, revision: Revision) {
         self.shared.position.send_modify(|p| {
-            if p.revision >= revision {
-                p.confirmed = Some(Instant::now());
-            }
+            p.revision = p.revision.max(revision);
+            p.confirmed = Some(Instant::now());
         });
     }
 

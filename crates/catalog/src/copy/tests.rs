@@ -133,3 +133,24 @@ async fn answers_of_the_controllers_stay_with_them() {
         .unwrap();
     assert_eq!(heads(&copy), 1);
 }
+
+#[tokio::test]
+async fn a_revision_without_a_record_is_reached_by_its_confirmation() {
+    let dir = tempfile::tempdir().unwrap();
+    let copy = LocalCopy::open(store(&dir).await).await.unwrap();
+    copy.replace("c1", Revision(5), vec![head("a", 1)])
+        .await
+        .unwrap();
+    let behind = copy.wait_for(Revision(7), Duration::ZERO).await;
+    assert_eq!(
+        behind,
+        Err(Behind {
+            have: Revision(5),
+            want: Revision(7)
+        })
+    );
+    copy.confirm(Revision(7));
+    assert_eq!(copy.wait_for(Revision(7), Duration::ZERO).await, Ok(()));
+    copy.confirm(Revision(6));
+    assert_eq!(copy.revision(), Revision(7));
+}
