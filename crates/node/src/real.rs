@@ -15,8 +15,9 @@ use host::{
     membership::{MembershipError, MembershipOptions},
     net::TlsOptions,
 };
-use model::Role;
+use model::{NodeName, Role};
 use sandbox::{Driver, LinuxDriver};
+use sha2::{Digest as _, Sha256};
 
 use crate::{
     compose::{StartError, announce},
@@ -86,13 +87,29 @@ pub async fn driver(config: &NodeConfig) -> Result<Option<Arc<dyn Driver>>, Star
     let directory = config.node.data_dir.join("sandbox");
     make_directory(&config.node.data_dir, 0o711)?;
     make_directory(&directory, 0o711)?;
-    let mut options = sandbox::linux::Options::new(directory, config.node.name.clone());
+    let group = group_name(&config.node.name, &config.node.data_dir);
+    let mut options = sandbox::linux::Options::new(directory, group);
     options.allow_missing = config.allow_missing.clone();
     let driver = LinuxDriver::start(options).await?;
     for piece in driver.report().missing() {
         tracing::warn!(%piece, "the sandbox lacks a piece that the configuration goes without");
     }
     Ok(Some(Arc::new(driver)))
+}
+
+/// A name for the groups of this node alone: a node ends what a previous life left in them, and another one on the same
+/// machine may have the same name. Its data directory is its own.
+fn group_name(name: &NodeName, data_dir: &Path) -> NodeName {
+    let whole = data_dir
+        .canonicalize()
+        .unwrap_or_else(|_| data_dir.to_owned());
+    let digest = Sha256::digest(whole.as_os_str().as_encoded_bytes());
+    let short = digest.get(..6).map(hex::encode).unwrap_or_default();
+    // Hexadecimal digits are letters of every name.
+    let start: String = name.as_str().chars().take(48).collect();
+    format!("{start}.{short}")
+        .parse()
+        .unwrap_or_else(|_| name.clone())
 }
 
 /// The certificate must name this node and allow every role that it is told to play.
@@ -148,4 +165,20 @@ fn make_directory(path: &Path, mode: u32) -> Result<(), StartError> {
             path: PathBuf::from(path),
             source,
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_data_directory_has_groups_of_its_own() {
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let name: NodeName = "a".parse().unwrap();
+        let of = |dir: &tempfile::TempDir| group_name(&name, dir.path());
+        assert_eq!(of(&one), of(&one));
+        assert_ne!(of(&one), of(&other));
+        let longest: NodeName = "x".repeat(63).parse().unwrap();
+        assert_ne!(group_name(&longest, one.path()), longest);
+    }
 }
