@@ -37,8 +37,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             response: 6_291_556,
-            head: 2 << 20,
-            connections: 64,
+            head: 1_310_720,
+            connections: 16,
         }
     }
 }
@@ -70,6 +70,8 @@ struct Shared {
     epoch: watch::Sender<u64>,
     limits: Limits,
     connections: Arc<Semaphore>,
+    /// One body at a time is taken in: what code inside can make us hold is bounded by it.
+    bodies: Semaphore,
 }
 
 /// The epoch of a closed API: no connection belongs to it.
@@ -117,6 +119,7 @@ impl RuntimeApi {
             epoch: watch::Sender::new(0),
             limits,
             connections: Arc::new(Semaphore::new(limits.connections)),
+            bodies: Semaphore::new(1),
         });
         let accept = connection::accept(listener, shared.clone(), tasks.clone());
         tasks.spawn(Kind::Environment, "runtime-api", accept);

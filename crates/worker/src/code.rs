@@ -10,6 +10,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use host::Tasks;
@@ -24,6 +25,9 @@ mod tests;
 pub(crate) mod unzip;
 
 pub(crate) use unzip::{Bounds, UnzipError};
+
+/// How long a package may take to arrive.
+const FETCH_MAX: Duration = Duration::from_secs(30);
 
 /// The cache.
 pub(crate) struct CodeCache {
@@ -161,7 +165,12 @@ impl CodeCache {
     }
 
     async fn fetch(&self, digest: Digest) -> Result<Arc<Package>, CodeError> {
-        let bytes = self.source.fetch(digest).await?;
+        let fetched = tokio::time::timeout(FETCH_MAX, self.source.fetch(digest)).await;
+        let bytes = fetched.map_err(|_| FetchError {
+            digest,
+            reason: format!("expected it within {FETCH_MAX:?}"),
+            kind: ErrorKind::Deadline,
+        })??;
         let number = self
             .temporary
             .fetch_add(1, std::sync::atomic::Ordering::Relaxed);

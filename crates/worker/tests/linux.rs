@@ -37,6 +37,8 @@ const CASES: &[Case] = &[
     ("burst", |h| Box::pin(behaviour::burst(h, 4))),
     ("context", |h| Box::pin(behaviour::python_context(h))),
     ("logging", |h| Box::pin(behaviour::python_logging(h))),
+    ("wrapper", |h| Box::pin(behaviour::wrapper(h))),
+    ("hammer", |h| Box::pin(behaviour::hammer(h))),
     ("frozen", |h| Box::pin(frozen_between_invocations(h))),
     ("drain", |h| Box::pin(drain(h))),
 ];
@@ -69,7 +71,12 @@ fn main() -> ExitCode {
                     };
                 }
             };
-            let harness = Harness::start(driver, |_| {}).await;
+            let harness = Harness::start(driver, |o| {
+                if *name == "hammer" {
+                    o.freeze_after = Duration::from_millis(1);
+                }
+            })
+            .await;
             let before = tokio::time::Instant::now();
             run(&harness).await;
             harness.worker.drain(Duration::from_secs(5)).await;

@@ -95,9 +95,40 @@ async fn a_runtime_that_asks_for_no_more_is_replaced() {
 }
 
 #[tokio::test]
+async fn freezing_and_invoking_meet() {
+    let (harness, _driver) = harness(|o| o.freeze_after = Duration::from_millis(1)).await;
+    behaviour::hammer(&harness).await;
+}
+
+#[tokio::test]
+async fn a_caller_that_does_not_read_holds_no_environment() {
+    let (harness, _driver) = harness(|o| o.slots = 1).await;
+    let big = harness.function(
+        "big",
+        "python3.11",
+        &[("app.py", "def handler(e, c):\n    return b'x' * e\n")],
+        |_| {},
+    );
+    let id = model::RequestId::from_random(77);
+    let payload = Bytes::from_static(b"6000000");
+    let unread = harness
+        .caller()
+        .open(id, &big, payload, |_| {})
+        .await
+        .unwrap();
+    harness
+        .eventually("invoked", || harness.worker.figures().invocations == 1)
+        .await;
+    let second = harness.invoke(&big, "2").await;
+    assert_eq!((second.text().as_str(), second.cold), ("xx", false));
+    drop(unread);
+}
+
+#[tokio::test]
 async fn provided_runtimes() {
     let (harness, _driver) = harness(|_| {}).await;
     behaviour::provided(&harness).await;
+    behaviour::wrapper(&harness).await;
 }
 
 #[tokio::test]

@@ -116,7 +116,11 @@ async fn answer(
         }
     };
     let limit = shared.limits.response;
-    let received = receive(body, limit).await?;
+    let received = {
+        // Never closed.
+        let _turn = shared.bodies.acquire().await;
+        receive(body, limit).await?
+    };
     let (outcome, reply) = match received {
         Received::TooLarge => (Outcome::TooLarge, Err(Fault::TooLarge { limit })),
         Received::Whole { body, trailers } => {
@@ -200,7 +204,11 @@ async fn init_error(
 ) -> Result<Reply, Fault> {
     let (head, body) = request.into_parts();
     let limit = shared.limits.response;
-    let received = receive(body, limit).await?;
+    let received = {
+        // Never closed.
+        let _turn = shared.bodies.acquire().await;
+        receive(body, limit).await?
+    };
     let mut inner = shared.inner.lock();
     if inner.epoch != epoch {
         return Err(Fault::Closing);

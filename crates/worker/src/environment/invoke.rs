@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use model::{RequestId, VersionId, function::LogFormat};
-use runtime_api::{Answer, Call, Invocation, Outcome};
+use runtime_api::{Answer, Call, Invocation, Outcome, Phase};
 use tokio::time::Instant;
 
 use super::{Environment, Fault, Lost};
@@ -65,11 +65,10 @@ impl Environment {
         request: &Request,
         accepted: impl FnOnce() + Send,
     ) -> Result<Ended, Lost> {
-        let begun = Instant::now();
-        let timeout = self.version.config.timeout;
-        let deadline = begun + timeout.duration();
         let restarted = !self.is_up();
         self.thaw().await?;
+        let begun = Instant::now();
+        let deadline = begun + self.version.config.timeout.duration();
         self.say(&Event::Start {
             id: request.id,
             version: self.version.id.version,
@@ -98,15 +97,22 @@ impl Environment {
             self.sandbox.limit_cpu().await.ok();
             self.up.store(true, std::sync::atomic::Ordering::Release);
         }
+        if restarted
+            && let How::Fault(fault) = &how
+            && matches!(self.api.phase(), Phase::Starting | Phase::InitFailed)
+        {
+            self.log.drain();
+            self.say(&Event::InitReport {
+                took: begun.elapsed(),
+                phase: "invoke",
+                status: fault.status(),
+            });
+        }
         *self.settle_by.lock() = deadline;
-        let ended = match &how {
-            How::Answered(_) => begun.elapsed(),
-            How::Fault(Fault::Timeout(limit)) => limit.duration().max(begun.elapsed()),
-            How::Fault(_) => begun.elapsed(),
-        };
+        let duration = begun.elapsed();
         Ok(Ended {
             how,
-            duration: ended,
+            duration,
             restarted,
         })
     }

@@ -19,6 +19,8 @@ use crate::{
 
 /// How long a catalog that is behind may take to catch up.
 const CATCH_UP_MAX: Duration = Duration::from_millis(500);
+/// How long a caller may take to read its answer.
+const TELL_MAX: Duration = Duration::from_secs(60);
 /// Environments that may turn out to be dead before another worker is asked.
 const TRIES: u32 = 3;
 
@@ -244,35 +246,44 @@ impl Invoker {
         };
         let ended = environment.run(request, accept).await?;
         let payload = environment.payload(request, &ended);
-        let mut listening = true;
-        for chunk in message::chunks(payload.body) {
-            listening = listening && events.send(chunk).await.is_ok();
-        }
         let figures = environment.conclude(request, &ended, init).await;
         self.meter.invoked(payload.is_error, figures.billed_ms);
-        let cold_inside = if ended.restarted() { None } else { init };
-        let finished = message::finished(
-            payload.is_error,
-            payload.content_type,
-            figures,
-            cold_inside,
-            invoke.wants_tail,
-        );
+        let init = init.filter(|_| !ended.restarted());
+        let answer = message::answer(payload, figures, init, invoke.wants_tail);
         if ended.is_healthy() {
             // Before the caller hears of the end: its next invocation must find this environment.
             lease.release();
-            let _nobody_may_listen = events.send(finished).await;
-            return Ok(());
-        }
-        let _nobody_may_listen = events.send(finished).await;
-        match environment.reset().await {
-            Ok(()) => lease.release(),
-            // Dropping the lease ends the environment.
-            Err(error) => {
-                tracing::warn!(environment = environment.id(), error = %describe(&error), "an environment could not be reset");
-            }
+            tell(events, answer).await;
+        } else {
+            tokio::join!(tell(events, answer), start_over(lease));
         }
         Ok(())
+    }
+}
+
+/// Sends the answer, as fast as the caller takes it. It holds no environment any more that would wait for that.
+async fn tell(events: &mpsc::Sender<InvokeEvent>, answer: impl Iterator<Item = InvokeEvent>) {
+    let all = async {
+        for event in answer {
+            if events.send(event).await.is_err() {
+                return;
+            }
+        }
+    };
+    if tokio::time::timeout(TELL_MAX, all).await.is_err() {
+        tracing::warn!("a caller does not take its answer; it is dropped");
+    }
+}
+
+/// After a fault of the function: kills its processes and gives the environment back.
+async fn start_over(lease: Lease) {
+    match lease.environment().reset().await {
+        Ok(()) => lease.release(),
+        // Dropping the lease ends the environment.
+        Err(error) => {
+            let environment = lease.environment().id();
+            tracing::warn!(environment, error = %describe(&error), "an environment could not be reset");
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use proto::{
 };
 use tonic::Status;
 
-use crate::environment::invoke::{Figures, Request};
+use crate::environment::invoke::{Figures, Payload, Request};
 
 /// The largest chunk of a response.
 const CHUNK_MAX: usize = 256 << 10;
@@ -114,28 +114,21 @@ pub(crate) fn accepted(cold: bool, environment: &str) -> pb::InvokeEvent {
     }))
 }
 
-/// A response in parts that fit.
-pub(crate) fn chunks(mut body: Bytes) -> impl Iterator<Item = pb::InvokeEvent> {
-    std::iter::from_fn(move || {
-        (!body.is_empty()).then(|| event(Event::Chunk(body.split_to(body.len().min(CHUNK_MAX)))))
-    })
-}
-
-pub(crate) fn finished(
-    is_error: bool,
-    content_type: String,
+/// Everything after the acceptance: the payload in parts that fit, and the figures.
+pub(crate) fn answer(
+    payload: Payload,
     figures: Figures,
     init: Option<Duration>,
     wants_tail: bool,
-) -> pb::InvokeEvent {
+) -> impl Iterator<Item = pb::InvokeEvent> {
     let micros = |d: Duration| u64::try_from(d.as_micros()).unwrap_or(u64::MAX);
-    event(Event::Finished(pb::Finished {
-        function_error: if is_error {
+    let finished = event(Event::Finished(pb::Finished {
+        function_error: if payload.is_error {
             "Unhandled".to_owned()
         } else {
             String::new()
         },
-        content_type,
+        content_type: payload.content_type,
         log_tail: if wants_tail {
             figures.log_tail
         } else {
@@ -145,7 +138,14 @@ pub(crate) fn finished(
         billed_ms: figures.billed_ms,
         init_us: init.map_or(0, micros),
         memory_used_mib: figures.memory_used_mib,
-    }))
+    }));
+    chunks(payload.body).chain([finished])
+}
+
+fn chunks(mut body: Bytes) -> impl Iterator<Item = pb::InvokeEvent> {
+    std::iter::from_fn(move || {
+        (!body.is_empty()).then(|| event(Event::Chunk(body.split_to(body.len().min(CHUNK_MAX)))))
+    })
 }
 
 fn event(event: Event) -> pb::InvokeEvent {

@@ -122,6 +122,8 @@ pub async fn init_failures(harness: &Harness) {
             };
             let status = format!("Status: error\tError Type: {told}");
             assert!(got.log.contains(&status), "{}", got.log);
+            let retried = format!("\tPhase: invoke\t{status}\n");
+            assert_eq!(got.log.matches(&retried).count(), 1, "{}", got.log);
         }
     };
     check(
@@ -601,4 +603,49 @@ pub async fn every_python(harness: &Harness) {
         installed > 0,
         "these tests need a python3 of a version that functions know"
     );
+}
+
+/// Many short stays among the idle ones, so that freezing and invoking meet.
+pub async fn hammer(harness: &Harness) {
+    let echo = python(harness, "echo", "def handler(e, c):\n    return e\n");
+    let callers = (0..4u64).map(|caller| {
+        let echo = echo.clone();
+        async move {
+            for n in 0..60u64 {
+                let event = format!("{}", caller * 1000 + n);
+                let got = harness.invoke(&echo, &event).await;
+                assert_eq!(got.text(), event, "{got:?}");
+                // The pauses fall before, into and after the moment of freezing.
+                tokio::time::sleep(Duration::from_micros((caller + 1) * n * 37 % 3000)).await;
+            }
+        }
+    });
+    futures::future::join_all(callers).await;
+    assert_eq!(harness.worker.figures().environments_lost, 0);
+}
+
+pub async fn wrapper(harness: &Harness) {
+    let app = "import os\ndef handler(e, c):\n    return os.environ.get('WRAPPED')\n";
+    let files = [
+        ("app.py", app),
+        ("wrap", "#!/bin/sh\nexport WRAPPED=yes\nexec \"$@\"\n"),
+    ];
+    let wrapped = |name: &str, script: &str| {
+        let own = [("AWS_LAMBDA_EXEC_WRAPPER".to_owned(), script.to_owned())];
+        harness.function(name, "python3.11", &files, |v| {
+            v.config.environment = Some(model::function::Environment(own.into()));
+        })
+    };
+    let got = harness
+        .invoke(&wrapped("wrapped", "/var/task/wrap"), "1")
+        .await;
+    assert_eq!(got.text(), "\"yes\"", "{got:?}");
+    let got = harness
+        .invoke(&wrapped("astray", "/var/task/nothing"), "1")
+        .await;
+    let message = format!(
+        "RequestId: {} Error: Runtime exited with error: exit status 127",
+        got.id
+    );
+    assert_eq!(got.json()["errorMessage"], message);
 }
