@@ -4,6 +4,7 @@
 //! exit code: 0 it is done, 1 it is not, 2 it was asked for wrongly (a usage or a configuration that cannot be).
 
 mod authority;
+mod controller;
 mod dev;
 mod doctor;
 mod fetch;
@@ -47,6 +48,9 @@ enum Command {
     Doctor(doctor::Arguments),
     /// Show a node's view of its cluster
     Status(status::Arguments),
+    /// Change the controllers' group
+    #[command(subcommand)]
+    Controller(controller::Command),
     /// Explain the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -101,6 +105,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::GossipKey(arguments) => gossip_key::run(&arguments, &mut out),
         Command::Doctor(arguments) => doctor::run(&arguments, &mut out),
         Command::Status(arguments) => status::run(&arguments, &mut out),
+        Command::Controller(command) => controller::run(&command, &mut out),
         Command::Config(ConfigCommand::Keys) => print(&mut out, &config::document::listing()),
         Command::Config(ConfigCommand::Reference) => print(&mut out, &config::document::markdown()),
     };

@@ -318,9 +318,13 @@ fn cpu_millis() -> u32 {
 /// Serves the other nodes until this one stops: during a drain it is still a voter, and still ends what it began.
 fn serve_nodes(host: &Host, listener: Arc<dyn Listener>, services: Routes) {
     let server = serve::server(&*host.entropy).add_routes(services);
+    // Connections are closed with the server only if it could be told to stop; otherwise they would outlive the node,
+    // and this node's own connection to itself would keep its storage open.
+    let stopped = host.tasks.stopped().cancelled_owned();
+    let serving = server.serve_with_incoming_shutdown(serve::incoming(listener), stopped);
     host.tasks
         .spawn(Kind::Lasting, "internal server", async move {
-            if let Err(error) = server.serve_with_incoming(serve::incoming(listener)).await {
+            if let Err(error) = serving.await {
                 tracing::error!(%error, "the server for other nodes ended");
             }
         });

@@ -22,8 +22,10 @@ use crate::config::{Log, LogFormat, Tracing};
 const FLUSH_LIMIT: Duration = Duration::from_secs(3);
 
 /// Libraries that say much which only their authors need.
-const QUIET: [(&str, LevelFilter); 6] = [
+const QUIET: [(&str, LevelFilter); 7] = [
     ("openraft", LevelFilter::ERROR),
+    // It calls an error what is told to its caller anyway, such as that a member has stopped.
+    ("openraft::raft", LevelFilter::OFF),
     ("chitchat", LevelFilter::WARN),
     ("sled", LevelFilter::WARN),
     ("h2", LevelFilter::WARN),
@@ -81,7 +83,7 @@ fn filter(level: &str) -> Result<Targets, TelemetryError> {
     let ceiling = asked.default_level().unwrap_or(LevelFilter::OFF);
     let unasked = QUIET
         .into_iter()
-        .filter(|(library, _)| !level.contains(library));
+        .filter(|(library, _)| !level.contains(library.split(':').next().unwrap_or(library)));
     Ok(asked.with_targets(unasked.map(|(library, least)| (library, least.min(ceiling)))))
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, Exit> {
-    let config = read(arguments)?;
+    let config = read(&arguments.config)?;
     let material =
         Material::read(&config, &|name| std::env::var(name).ok()).map_err(Exit::misused)?;
     if arguments.check {
@@ -40,8 +40,9 @@ pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode
     runtime()?.block_on(serve(config, material))
 }
 
-fn read(arguments: &Arguments) -> Result<NodeConfig, Exit> {
-    let file = std::path::absolute(&arguments.config)?;
+/// Reads a configuration file and the environment; tells every problem on standard error.
+pub(super) fn read(file: &Path) -> Result<NodeConfig, Exit> {
+    let file = std::path::absolute(file)?;
     let text = std::fs::read_to_string(&file)
         .with_context(|| format!("{} cannot be read", file.display()))
         .map_err(Exit::misused)?;

@@ -25,6 +25,7 @@ fn every_command_parses() {
         "gossip-key f",
         "doctor --json",
         "status --endpoint 127.0.0.1:9020 --json",
+        "controller leave b --config f",
         "config keys",
         "config reference",
     ] {

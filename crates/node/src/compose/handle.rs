@@ -84,9 +84,11 @@ impl NodeHandle {
     /// storage flushed. Answers whether all work ended by itself.
     pub async fn drain(&self, grace: Duration) -> bool {
         let in_time = self.host.tasks.finish(grace).await;
+        tracing::debug!(in_time, "drain: requests are over");
         let worker = async {
             if let Some(worker) = &self.worker {
                 worker.drain(ENVIRONMENTS_MAX).await;
+                tracing::debug!("drain: environments have ended");
             }
         };
         let controller = async {
@@ -97,17 +99,20 @@ impl NodeHandle {
             {
                 tracing::warn!("leadership was not handed over in time");
             }
+            tracing::debug!("drain: raft has stopped");
         };
         let gossip = async {
             let alone = self.host.membership.watch().borrow().len() < 2;
             if !alone {
                 let _bounded = tokio::time::timeout(LEAVE_MAX, self.host.membership.leave()).await;
             }
+            tracing::debug!("drain: gossip was told");
         };
         futures::future::join3(worker, controller, gossip).await;
         if let Err(error) = self.host.store.flush().await {
             tracing::warn!(%error, "the store was not flushed; the next start replays the log");
         }
+        tracing::debug!("drain: the store is flushed");
         self.host.tasks.stop().await;
         in_time
     }
