@@ -15,6 +15,7 @@ use std::{
 
 use host::Tasks;
 use model::{ByteCount, Digest, ErrorKind, Failure, Limits};
+use package::{PackageLimits, WalkError};
 use parking_lot::Mutex;
 use tokio::{sync::OnceCell, time::Instant};
 
@@ -24,7 +25,7 @@ use crate::ports::{CodeSource, FetchError};
 mod tests;
 pub(crate) mod unzip;
 
-pub(crate) use unzip::{Bounds, UnzipError};
+use unzip::UnzipError;
 
 /// How long a package may take to arrive.
 const FETCH_MAX: Duration = Duration::from_secs(30);
@@ -33,7 +34,7 @@ const FETCH_MAX: Duration = Duration::from_secs(30);
 pub(crate) struct CodeCache {
     dir: PathBuf,
     capacity: ByteCount,
-    bounds: Bounds,
+    limits: PackageLimits,
     source: Arc<dyn CodeSource>,
     tasks: Tasks,
     slots: Mutex<HashMap<Digest, Slot>>,
@@ -85,7 +86,10 @@ impl Failure for CodeError {
         match self {
             Self::Fetch(error) => error.kind(),
             Self::Mismatch { .. } => ErrorKind::Unavailable,
-            Self::Unzip { source, .. } if source.is_disk() => ErrorKind::Unavailable,
+            Self::Unzip {
+                source: WalkError::Visitor(_),
+                ..
+            } => ErrorKind::Unavailable,
             Self::Unzip { .. } => ErrorKind::Invalid,
             Self::Disk { .. } => ErrorKind::Unavailable,
         }
@@ -127,10 +131,7 @@ impl CodeCache {
         Ok(Self {
             dir,
             capacity,
-            bounds: Bounds {
-                bytes: limits.code_unzipped.0,
-                entries: limits.code_entries,
-            },
+            limits: PackageLimits::from(limits),
             source,
             tasks,
             slots: Mutex::new(slots),
@@ -175,11 +176,11 @@ impl CodeCache {
             .temporary
             .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let temporary = self.dir.join(format!("unpacking-{number}"));
-        let (dir, bounds) = (self.dir.clone(), self.bounds);
+        let (dir, limits) = (self.dir.clone(), self.limits);
         let unpacked = self
             .tasks
             .blocking(move || {
-                let done = unpack(digest, &bytes, &temporary, &dir, bounds);
+                let done = unpack(digest, &bytes, &temporary, &dir, limits);
                 if done.is_err() {
                     remove(&temporary);
                 }
@@ -247,7 +248,7 @@ fn unpack(
     bytes: &[u8],
     temporary: &Path,
     dir: &Path,
-    bounds: Bounds,
+    limits: PackageLimits,
 ) -> Result<Package, CodeError> {
     let actual = Digest::of(bytes);
     if actual != digest {
@@ -262,7 +263,7 @@ fn unpack(
     };
     remove(temporary);
     std::fs::create_dir(temporary).map_err(disk)?;
-    let size = unzip::unzip(bytes, temporary, bounds)
+    let size = unzip::unzip(bytes, temporary, &limits)
         .map_err(|source| CodeError::Unzip { digest, source })?;
     let size = ByteCount(size);
     let target = dir.join(format!("{digest}-{}", size.0));
