@@ -62,11 +62,14 @@ pub(crate) fn spawn(shared: &Arc<Shared>) {
     // Drawn once: beginning again under the same id is safe.
     let cluster = ClusterId::new(shared.ports.entropy.next_u128());
     tasks.spawn(Kind::Background, "formation", async move {
+        let mut begun = false;
         while !shared.is_member() {
             match shared.next_step().await {
                 Step::Wait => tokio::time::sleep(ROUND).await,
                 Step::Join(address) => shared.join(&address).await,
-                Step::Bootstrap => shared.bootstrap(cluster).await,
+                // It takes a moment until the first member counts itself.
+                Step::Bootstrap if begun => tokio::time::sleep(SETTLE).await,
+                Step::Bootstrap => begun = shared.bootstrap(cluster).await,
             }
         }
         let status = shared.replica.status();
@@ -145,15 +148,16 @@ impl Shared {
         tokio::time::sleep(ROUND).await;
     }
 
-    async fn bootstrap(&self, cluster: ClusterId) {
+    async fn bootstrap(&self, cluster: ClusterId) -> bool {
         match self.replica.bootstrap(cluster).await {
             Ok(()) => {
                 tracing::info!(%cluster, "a new cluster begins here");
-                tokio::time::sleep(SETTLE).await;
+                true
             }
             Err(error) => {
                 tracing::warn!(error = %error, "the cluster could not be begun; trying again");
                 tokio::time::sleep(ROUND).await;
+                false
             }
         }
     }
