@@ -27,7 +27,7 @@ use crate::config;
 
 /// AWS Lambda on machines of your own.
 #[derive(Debug, Parser)]
-#[command(name = "dunlin", version, about, propagate_version = true)]
+#[command(name = "dunlin", version, propagate_version = true)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::Context;
 use clap::Args;
+use tracing::field::display;
 
 use super::{
     Exit, print,
@@ -71,7 +72,7 @@ async fn serve(config: NodeConfig, material: Material) -> Result<ExitCode, Exit>
         compose::start(config, &material, host, driver).await?
     };
     tracing::info!(
-        public = ?node.addresses().public, grpc = ?node.addresses().grpc,
+        public = node.addresses().public.map(display), grpc = node.addresses().grpc.map(display),
         internal = %node.addresses().internal, "this node is up"
     );
     let code = Running::new(node, admin)
