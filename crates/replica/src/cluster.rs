@@ -2,7 +2,7 @@
 
 use parking_lot::RwLock;
 use proto::internal as pb;
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::Instant};
 use tonic::Status;
 
 use crate::{
@@ -16,6 +16,8 @@ pub(crate) struct Cluster {
     member: u64,
     known: RwLock<Option<ClusterId>>,
     marker: Mutex<Marker>,
+    /// When a leader's message was last taken.
+    heard: RwLock<Option<Instant>>,
 }
 
 /// Why a cluster was not taken on.
@@ -34,6 +36,7 @@ impl Cluster {
             member,
             known: RwLock::new(marker.cluster()),
             marker: Mutex::new(marker),
+            heard: RwLock::new(None),
         }
     }
 
@@ -54,6 +57,16 @@ impl Cluster {
         } else {
             Err(JoinError::Other(known))
         }
+    }
+
+    /// A leader's message was taken.
+    pub(crate) fn hear(&self) {
+        *self.heard.write() = Some(Instant::now());
+    }
+
+    /// How long ago that was; `None` if it never happened.
+    pub(crate) fn silence(&self) -> Option<std::time::Duration> {
+        self.heard.read().map(|at| at.elapsed())
     }
 
     /// The target of a message to a member.

@@ -61,7 +61,7 @@ pub struct Status {
     pub cluster: Option<ClusterId>,
     /// This member's id.
     pub id: u64,
-    /// The leader, if one is known.
+    /// The leader, if one is known and was heard from lately: itself by a quorum, another one by this member.
     pub leader: Option<Identity>,
     /// The current term.
     pub term: u64,
@@ -184,7 +184,10 @@ impl<M: StateMachine> Replica<M> {
         Status {
             cluster: self.shared.cluster.id(),
             id: metrics.id,
-            leader: metrics.current_leader.and_then(identity),
+            leader: metrics
+                .current_leader
+                .filter(|_| self.hears_leader(&metrics))
+                .and_then(identity),
             term: metrics.current_term,
             applied: *self.applied().borrow(),
             last_log: metrics.last_log_index.unwrap_or(0),
@@ -196,6 +199,29 @@ impl<M: StateMachine> Replica<M> {
                 .filter(|_| is_leader(&metrics))
                 .map(|at| openraft::Instant::elapsed(&*at)),
         }
+    }
+
+    /// Whether the leader that Raft remembers still shows signs of life. Raft itself remembers it until another one
+    /// stands for election, which a minority never does successfully.
+    fn hears_leader(&self, metrics: &Metrics) -> bool {
+        let silence_max = self.shared.options.election_max * 2;
+        if !is_leader(metrics) {
+            return self
+                .shared
+                .cluster
+                .silence()
+                .is_some_and(|s| s < silence_max);
+        }
+        let alone = metrics
+            .membership_config
+            .membership()
+            .voter_ids()
+            .nth(1)
+            .is_none();
+        let silence = metrics
+            .last_quorum_acked
+            .map(|at| openraft::Instant::elapsed(&*at));
+        alone || silence.is_none_or(|s| s < silence_max)
     }
 
     /// Resolves when this member cannot go on. The process must end then; it never resolves after [`Self::shutdown`]

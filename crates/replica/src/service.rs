@@ -159,6 +159,9 @@ impl<M: StateMachine> raft_server::Raft for Service<M> {
             leader_commit: message.committed.map(wire::to_log_id),
         };
         let answer = self.raft.append_entries(rpc).await.map_err(stopped)?;
+        if !matches!(answer, AppendEntriesResponse::HigherVote(_)) {
+            self.cluster.hear();
+        }
         let result = match answer {
             AppendEntriesResponse::Success => Answer::Success(true),
             AppendEntriesResponse::PartialSuccess(last) => Answer::PartialSuccess(PartialSuccess {

@@ -102,6 +102,11 @@ async fn a_leader_without_a_quorum_refuses_fast() {
         "{read:?}"
     );
 
+    wait_until("it believes in no leader", || {
+        leader.replica.status().leader.is_none()
+    })
+    .await;
+
     // The others go on, and the old leader follows them when it is back.
     let others: Vec<_> = group.followers(leader.id()).collect();
     wait_until("the others have a leader", || {
@@ -116,6 +121,32 @@ async fn a_leader_without_a_quorum_refuses_fast() {
     })
     .await;
     assert!(!leader.is_leader());
+}
+
+#[tokio::test]
+async fn a_follower_left_alone_believes_in_no_leader() {
+    let mut group = Group::of(3, fast()).await;
+    let leader = group.leader().await.id();
+    let last = group.followers(leader).next().unwrap().id();
+    assert!(
+        group
+            .followers(leader)
+            .all(|n| n.replica.status().leader.is_some())
+    );
+    let gone: Vec<u64> = group
+        .nodes
+        .iter()
+        .map(|n| n.id())
+        .filter(|id| *id != last)
+        .collect();
+    for id in gone {
+        group.take(id).await.kill().await;
+    }
+    let alone = &group.nodes[0];
+    wait_until("it believes in no leader", || {
+        alone.replica.status().leader.is_none()
+    })
+    .await;
 }
 
 #[tokio::test]
