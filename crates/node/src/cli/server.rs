@@ -8,7 +8,6 @@ use std::{
 
 use anyhow::Context;
 use clap::Args;
-use tracing::field::display;
 
 use super::{
     Exit, print,
