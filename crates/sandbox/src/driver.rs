@@ -68,7 +68,8 @@ pub trait Sandbox: Send + Sync {
     async fn start(&self, command: Command) -> Result<(), StartError>;
 
     /// Waits until the runtime process started last is over, and answers how. Before the first `start` it waits for
-    /// one. A sandbox that was killed, or whose driver died, answers `Signal(9)` for a process that was alive.
+    /// one. For a process that was alive, a sandbox that was killed answers `Signal(9)`, and one that died
+    /// otherwise `SandboxLost`.
     ///
     /// # Cancel safety
     /// Cancel safe; may be asked any number of times and answers the same until the next `start`.
@@ -198,6 +199,8 @@ pub enum Exit {
     Signal(i32),
     /// The kernel killed it because the sandbox was out of memory.
     OutOfMemory,
+    /// The sandbox around it is gone without having been killed: its init ended, or the driver did.
+    SandboxLost,
 }
 
 /// What a sandbox uses. A field is `None` if the piece that measures it is missing (see [`Driver::report`]).

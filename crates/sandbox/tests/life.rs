@@ -99,12 +99,12 @@ async fn when_the_spawner_dies_its_sandboxes_die_and_the_next_one_comes_from_ano
 
     let spawner = driver.spawner_pid().await.unwrap();
     kill(spawner);
-    assert_eq!(running.exit().await.unwrap(), Exit::Signal(9));
+    assert_eq!(running.exit().await.unwrap(), Exit::SandboxLost);
     running.sandbox.kill().await;
 
     let fresh = busy(&fixture).await;
     assert_ne!(driver.spawner_pid().await.unwrap(), spawner);
-    assert_eq!(frozen.exit().await.unwrap(), Exit::Signal(9));
+    assert_eq!(frozen.exit().await.unwrap(), Exit::SandboxLost);
     frozen.sandbox.kill().await;
     fresh.sandbox.kill().await;
     driver.shutdown().await;
@@ -122,7 +122,7 @@ async fn after_shutdown_nothing_is_left_and_nothing_is_made() {
     let spawner = driver.spawner_pid().await.unwrap();
     driver.shutdown().await;
     driver.shutdown().await;
-    assert_eq!(inside.exit().await.unwrap(), Exit::Signal(9));
+    assert_eq!(inside.exit().await.unwrap(), Exit::SandboxLost);
     assert!(!is_running(spawner));
     assert_eq!(cgroup_dirs(&node), Vec::<PathBuf>::new());
     assert!(matches!(

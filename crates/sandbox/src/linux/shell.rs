@@ -281,26 +281,25 @@ impl Shell {
         }
     }
 
-    /// Decides how the process of order `sequence` ended; the first decision stays.
     /// The exit of the process started last, if it is over; `init_gone`: it is over with the init. The first decision
     /// about a process stays.
     fn exit_now(&self, init_gone: bool) -> Option<Exit> {
-        let (started, raw, before, killed) = self.mailbox.with(|diary| {
+        let (started, told, before, killed) = self.mailbox.with(|diary| {
             let started = diary.started?;
-            let gone = init_gone.then_some(RawExit::Signal(libc::SIGKILL));
+            let told = diary.last_exit();
+            if told.is_none() && !init_gone {
+                return None;
+            }
             let before = diary.kills_before.get(&started).copied().unwrap_or(0);
-            Some((
-                started,
-                diary.last_exit().or(gone)?,
-                before,
-                diary.killed == Some(started),
-            ))
+            Some((started, told, before, diary.killed == Some(started)))
         })?;
         let starved = || !killed && self.group.oom_kills().unwrap_or(0) > before;
-        let exit = match raw {
-            RawExit::Code(code) => Exit::Code(code),
-            RawExit::Signal(libc::SIGKILL) if starved() => Exit::OutOfMemory,
-            RawExit::Signal(signal) => Exit::Signal(signal),
+        let exit = match told {
+            Some(RawExit::Code(code)) => Exit::Code(code),
+            Some(RawExit::Signal(libc::SIGKILL)) | None if starved() => Exit::OutOfMemory,
+            Some(RawExit::Signal(signal)) => Exit::Signal(signal),
+            None if killed => Exit::Signal(libc::SIGKILL),
+            None => Exit::SandboxLost,
         };
         Some(*self.exits.lock().entry(started).or_insert(exit))
     }
@@ -377,7 +376,7 @@ impl Sandbox for Shell {
         let over = self.mailbox.until(|diary| diary.last_exit()).await;
         match self.exit_now(over.is_err()) {
             Some(exit) => exit,
-            None => Exit::Signal(libc::SIGKILL),
+            None => Exit::SandboxLost,
         }
     }
 

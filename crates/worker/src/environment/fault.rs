@@ -97,7 +97,9 @@ impl Fault {
             Self::Exit(Exit::Signal(number)) => {
                 format!("Runtime exited with error: signal: {}", signal(*number))
             }
-            Self::Exit(Exit::OutOfMemory) => "Runtime exited with error: signal: killed".to_owned(),
+            Self::Exit(Exit::OutOfMemory | Exit::SandboxLost) => {
+                "Runtime exited with error: signal: killed".to_owned()
+            }
             Self::Init(_) => "Runtime failed to initialize".to_owned(),
             Self::Entrypoint(why) => why.clone(),
             Self::TooLarge(limit) => format!("Response payload size exceeded {limit} bytes"),

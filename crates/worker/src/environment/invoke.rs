@@ -270,6 +270,14 @@ impl Ended {
         matches!(self.how, How::Answered(_))
     }
 
+    /// Whether the sandbox died around the function: this machine's fault, and not the function's.
+    pub(crate) fn is_lost(&self) -> bool {
+        matches!(
+            self.how,
+            How::Fault(Fault::Exit(sandbox::Exit::SandboxLost))
+        )
+    }
+
     /// Whether the runtime was started within the invocation.
     pub(crate) fn restarted(&self) -> bool {
         self.restarted

@@ -247,6 +247,12 @@ impl Invoker {
         let ended = environment.run(request, accept).await?;
         let payload = environment.payload(request, &ended);
         let figures = environment.conclude(request, &ended, init).await;
+        if ended.is_lost() {
+            // The stream ends without an answer: an error of the cluster, which clients repeat, and none of the function's.
+            self.meter.lost();
+            tracing::error!(request_id = %request.id, environment = environment.id(), "a sandbox died under an invocation");
+            return Ok(());
+        }
         self.meter.invoked(payload.is_error, figures.billed_ms);
         let init = init.filter(|_| !ended.restarted());
         let answer = message::answer(payload, figures, init, invoke.wants_tail);
