@@ -11,10 +11,14 @@ use bytes::Bytes;
 use catalog::{Controllers, LocalCopy};
 use host::Entropy;
 use model::{Digest, Mutation, mutation::Changed};
+use prost::Message as _;
 use state::{Catalog, IdempotencyKey};
 use tokio::time::Instant;
 
-use crate::error::OperationError;
+use crate::{
+    auth::{Caller, Grant},
+    error::OperationError,
+};
 
 /// How long a read may wait for the leader and for the local copy together.
 const READ: Duration = Duration::from_millis(900);
@@ -63,9 +67,17 @@ impl Control {
         self.copy.read(f)
     }
 
-    /// Makes a change.
-    pub(crate) async fn change(&self, mutation: &Mutation) -> Result<Changed, OperationError> {
-        let key = IdempotencyKey(self.entropy.next_u128());
+    /// Makes a change for a caller who may. An SDK that repeats its call, because the answer to the first attempt was
+    /// lost, is answered what the first attempt did.
+    pub(crate) async fn change(
+        &self,
+        grant: &Grant,
+        mutation: &Mutation,
+    ) -> Result<Changed, OperationError> {
+        let key = match &grant.caller().call_id {
+            Some(call_id) => repeatable(grant.caller(), call_id, mutation),
+            None => IdempotencyKey(self.entropy.next_u128()),
+        };
         let (revision, result) = self.controllers.mutate(key, mutation, WRITE).await?;
         if let Err(error) = self.copy.wait_for(revision, OWN_WRITE).await {
             tracing::warn!(%error, "a write was answered before this node's copy of the catalog had it");
@@ -83,5 +95,51 @@ impl Control {
     /// Fetches a package from whichever controller has it.
     pub(crate) async fn get_code(&self, digest: Digest) -> Result<Bytes, OperationError> {
         Ok(self.controllers.get_blob(digest, FETCH).await?)
+    }
+}
+
+/// The key of every attempt of one SDK call: bound to who calls and to what is asked, so that a call id that is used again
+/// for something else is something else.
+fn repeatable(caller: &Caller, call_id: &str, mutation: &Mutation) -> IdempotencyKey {
+    let mut bytes = format!("{caller}\n{call_id}\n").into_bytes();
+    proto::internal::Mutation::from(mutation)
+        .encode(&mut bytes)
+        .unwrap_or_default();
+    let digest = *Digest::of(&bytes).as_bytes();
+    IdempotencyKey(
+        digest
+            .iter()
+            .take(16)
+            .fold(0, |key, byte| (key << 8) | u128::from(*byte)),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{AccountId, FunctionId, Region};
+
+    use super::*;
+
+    #[test]
+    fn attempts_of_one_call_share_a_key_and_nothing_else_does() {
+        let caller = |key: &str| Caller {
+            account: AccountId::DEFAULT,
+            region: Region::default(),
+            access_key: key.to_owned(),
+            call_id: None,
+        };
+        let delete = |name: &str| Mutation::DeleteFunction {
+            function: FunctionId {
+                account: AccountId::DEFAULT,
+                region: Region::default(),
+                name: name.parse().unwrap(),
+            },
+            version: None,
+        };
+        let key = repeatable(&caller("k"), "id", &delete("f"));
+        assert_eq!(key, repeatable(&caller("k"), "id", &delete("f")));
+        assert_ne!(key, repeatable(&caller("other"), "id", &delete("f")));
+        assert_ne!(key, repeatable(&caller("k"), "other", &delete("f")));
+        assert_ne!(key, repeatable(&caller("k"), "id", &delete("g")));
     }
 }

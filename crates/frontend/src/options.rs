@@ -10,8 +10,7 @@ use crate::code_url::CodeUrlKey;
 /// How a frontend behaves. Every bound of it is here.
 #[derive(Clone)]
 pub struct FrontendOptions {
-    /// The region of this cluster: where a request without a readable credential is, and in [`AuthMode::SigV4`] the only
-    /// one that requests may be signed for.
+    /// Where a request is that names no region in a credential's scope.
     pub region: Region,
     /// Who may call.
     pub auth: AuthMode,

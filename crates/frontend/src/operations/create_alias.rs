@@ -16,9 +16,9 @@ pub(crate) async fn run(
     bench: &Workbench,
     authorized: Authorized<CreateAlias>,
 ) -> Result<Arc<Alias>, OperationError> {
-    let (request, _) = authorized.take();
+    let (request, grant) = authorized.take();
     check_room(bench, &request)?;
-    let changed = bench.control.change(&request.into()).await?;
+    let changed = bench.control.change(&grant, &request.into()).await?;
     alias(changed, Operation::CreateAlias)
 }
 

@@ -13,8 +13,11 @@ pub(crate) async fn run(
     let package = deployment::inspect(bench, std::mem::take(&mut request.zip)).await?;
     let authorized = grant.of(request);
     let code = deployment::store(bench, authorized.caller(), package).await?;
-    let (request, _) = authorized.take();
-    let changed = bench.control.change(&request.into_mutation(code)).await?;
+    let (request, grant) = authorized.take();
+    let changed = bench
+        .control
+        .change(&grant, &request.into_mutation(code))
+        .await?;
     let version = versions::changed(changed, Operation::CreateFunction)?;
     // AWS shows a bare ARN here, also for a version that was published at once.
     Ok(Shown::bare(version))

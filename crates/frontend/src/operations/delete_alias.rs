@@ -9,8 +9,11 @@ pub(crate) async fn run(
     bench: &Workbench,
     authorized: Authorized<NamedAlias>,
 ) -> Result<(), OperationError> {
-    let (request, _) = authorized.take();
-    bench.control.change(&request.into_deletion()).await?;
+    let (request, grant) = authorized.take();
+    bench
+        .control
+        .change(&grant, &request.into_deletion())
+        .await?;
     Ok(())
 }
 

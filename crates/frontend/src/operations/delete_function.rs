@@ -9,8 +9,8 @@ pub(crate) async fn run(
     bench: &Workbench,
     authorized: Authorized<DeleteFunction>,
 ) -> Result<(), OperationError> {
-    let (request, _) = authorized.take();
-    bench.control.change(&request.into()).await?;
+    let (request, grant) = authorized.take();
+    bench.control.change(&grant, &request.into()).await?;
     Ok(())
 }
 

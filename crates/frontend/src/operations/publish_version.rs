@@ -10,8 +10,8 @@ pub(crate) async fn run(
     bench: &Workbench,
     authorized: Authorized<PublishVersion>,
 ) -> Result<Shown, OperationError> {
-    let (request, _) = authorized.take();
-    let changed = bench.control.change(&request.into()).await?;
+    let (request, grant) = authorized.take();
+    let changed = bench.control.change(&grant, &request.into()).await?;
     let version = versions::changed(changed, Operation::PublishVersion)?;
     Ok(Shown::published(version))
 }

@@ -16,8 +16,8 @@ pub(crate) async fn run(
     bench: &Workbench,
     authorized: Authorized<UpdateAlias>,
 ) -> Result<Arc<Alias>, OperationError> {
-    let (request, _) = authorized.take();
-    let changed = bench.control.change(&request.into()).await?;
+    let (request, grant) = authorized.take();
+    let changed = bench.control.change(&grant, &request.into()).await?;
     create_alias::alias(changed, Operation::UpdateAlias)
 }
 

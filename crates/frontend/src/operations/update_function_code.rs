@@ -22,8 +22,11 @@ pub(crate) async fn run(
     }
     let authorized = grant.of(request);
     let code = deployment::store(bench, authorized.caller(), package).await?;
-    let (request, _) = authorized.take();
-    let changed = bench.control.change(&request.into_mutation(code)).await?;
+    let (request, grant) = authorized.take();
+    let changed = bench
+        .control
+        .change(&grant, &request.into_mutation(code))
+        .await?;
     let version = versions::changed(changed, Operation::UpdateFunctionCode)?;
     Ok(Shown::published(version))
 }

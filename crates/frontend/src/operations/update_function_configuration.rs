@@ -9,8 +9,8 @@ pub(crate) async fn run(
     bench: &Workbench,
     authorized: Authorized<UpdateFunctionConfiguration>,
 ) -> Result<Shown, OperationError> {
-    let (request, _) = authorized.take();
-    let changed = bench.control.change(&request.into()).await?;
+    let (request, grant) = authorized.take();
+    let changed = bench.control.change(&grant, &request.into()).await?;
     let version = versions::changed(changed, Operation::UpdateFunctionConfiguration)?;
     Ok(Shown::bare(version))
 }

@@ -283,3 +283,21 @@ async fn an_account_has_room_for_so_much_code_and_so_many_aliases() {
     let second = cluster.send("POST", &path, &alias("two")).await;
     assert_eq!(second.error(), (400, "AliasLimitExceededException"));
 }
+
+#[tokio::test]
+async fn a_call_that_an_sdk_repeats_is_done_once() {
+    let cluster = Cluster::start().await;
+    cluster.create("hello", &json!({})).await;
+    let delete = async |call: &str| {
+        let headers = [("amz-sdk-invocation-id", call)];
+        cluster.http("DELETE", HELLO, &headers, b"").await
+    };
+    let first = "6b2f8a3c-0a53-4f0e-9d54-9a1c4c2f1d01";
+    assert_eq!(delete(first).await.status, 204);
+    assert_eq!(delete(first).await.status, 204, "its answer was lost");
+    let another = "6b2f8a3c-0a53-4f0e-9d54-9a1c4c2f1d02";
+    assert_eq!(
+        delete(another).await.error(),
+        (404, "ResourceNotFoundException")
+    );
+}

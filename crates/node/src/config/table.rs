@@ -176,7 +176,7 @@ pub const KEYS: &[Key] = &[
     key("cluster", "name", Text, Value("dunlin"),
         "The cluster's name: 1 to 63 characters out of `a-z`, `0-9`, `.` and `-`. The certificates of its nodes carry it."),
     key("cluster", "region", Text, Value("us-east-1"),
-        "The region in ARNs and in signatures."),
+        "The region of a request that names none. A signed request names one in its credential's scope, and sees only the functions of that region."),
     key("cluster", "initial_controllers", List, Value(""),
         "The controllers that form the cluster at its very first start, as `name=host:port` of their internal addresses; the \
          same list on every controller. A controller that is not in it asks to be taken in. Not read once the node has a \
