@@ -7,6 +7,7 @@
 //! environments, hand leadership over, say goodbye to gossip → flush → stop.
 
 pub mod announce;
+mod count;
 mod frontends;
 mod handle;
 mod observe;

@@ -7,7 +7,7 @@ use frontend::Frontend;
 use host::Host;
 use worker::Worker;
 
-use super::observe::Observer;
+use super::{count, observe::Observer};
 use crate::admin::{Subject, metrics::Figures};
 
 /// How long environments may take to end once no request needs them.
@@ -56,7 +56,10 @@ impl NodeHandle {
     pub fn figures(&self) -> Vec<Arc<dyn Figures>> {
         let mut parts: Vec<Arc<dyn Figures>> = vec![self.observer.clone()];
         if let Some(frontend) = &self.frontend {
-            parts.push(Arc::new(super::observe::Edge(frontend.clone())));
+            parts.push(Arc::new(count::Edge(frontend.clone())));
+        }
+        if let Some(worker) = &self.worker {
+            parts.push(Arc::new(count::Works(worker.clone())));
         }
         parts
     }

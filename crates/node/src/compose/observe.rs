@@ -4,7 +4,6 @@ use std::{sync::Arc, time::Duration};
 
 use catalog::LocalCopy;
 use controller::Controller;
-use frontend::{DURATION_BOUNDS, Frontend};
 use host::{Host, Tasks, membership::Members, net::channel::Channels, task::Kind};
 use model::{Incarnation, Role};
 use parking_lot::Mutex;
@@ -125,27 +124,44 @@ impl Observer {
 
     fn cluster(&self) -> ClusterStatus {
         let told = self.group.lock().clone().unwrap_or_default();
-        let controllers = told.controllers.iter().map(|c| ControllerStatus {
-            name: c.name.clone(),
-            address: c.address.clone(),
-            zone: c.zone.clone(),
-            voter: c.voter,
-        });
-        let controllers = controllers.collect();
+        let controllers: Vec<_> = told
+            .controllers
+            .iter()
+            .map(|c| ControllerStatus {
+                name: c.name.clone(),
+                address: c.address.clone(),
+                zone: c.zone.clone(),
+                voter: c.voter,
+            })
+            .collect();
         // A controller knows without being asked.
         let (id, leader, term, applied) = match self.controller.as_ref().map(Controller::status) {
             Some(own) => (own.cluster_id, own.leader, own.term, own.applied),
             None => (told.cluster_id, told.leader, told.term, told.applied),
         };
+        let members = self.members.borrow().clone();
+        let lives = |name: &str| members.keys().any(|m| m.as_str() == name);
+        let leads = can_lead(&leader, &controllers, lives);
         ClusterStatus {
             name: self.config.cluster.name.clone(),
             id: Some(id).filter(|id| !id.is_empty()),
-            leader: Some(leader).filter(|leader| !leader.is_empty()),
+            leader: Some(leader).filter(|_| leads),
             term,
             applied,
             controllers,
         }
     }
+}
+
+/// Whether the leader that a controller last heard of can still be one: it and most voters live. Raft itself notices the
+/// same only when it next needs them.
+fn can_lead(leader: &str, controllers: &[ControllerStatus], lives: impl Fn(&str) -> bool) -> bool {
+    let voters = controllers.iter().filter(|c| c.voter);
+    let (alive, all) = voters.fold((0, 0), |(alive, all), c| {
+        (alive + usize::from(lives(&c.name)), all + 1)
+    });
+    // Nothing is known of the voters yet: the leader is believed.
+    !leader.is_empty() && lives(leader) && (all == 0 || alive * 2 > all)
 }
 
 impl Subject for Observer {
@@ -255,78 +271,34 @@ impl Figures for Observer {
     }
 }
 
-/// What a frontend counts.
-pub(super) struct Edge(pub(super) Frontend);
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Figures for Edge {
-    fn figures(&self) -> Vec<Figure> {
-        let f = self.0.figures();
-        let requests = "Requests over both public APIs, by the class of their answer.";
-        let done = f
-            .requests
-            .saturating_sub(f.requests_refused)
-            .saturating_sub(f.requests_throttled)
-            .saturating_sub(f.requests_failed);
-        let answered =
-            |class: &str, n| Figure::counter("requests", requests, n).with("answer", class);
-        let bounds = DURATION_BOUNDS
-            .into_iter()
-            .map(|ms| Duration::from_millis(ms).as_secs_f64())
-            .chain([f64::INFINITY]);
-        vec![
-            answered("done", done),
-            answered("refused", f.requests_refused),
-            answered("throttled", f.requests_throttled),
-            answered("failed", f.requests_failed),
-            Figure::gauge(
-                "requests_in_flight",
-                "Requests being served.",
-                f.requests_in_flight,
-            ),
-            Figure::counter(
-                "invocations",
-                "Invocations that a runtime took.",
-                f.invocations,
-            ),
-            Figure::counter(
-                "cold_starts",
-                "Invocations in a new environment.",
-                f.cold_starts,
-            ),
-            Figure::counter(
-                "function_errors",
-                "Invocations that ended with a function error.",
-                f.function_errors,
-            ),
-            Figure::counter(
-                "invocations_lost",
-                "Invocations whose response was lost on its way.",
-                f.invocations_lost,
-            ),
-            Figure::counter(
-                "invocations_throttled",
-                "Invocations refused for want of concurrency or capacity.",
-                f.invocations_throttled,
-            ),
-            Figure::gauge(
-                "invocations_in_flight",
-                "Invocations in flight.",
-                f.invocations_in_flight,
-            ),
-            Figure::counter(
-                "routing_attempts_failed",
-                "Workers that were asked and did not take an invocation.",
-                f.attempts_failed,
-            ),
-            Figure {
-                name: "invocation_duration_seconds",
-                help: "Time from a request's acceptance to the end of its response.",
-                measure: Measure::Histogram {
-                    sum: Duration::from_micros(f.invocation_duration_sum_us).as_secs_f64(),
-                    buckets: bounds.zip(f.invocation_durations).collect(),
-                },
-                labels: Vec::new(),
-            },
-        ]
+    #[test]
+    fn a_leader_is_believed_while_it_and_most_voters_live() {
+        let controller = |name: &str, voter| ControllerStatus {
+            name: name.to_owned(),
+            address: String::new(),
+            zone: String::new(),
+            voter,
+        };
+        let three = ["a", "b", "c"].map(|name| controller(name, true));
+        let check = |leader: &str, alive: &[&str], expected: bool| {
+            let got = can_lead(leader, &three, |name| alive.contains(&name));
+            assert_eq!(got, expected, "{leader} of {alive:?}");
+        };
+        check("a", &["a", "b", "c"], true);
+        check("a", &["a", "b"], true);
+        check("a", &["a"], false);
+        check("a", &["b", "c"], false);
+        check("", &["a", "b", "c"], false);
+        assert!(can_lead("a", &[], |_| true));
+        let learners = [
+            controller("a", true),
+            controller("b", false),
+            controller("c", false),
+        ];
+        assert!(can_lead("a", &learners, |name| name == "a"));
     }
 }
