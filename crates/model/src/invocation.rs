@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::revision::InvalidUuid;
+use crate::uuid::{InvalidUuid, as_uuid_v4, parse_uuid, write_uuid};
 
 /// An invocation's id: a lower-case UUID of version 4, the same in the response header, the runtime's `/next`, and the log.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -56,37 +56,6 @@ pub enum LogType {
     None,
     /// The last 4 KiB of this invocation's log.
     Tail,
-}
-
-pub(crate) const fn as_uuid_v4(bits: u128) -> u128 {
-    (bits & !(0xf << 76) & !(0b11 << 62)) | (4 << 76) | (0b10 << 62)
-}
-
-pub(crate) fn parse_uuid(s: &str) -> Result<u128, InvalidUuid> {
-    let bad = || InvalidUuid(s.chars().take(100).collect());
-    let dashes = s.len() == 36
-        && s.bytes()
-            .enumerate()
-            .all(|(i, b)| (b == b'-') == matches!(i, 8 | 13 | 18 | 23));
-    let lower = s
-        .bytes()
-        .all(|b| b == b'-' || b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-    if !dashes || !lower {
-        return Err(bad());
-    }
-    u128::from_str_radix(&s.replace('-', ""), 16).map_err(|_| bad())
-}
-
-pub(crate) fn write_uuid(bits: u128, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    write!(
-        f,
-        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-        bits >> 96,
-        (bits >> 80) & 0xffff,
-        (bits >> 64) & 0xffff,
-        (bits >> 48) & 0xffff,
-        bits & 0xffff_ffff_ffff
-    )
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ pub mod revision;
 pub mod runtime;
 pub mod size;
 pub mod time;
+pub mod uuid;
 
 pub use account::{AccountId, Region};
 pub use alias::Alias;

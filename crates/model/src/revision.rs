@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use crate::uuid::{InvalidUuid, as_uuid_v4, parse_uuid, write_uuid};
+
 /// A position in the catalog's history: the Raft log index of the last applied command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Revision(pub u64);
@@ -20,7 +22,7 @@ impl RevisionId {
     /// From 128 random bits; the bits that mark version and variant are set here.
     #[must_use]
     pub const fn from_random(bits: u128) -> Self {
-        Self(crate::invocation::as_uuid_v4(bits))
+        Self(as_uuid_v4(bits))
     }
 
     /// The 128 bits.
@@ -30,22 +32,17 @@ impl RevisionId {
     }
 }
 
-/// A text that is no UUID.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("expected a UUID such as 0f8fad5b-d9cb-469f-a165-70867728950e, got {0:?}")]
-pub struct InvalidUuid(pub String);
-
 impl FromStr for RevisionId {
     type Err = InvalidUuid;
 
     fn from_str(s: &str) -> Result<Self, Self::Err> {
-        crate::invocation::parse_uuid(s).map(Self)
+        parse_uuid(s).map(Self)
     }
 }
 
 impl fmt::Display for RevisionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        crate::invocation::write_uuid(self.0, f)
+        write_uuid(self.0, f)
     }
 }
 
