@@ -5,7 +5,6 @@
 //! like is read off AWS's own shape, for the same reason.
 
 mod arrive;
-mod bounded;
 mod form;
 mod invoke;
 mod service;
@@ -14,7 +13,10 @@ mod status;
 
 use std::{sync::Arc, time::Duration};
 
-use host::{Tasks, net::Listener};
+use host::{
+    Tasks,
+    net::{Listener, serve},
+};
 use proto::v1::functions_server::FunctionsServer;
 use tokio::sync::Semaphore;
 use tonic_health::ServingStatus;
@@ -81,7 +83,7 @@ pub(crate) async fn serve(edge: Arc<Edge>, listener: Arc<dyn Listener>, tasks: T
         .add_service(health)
         .add_optional_service(new.ok())
         .add_optional_service(old.ok())
-        .serve_with_incoming_shutdown(bounded::incoming(listener, room), stop)
+        .serve_with_incoming_shutdown(serve::incoming_at_most(listener, room), stop)
         .await;
     if let Err(error) = served {
         tracing::error!(%address, %error, "the gRPC API is not served any more");

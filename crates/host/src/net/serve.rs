@@ -21,9 +21,12 @@ use std::{
     time::Duration,
 };
 
-use futures::Stream;
+use futures::{Stream, StreamExt};
 use model::Role;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
 use tonic::{
     Status,
     transport::{Server, server::Connected},
@@ -78,6 +81,22 @@ pub fn incoming(listener: Arc<dyn Listener>) -> impl Stream<Item = io::Result<In
     })
 }
 
+/// Like [`incoming`], with a bounded number of connections at once; beyond that callers wait in the kernel's queue.
+pub fn incoming_at_most(
+    listener: Arc<dyn Listener>,
+    room: Arc<Semaphore>,
+) -> impl Stream<Item = io::Result<Incoming>> + Send {
+    let connections = Box::pin(incoming(listener));
+    futures::stream::unfold((connections, room), async |(mut connections, room)| {
+        let place = room.clone().acquire_owned().await.ok()?;
+        let placed = connections.next().await?.map(|mut connection| {
+            connection.place = Some(place);
+            connection
+        });
+        Some((placed, (connections, room)))
+    })
+}
+
 /// Who calls, if it has one of these roles.
 ///
 /// # Errors
@@ -110,6 +129,8 @@ pub fn require_role(
 pub struct Incoming {
     io: Box<dyn Io>,
     info: PeerInfo,
+    /// Given back when the connection ends.
+    place: Option<OwnedSemaphorePermit>,
 }
 
 impl From<Connection> for Incoming {
@@ -120,6 +141,7 @@ impl From<Connection> for Incoming {
                 peer: connection.peer,
                 remote: connection.remote,
             },
+            place: None,
         }
     }
 }
