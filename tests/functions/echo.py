@@ -1,0 +1,5 @@
+"""Gives back what it got."""
+
+
+def handler(event, context):
+    return event
