@@ -27,7 +27,7 @@ def test_without_a_payload_the_event_is_an_empty_object(client, deploy):
     assert invoke(client, deploy("echo")).payload == {}
 
 
-def test_any_frontend_serves_any_function(clients, deploy, measured):
+def test_any_frontend_serves_any_function(clients, deploy):
     name = deploy("echo", by=clients("a"))
     for node in "bc":
         wait_active(clients(node), name)
