@@ -87,6 +87,9 @@ pub trait Sandbox: Send + Sync {
     /// What the sandbox uses now.
     async fn stats(&self) -> Result<Stats, ControlError>;
 
+    /// [`Stats::memory_peak`] alone, cheap enough to be asked after every invocation.
+    fn memory_peak(&self) -> Option<ByteCount>;
+
     /// Kills every process inside (thawing first if need be), and keeps `/tmp`, the network and the listener, so that
     /// [`start`](Self::start) works again.
     async fn reset_processes(&self) -> Result<(), ControlError>;

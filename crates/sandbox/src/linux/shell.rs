@@ -422,6 +422,10 @@ impl Sandbox for Shell {
         })
     }
 
+    fn memory_peak(&self) -> Option<ByteCount> {
+        self.group.memory_peak().map(ByteCount)
+    }
+
     async fn reset_processes(&self) -> Result<(), ControlError> {
         self.expect_end().await;
         self.set_frozen(false).await?;

@@ -119,7 +119,7 @@ impl Environment {
 
     /// Writes the end of the invocation to the log and sums it up. `init`: what this environment's first start took, if
     /// this is its first invocation.
-    pub(crate) async fn conclude(
+    pub(crate) fn conclude(
         &self,
         request: &Request,
         ended: &Ended,
@@ -127,12 +127,7 @@ impl Environment {
     ) -> Figures {
         let id = request.id;
         let memory = self.version.config.memory;
-        let used = self
-            .sandbox
-            .stats()
-            .await
-            .ok()
-            .and_then(|s| s.memory_peak.or(s.memory_now));
+        let used = self.sandbox.memory_peak();
         let used_mib = used
             .map_or(0, |b| b.0.div_ceil(1 << 20))
             .min(u64::from(memory.get()));

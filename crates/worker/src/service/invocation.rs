@@ -246,7 +246,7 @@ impl Invoker {
         };
         let ended = environment.run(request, accept).await?;
         let payload = environment.payload(request, &ended);
-        let figures = environment.conclude(request, &ended, init).await;
+        let figures = environment.conclude(request, &ended, init);
         if ended.is_lost() {
             // The stream ends without an answer: an error of the cluster, which clients repeat, and none of the function's.
             self.meter.lost();
