@@ -1,5 +1,7 @@
 //! Wall time. Timers and monotonic time stay `tokio::time`, which tests and a simulator pause.
 
+pub mod contract;
+
 use model::Timestamp;
 
 /// A source of wall time. It may jump; nothing that must be ordered may rely on it.
@@ -30,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_system_clock_is_past_2025() {
-        assert!(SystemClock.wall() > Timestamp(1_735_689_600_000));
+    fn the_system_clock_keeps_the_contract() {
+        contract::it_was_set_and_goes_on(&SystemClock);
     }
 }
