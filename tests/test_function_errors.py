@@ -75,6 +75,18 @@ def test_a_process_that_a_signal_ends(failing, name, said):
     )
 
 
+def test_memory_is_what_was_asked_for_and_tmp_does_not_count(client, deploy):
+    name = deploy("hoarding", MemorySize=128, Timeout=60)
+    assert invoke(client, name, {"where": "memory", "mib": 60}).payload == 60 << 20
+    kept = invoke(client, name, {"where": "tmp", "mib": 200}, LogType="Tail")
+    assert kept.payload == "/tmp/held"
+    assert int(re.search(r"Max Memory Used: (\d+) MB", kept.log)[1]) <= 128
+    too_much = invoke(client, name, {"where": "memory", "mib": 200})
+    assert too_much.payload["errorType"] == "Runtime.ExitError"
+    assert too_much.payload["errorMessage"].endswith("Runtime exited with error: signal: killed")
+    assert invoke(client, name, {"where": "memory", "mib": 10}).payload == 10 << 20
+
+
 def test_a_function_that_needs_more_memory_than_it_has(failing):
     answer = failing("memory")
     assert answer.payload["errorType"] in ("Runtime.OutOfMemory", "Runtime.ExitError")

@@ -87,8 +87,13 @@ pub trait Sandbox: Send + Sync {
     /// What the sandbox uses now.
     async fn stats(&self) -> Result<Stats, ControlError>;
 
-    /// [`Stats::memory_peak`] alone, cheap enough to be asked after every invocation.
+    /// [`Stats::memory_peak`] less what lies in `/tmp` now; cheap enough to be asked after every invocation.
     fn memory_peak(&self) -> Option<ByteCount>;
+
+    /// Memory of the processes themselves now, without `/tmp` and caches; cheap enough to be watched. The limit of the
+    /// kernel counts `/tmp` in, which a function may use beside its memory, so a caller that means the memory alone
+    /// watches this.
+    fn memory_of_processes(&self) -> Option<ByteCount>;
 
     /// Kills every process inside (thawing first if need be), and keeps `/tmp`, the network and the listener, so that
     /// [`start`](Self::start) works again.

@@ -19,8 +19,9 @@ use crate::{
     error::OperationError,
     operations::{
         create_alias, create_function, delete_alias, delete_function, get_account_settings,
-        get_alias, get_function, list_aliases, list_functions, list_versions_by_function,
-        publish_version, update_alias, update_function_code, update_function_configuration,
+        get_alias, get_function, get_function_configuration, list_aliases, list_functions,
+        list_versions_by_function, publish_version, update_alias, update_function_code,
+        update_function_configuration,
     },
     stack::Edge,
 };
@@ -198,6 +199,20 @@ impl functions_server::Functions for Functions {
                 code_location: got.location,
                 tags: got.tags,
             })
+        })
+        .await
+    }
+
+    async fn get_function_configuration(
+        &self,
+        request: Request<v1::GetFunctionConfigurationRequest>,
+    ) -> Answer<v1::FunctionConfiguration> {
+        self.once(request, async |arrived, m| {
+            let form = function(Method::GET, &m.function_name, &["configuration"])?
+                .parameter("Qualifier", m.qualifier);
+            let (target, grant) = expect!(self.parse(&arrived, form)?, GetFunctionConfiguration);
+            let shown = get_function_configuration::run(&self.edge.bench, grant.of(target)).await?;
+            Ok(show::configuration(&shown, Detail::Full))
         })
         .await
     }

@@ -268,6 +268,16 @@ impl Shell {
         }
     }
 
+    /// What the files in `/tmp` take.
+    fn tmp_bytes(&self) -> Option<ByteCount> {
+        let tmp = self.tmp.lock();
+        let tmp = rustix::fs::fstatfs(tmp.as_ref()?).ok()?;
+        let used = tmp.f_blocks.saturating_sub(tmp.f_bfree);
+        Some(ByteCount(
+            used.saturating_mul(u64::try_from(tmp.f_bsize).unwrap_or(0)),
+        ))
+    }
+
     fn io_error(&self, step: &str, source: io::Error) -> ControlError {
         let gone =
             source.kind() == io::ErrorKind::NotFound || source.raw_os_error() == Some(libc::ENODEV);
@@ -403,27 +413,24 @@ impl Sandbox for Shell {
         if self.killed.initialized() {
             return Err(ControlError::Gone);
         }
-        let tmp_bytes = self
-            .tmp
-            .lock()
-            .as_ref()
-            .and_then(|tmp| rustix::fs::fstatfs(tmp).ok())
-            .map(|tmp| {
-                let used = tmp.f_blocks.saturating_sub(tmp.f_bfree);
-                ByteCount(used.saturating_mul(u64::try_from(tmp.f_bsize).unwrap_or(0)))
-            });
         Ok(Stats {
             memory_now: self.group.memory_now().map(ByteCount),
             memory_peak: self.group.memory_peak().map(ByteCount),
             oom_kills: self.group.oom_kills(),
             pids: self.group.pids(),
-            tmp_bytes,
+            tmp_bytes: self.tmp_bytes(),
             cpu_usage: self.group.cpu_usage(),
         })
     }
 
     fn memory_peak(&self) -> Option<ByteCount> {
-        self.group.memory_peak().map(ByteCount)
+        let in_tmp = self.tmp_bytes().unwrap_or_default().0;
+        let peak = self.group.memory_peak()?;
+        Some(ByteCount(peak.saturating_sub(in_tmp)))
+    }
+
+    fn memory_of_processes(&self) -> Option<ByteCount> {
+        self.group.memory_of_processes().map(ByteCount)
     }
 
     async fn reset_processes(&self) -> Result<(), ControlError> {

@@ -206,7 +206,7 @@ def set_up_logging(logging):
         log_sink = sys.modules[__name__]
 
         def emit(self, record):
-            sys.stdout.write(self.format(record))
+            log(self.format(record))
 
     class RequestFilter(logging.Filter):
         def filter(self, record):
@@ -270,8 +270,8 @@ def json_record(logging, formatter, record):
 
 
 def log(text):
-    """What `LambdaContext.log` and handlers write to."""
-    sys.stdout.write(text)
+    """What `LambdaContext.log` and handlers write to: each text is a record, and ends a line."""
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")
 
 
 class LoggingWatch:
@@ -459,7 +459,7 @@ class LambdaContext:
 
 def set_up_process():
     sys.path[:] = search_path()
-    sys.stdout.reconfigure(line_buffering=True)
+    sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
     sys.stderr.reconfigure(line_buffering=True)
     # The interpreter runs without `site`, which is slow and knows the host's packages; this is what code expects of it.
     import builtins

@@ -12,6 +12,8 @@ use crate::logs::platform::{Event, Report};
 
 /// How long a runtime that was waiting may take to fetch an invocation.
 const TAKE_MAX: Duration = Duration::from_millis(500);
+/// How often the memory of a running function is looked at.
+const MEMORY_WATCH: Duration = Duration::from_millis(50);
 
 /// What a caller wants.
 #[derive(Clone, Debug)]
@@ -239,8 +241,26 @@ impl Environment {
             () = tokio::time::sleep_until(deadline) => {
                 return How::Fault(Fault::Timeout(self.version.config.timeout));
             }
+            () = self.outgrown() => return How::Fault(Fault::Exit(sandbox::Exit::OutOfMemory)),
         };
         self.last_words(call, exit, initialising).await
+    }
+
+    /// Resolves when the processes have more memory than the function was given. The kernel's limit is the wall behind
+    /// this: it also counts `/tmp`, which a function may fill beside its memory, so it stands as far away as `/tmp` is
+    /// large.
+    async fn outgrown(&self) {
+        let limit = self.version.config.memory.bytes();
+        loop {
+            tokio::time::sleep(MEMORY_WATCH).await;
+            if self
+                .sandbox
+                .memory_of_processes()
+                .is_some_and(|used| used > limit)
+            {
+                return;
+            }
+        }
     }
 
     /// The process is over: what it sent last may still be on its way through the socket.

@@ -220,6 +220,16 @@ impl Group {
         )
     }
 
+    /// Memory of the processes themselves, in bytes: neither files in `/tmp` nor caches.
+    pub(crate) fn memory_of_processes(&self) -> Option<u64> {
+        let h = self.layout.memory.as_ref()?;
+        let key = match h.version {
+            Version::V1 => "total_rss",
+            Version::V2 => "anon",
+        };
+        keyed(&fs::read_to_string(self.file(h, "memory.stat")).ok()?, key)
+    }
+
     /// Processes and threads.
     pub(crate) fn pids(&self) -> Option<u64> {
         self.number(self.layout.pids.as_ref()?, "pids.current", "pids.current")
