@@ -13,6 +13,8 @@ use super::{Hierarchy, Layout, PERIOD_US, Version};
 
 /// How long to wait before looking again.
 const PAUSE: Duration = Duration::from_micros(200);
+/// After how many pauses an order to freeze that has not come through is given again.
+const SHAKE: u32 = 100;
 
 /// The limits of one sandbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,20 +105,29 @@ impl Group {
         let Some(h) = &self.layout.freezer else {
             return Err(io::ErrorKind::Unsupported.into());
         };
-        let (file, order) = match (h.version, frozen) {
-            (Version::V1, true) => ("freezer.state", "FROZEN"),
-            (Version::V1, false) => ("freezer.state", "THAWED"),
-            (Version::V2, true) => ("cgroup.freeze", "1"),
-            (Version::V2, false) => ("cgroup.freeze", "0"),
+        let (file, [thaw, freeze]) = match h.version {
+            Version::V1 => ("freezer.state", ["THAWED", "FROZEN"]),
+            Version::V2 => ("cgroup.freeze", ["0", "1"]),
         };
-        write(&self.file(h, file), order)?;
+        let file = self.file(h, file);
+        write(&file, if frozen { freeze } else { thaw })?;
         let mut left = limit;
-        while !self.is_frozen_as(h, frozen)? {
+        for pause in 1_u32.. {
+            if self.is_frozen_as(h, frozen)? {
+                break;
+            }
             if left.is_zero() {
                 return Err(io::ErrorKind::TimedOut.into());
             }
             thread::sleep(PAUSE);
             left = left.saturating_sub(PAUSE);
+            // A process that forks or waits for its child's exec can slip past an order and hold the state half way for
+            // good: let go and order again.
+            if frozen && pause % SHAKE == 0 {
+                write(&file, thaw)?;
+                thread::sleep(PAUSE);
+                write(&file, freeze)?;
+            }
         }
         Ok(())
     }
