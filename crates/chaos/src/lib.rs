@@ -1,0 +1,1 @@
+//! Real clusters in network namespaces, broken on purpose under the load of a stock SDK, with a verdict per fault.
