@@ -48,6 +48,7 @@ pub struct Tasks {
     awaited: TaskTracker,
     draining: CancellationToken,
     stopped: CancellationToken,
+    in_place: bool,
 }
 
 impl Tasks {
@@ -55,6 +56,16 @@ impl Tasks {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An empty set that does blocking work where it is asked for, on the thread that asks: a simulator has one thread,
+    /// and what happens on it must not depend on how long another one takes.
+    #[must_use]
+    pub fn in_place() -> Self {
+        Self {
+            in_place: true,
+            ..Self::default()
+        }
     }
 
     /// Runs a future until it ends or the node stops. `name` is for logs and traces.
@@ -88,7 +99,7 @@ impl Tasks {
         self.all.spawn(guarded.instrument(span));
     }
 
-    /// Runs blocking work on the thread pool for it.
+    /// Runs blocking work on the thread pool for it, or in place (see [`Tasks::in_place`]).
     ///
     /// # Errors
     /// [`tokio::task::JoinError`] if the work panicked.
@@ -97,6 +108,9 @@ impl Tasks {
         T: Send + 'static,
         F: FnOnce() -> T + Send + 'static,
     {
+        if self.in_place {
+            return Ok(work());
+        }
         tokio::task::spawn_blocking(work).await
     }
 

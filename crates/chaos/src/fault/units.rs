@@ -135,7 +135,9 @@ impl fmt::Display for Span {
 impl fmt::Display for BitRate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let units = [RATES[2], RATES[1], RATES[0]];
-        let whole = units.iter().find(|(_, factor)| self.0.is_multiple_of(*factor));
+        let whole = units
+            .iter()
+            .find(|(_, factor)| self.0.is_multiple_of(*factor));
         match whole {
             Some((name, factor)) => write!(f, "{}{name}", self.0 / factor),
             None => write!(f, "{}bit", self.0),

@@ -31,7 +31,7 @@ fn devices() -> BTreeSet<String> {
 
 fn sleeper(fabric: &Fabric, host: &str) -> Child {
     let mut command = fabric.command(host, Path::new("sleep")).unwrap();
-    let child = command.arg("600").spawn().unwrap();
+    let child = command.arg("120").spawn().unwrap();
     let deadline = Instant::now() + PATIENCE;
     let comm = format!("/proc/{}/comm", child.id());
     while std::fs::read_to_string(&comm).unwrap() != "sleep\n" {
@@ -131,7 +131,7 @@ fn a_victim() {
         return;
     }
     let fabric = fabric("tswept", &four()).unwrap();
-    let left = sleeper(&fabric, "n2");
+    let mut left = sleeper(&fabric, "n2");
     println!("\nleft behind: {}", left.id());
-    std::thread::sleep(PATIENCE * 4);
+    left.wait().unwrap();
 }
