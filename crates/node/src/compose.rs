@@ -173,6 +173,7 @@ pub async fn start(
         addresses,
         observer,
         host,
+        copy: shared.copy,
         controller,
         worker: worker.map(Arc::new),
         frontend,
@@ -280,7 +281,7 @@ async fn start_worker(
     options.limits = config.limits.clone();
     options.slots = told.slots;
     options.memory = told.memory.unwrap_or_else(three_quarters);
-    options.cpu_millis = cpu_millis();
+    options.cpu_millis = told.cpus.unwrap_or_else(all_cpus).saturating_mul(1000);
     options.idle_expiry = told.idle_expiry;
     options.code_cache = told.code_cache;
     options.nearest_runtime = told.nearest_runtime;
@@ -309,11 +310,9 @@ fn three_quarters() -> model::ByteCount {
     machine::memory().map_or(fallback, |all| model::ByteCount(all.0 / 4 * 3))
 }
 
-fn cpu_millis() -> u32 {
+fn all_cpus() -> u32 {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    u32::try_from(cores)
-        .unwrap_or(u32::MAX)
-        .saturating_mul(1000)
+    u32::try_from(cores).unwrap_or(u32::MAX)
 }
 
 /// Serves the other nodes until this one stops: during a drain it is still a voter, and still ends what it began.

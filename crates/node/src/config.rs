@@ -148,6 +148,8 @@ pub struct Worker {
     pub slots: u32,
     /// Memory for environments; three quarters of the machine's if not given.
     pub memory: Option<ByteCount>,
+    /// CPUs that environments share; all of the machine's if `None`.
+    pub cpus: Option<u32>,
     /// How long an environment may be idle before it ends.
     pub idle_expiry: Duration,
     /// Unpacked code that is kept on disk.
@@ -416,6 +418,7 @@ fn access_key(row: &Scope<'_>) -> Option<AccessKey> {
 fn worker(scope: &Scope<'_>) -> Option<Worker> {
     let slots = scope.integer::<u32>("slots");
     let memory = scope.bytes("memory");
+    let cpus = scope.integer::<u32>("cpus");
     let idle_expiry = scope.duration("idle_expiry");
     let code_cache = scope.bytes("code_cache");
     let interpreter_dirs = scope.paths("interpreter_dirs");
@@ -423,9 +426,13 @@ fn worker(scope: &Scope<'_>) -> Option<Worker> {
     if slots == Some(0) {
         scope.refuse("slots", "expected at least 1, got 0");
     }
+    if cpus == Some(0) {
+        scope.refuse("cpus", "expected at least 1, got 0");
+    }
     Some(Worker {
         slots: slots?,
         memory,
+        cpus,
         idle_expiry: idle_expiry?,
         code_cache: code_cache?,
         interpreter_dirs: interpreter_dirs?,

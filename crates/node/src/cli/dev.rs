@@ -169,6 +169,7 @@ fn config(arguments: &Arguments, directory: &Path) -> Result<NodeConfig, Exit> {
         worker: Worker {
             slots: 64,
             memory: None,
+            cpus: None,
             idle_expiry: Duration::from_mins(10),
             code_cache: model::ByteCount::mib(4096),
             interpreter_dirs: Vec::new(),

@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use catalog::LocalCopy;
 use controller::Controller;
 use frontend::Frontend;
 use host::Host;
@@ -22,6 +23,7 @@ pub struct NodeHandle {
     pub(super) addresses: Addresses,
     pub(super) observer: Arc<Observer>,
     pub(super) host: Host,
+    pub(super) copy: LocalCopy,
     pub(super) controller: Option<Controller>,
     pub(super) worker: Option<Arc<Worker>>,
     pub(super) frontend: Option<Frontend>,
@@ -43,6 +45,18 @@ impl NodeHandle {
     #[must_use]
     pub fn addresses(&self) -> &Addresses {
         &self.addresses
+    }
+
+    /// Its copy of the catalog.
+    #[must_use]
+    pub fn copy(&self) -> &LocalCopy {
+        &self.copy
+    }
+
+    /// The controller in it, if it is one.
+    #[must_use]
+    pub fn controller(&self) -> Option<&Controller> {
+        self.controller.as_ref()
     }
 
     /// What operators ask it.

@@ -207,6 +207,8 @@ pub const KEYS: &[Key] = &[
         "The most environments at a time, idle ones included."),
     key("worker", "memory", Bytes, Otherwise("three quarters of the machine's memory"),
         "Memory that environments may be promised in all."),
+    key("worker", "cpus", Integer, Otherwise("all of the machine's"),
+        "CPUs that environments share, as other nodes are told when they choose a worker."),
     key("worker", "idle_expiry", Duration, Value("10m"),
         "How long an environment may be idle before it is ended."),
     key("worker", "code_cache", Bytes, Value("4GiB"),

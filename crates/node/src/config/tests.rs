@@ -137,6 +137,10 @@ fn values_outside_their_range_are_refused() {
         "worker.slots: expected at least 1",
     );
     refused(
+        &minimal_and("worker", "cpus = 0"),
+        "worker.cpus: expected at least 1",
+    );
+    refused(
         &minimal_and("worker", "slots = -1"),
         "worker.slots: expected a number in range, got -1",
     );
