@@ -119,6 +119,7 @@ fn resolve(error: ResolveError) -> ApiError {
     match error {
         ResolveError::NotFound(arn) => ApiError::function_not_found(&arn),
         ResolveError::Pending(_) => ApiError::function_pending(),
+        ResolveError::Unconfirmed(_) => ApiError::unavailable(),
         ResolveError::Failed { reason, .. } => failed(reason),
     }
 }
@@ -258,6 +259,11 @@ mod tests {
             ResolveError::NotFound(arn.clone()),
             404,
             "ResourceNotFoundException",
+        );
+        check(
+            ResolveError::Unconfirmed(arn.clone()),
+            503,
+            "ServiceUnavailableException",
         );
         check(
             ResolveError::Pending(arn.clone()),

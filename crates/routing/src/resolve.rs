@@ -2,7 +2,8 @@
 //!
 //! The local copy answers. Only when it says that there is nothing to run (no such function, version or alias, or not
 //! ready yet) may it be because the copy is behind: then the controllers are asked once how far it should be, for a
-//! moment. Without an answer in that moment, what the copy said stands: no invocation waits for a quorum.
+//! moment. Without an answer in that moment nobody can know, and the caller is told to try again: no invocation waits for
+//! a quorum, and nobody hears that a function does not exist from a node that has not heard of it yet.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,9 +17,11 @@ use tokio::{sync::Semaphore, time::Instant};
 
 /// How long a miss may wait for the controllers and for the local copy together.
 const PATIENCE: Duration = Duration::from_millis(300);
-/// Misses that may ask the controllers at the same time; more are answered by the local copy alone, so that a storm of
-/// unknown names does not become one on the leader.
+/// Misses that may ask the controllers at the same time, so that a storm of unknown names does not become one on the
+/// leader; more are answered by the local copy alone, if it is [`FRESH`].
 const ASKING_MAX: usize = 16;
+/// A copy that a controller has confirmed to be complete not longer ago than this.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// The version that an invocation runs.
 #[derive(Clone, Debug)]
@@ -40,6 +43,9 @@ pub enum ResolveError {
     /// It is still being created.
     #[error("function {0} is still being created")]
     Pending(FunctionArn),
+    /// This node does not know it, and no controller could be asked whether it exists.
+    #[error("function {0} is not known here, and no controller could be asked; try again")]
+    Unconfirmed(FunctionArn),
     /// It can never run.
     #[error("function {arn} cannot run: {} ({})", reason.text, reason.code)]
     Failed {
@@ -55,6 +61,7 @@ impl Failure for ResolveError {
         match self {
             Self::NotFound(_) => ErrorKind::NotFound,
             Self::Pending(_) | Self::Failed { .. } => ErrorKind::Conflict,
+            Self::Unconfirmed(_) => ErrorKind::Unavailable,
         }
     }
 }
@@ -64,7 +71,7 @@ impl ResolveError {
     const fn may_be_old(&self) -> bool {
         match self {
             Self::NotFound(_) | Self::Pending(_) => true,
-            Self::Failed { .. } => false,
+            Self::Failed { .. } | Self::Unconfirmed(_) => false,
         }
     }
 }
@@ -117,13 +124,14 @@ impl Resolver {
         drawn: u32,
     ) -> Result<Resolved, ResolveError> {
         match self.resolve_now(function, qualifier, drawn) {
-            Err(error) if error.may_be_old() => {
-                if self.catch_up().await {
-                    self.resolve_now(function, qualifier, drawn)
-                } else {
-                    Err(error)
-                }
-            }
+            Err(error) if error.may_be_old() => match self.catch_up().await {
+                CaughtUp::Yes => self.resolve_now(function, qualifier, drawn),
+                CaughtUp::Nearly => Err(error),
+                CaughtUp::Unknown => match error {
+                    ResolveError::NotFound(arn) => Err(ResolveError::Unconfirmed(arn)),
+                    known => Err(known),
+                },
+            },
             answer => answer,
         }
     }
@@ -160,22 +168,38 @@ impl Resolver {
         })
     }
 
-    /// Brings the local copy to where the leader says that it should be. Returns whether it is there.
-    async fn catch_up(&self) -> bool {
+    /// Brings the local copy to where the leader says that it should be.
+    async fn catch_up(&self) -> CaughtUp {
         let Ok(_one_of_few) = self.asking.try_acquire() else {
-            return false;
+            return match self.copy.staleness() {
+                Some(age) if age <= FRESH => CaughtUp::Nearly,
+                _ => CaughtUp::Unknown,
+            };
         };
         let deadline = Instant::now() + PATIENCE;
         let revision = match self.controllers.barrier(PATIENCE).await {
             Ok(revision) => revision,
             Err(error) => {
                 tracing::debug!(%error, "the controllers could not be asked about a missing function");
-                return false;
+                return CaughtUp::Unknown;
             }
         };
         let left = deadline.saturating_duration_since(Instant::now());
-        self.copy.wait_for(revision, left).await.is_ok()
+        match self.copy.wait_for(revision, left).await {
+            Ok(()) => CaughtUp::Yes,
+            Err(_behind) => CaughtUp::Unknown,
+        }
     }
+}
+
+/// How the local copy stands to the controllers' catalog.
+enum CaughtUp {
+    /// It has all that was acknowledged before it was asked.
+    Yes,
+    /// It had, a moment ago.
+    Nearly,
+    /// Nobody answered.
+    Unknown,
 }
 
 #[cfg(test)]

@@ -258,8 +258,10 @@ async fn without_a_leader_control_calls_fail_within_seconds_and_invocations_go_o
     );
     assert_eq!(cluster.invoke("hello", &[], "2").await.text(), "2");
     let missing = cluster.invoke("missing", &[], "2").await;
-    assert_eq!(missing.error(), (404, "ResourceNotFoundException"));
+    assert_eq!(missing.error(), (503, "ServiceUnavailableException"));
     cluster.controller.leads(true);
+    let missing = cluster.invoke("missing", &[], "2").await;
+    assert_eq!(missing.error(), (404, "ResourceNotFoundException"));
     assert_eq!(cluster.create("other", &json!({})).await.status, 201);
 }
 

@@ -144,11 +144,11 @@ async fn an_alias_that_this_node_has_not_heard_of_is_asked_for_once() {
     };
     cluster.controller.apply_quietly(alias("live"));
     assert_eq!(cluster.invoke("hello:live", &[], "1").await.status, 200);
-    // Without a leader, what this node knows is the answer.
+    // Without a leader nobody can know, and what exists must not be said not to.
     cluster.controller.apply_quietly(alias("later"));
     cluster.controller.leads(false);
     let missing = cluster.invoke("hello:later", &[], "1").await;
-    assert_eq!(missing.error(), (404, "ResourceNotFoundException"));
+    assert_eq!(missing.error(), (503, "ServiceUnavailableException"));
     assert_eq!(cluster.invoke("hello:live", &[], "1").await.status, 200);
 }
 
