@@ -23,7 +23,9 @@ pub(crate) fn spawn(shared: &Arc<Shared>) {
         let mut applied = settling.replica.applied();
         loop {
             settle::run(&settling).await;
-            let _ = tokio::time::timeout(PERIOD, applied.changed()).await;
+            if let Ok(Err(_)) = tokio::time::timeout(PERIOD, applied.changed()).await {
+                return; // The replica has stopped.
+            }
         }
     });
     let fetching = shared.clone();
@@ -31,7 +33,9 @@ pub(crate) fn spawn(shared: &Arc<Shared>) {
         let mut applied = fetching.replica.applied();
         loop {
             blobs::run(&fetching).await;
-            let _ = tokio::time::timeout(PERIOD, applied.changed()).await;
+            if let Ok(Err(_)) = tokio::time::timeout(PERIOD, applied.changed()).await {
+                return; // The replica has stopped.
+            }
         }
     });
 }

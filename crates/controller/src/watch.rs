@@ -76,7 +76,10 @@ impl Follower {
             }
             self.send(Frame::CaughtUpTo(sent)).await?;
             // Either something was applied or it is time for a heartbeat.
-            let _ = tokio::time::timeout(HEARTBEAT, applied.changed()).await;
+            // A replica that has stopped applies nothing any more: whoever follows it should follow another.
+            if let Ok(Err(_)) = tokio::time::timeout(HEARTBEAT, applied.changed()).await {
+                return Err(Gone);
+            }
         }
     }
 

@@ -211,8 +211,12 @@ impl Router {
                 }
                 Next::LookAgain(wait) => {
                     let wait = self.jittered(wait);
-                    // New gossip may bring the worker that was missing.
-                    let _ = tokio::time::timeout(wait, changed.changed()).await;
+                    tokio::select! {
+                        // New gossip may bring the worker that was missing. Gossip that has ended, as it has in a node
+                        // that drains, brings nothing, and must not make this a loop without a pause.
+                        Ok(()) = changed.changed() => {}
+                        () = tokio::time::sleep(wait) => {}
+                    }
                 }
             }
             if let Some(newer) = self.shared.resolver.newer(&resolved) {

@@ -222,3 +222,20 @@ async fn a_worker_that_joins_meanwhile_is_found() {
     });
     assert_eq!(dispatched.unwrap().accepted().worker.as_str(), "w0");
 }
+
+#[tokio::test]
+async fn gossip_that_has_ended_does_not_make_the_search_spin() {
+    let shorter = |o: &mut RouterOptions| o.worker_wait = Duration::from_millis(300);
+    let cluster = Cluster::start_with(&[], shorter).await;
+    cluster.gossip_ends();
+    let call = call("{}");
+    let mut searching = std::pin::pin!(cluster.dispatch(&call));
+    let mut polls = 0;
+    let counted = std::future::poll_fn(|context| {
+        polls += 1;
+        searching.as_mut().poll(context)
+    });
+    let error = counted.await.unwrap_err();
+    assert!(matches!(error, DispatchError::NoWorker { .. }), "{error}");
+    assert!(polls < 100, "woken {polls} times");
+}

@@ -93,8 +93,8 @@ impl Observer {
         let mut members = self.members.clone();
         while !self.readiness().ready {
             tokio::select! {
-                _ = copy.changed() => {}
-                _ = members.changed() => {}
+                Ok(()) = copy.changed() => {}
+                Ok(()) = members.changed() => {}
                 // Time alone can make it ready, too.
                 () = tokio::time::sleep(CATCH_UP_MAX) => {}
             }

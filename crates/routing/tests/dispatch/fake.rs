@@ -136,12 +136,12 @@ impl Worker for FakeWorker {
     }
 }
 
-struct FakeMembership(watch::Sender<Members>);
+struct FakeMembership(Mutex<Option<watch::Sender<Members>>>);
 
 #[async_trait::async_trait]
 impl Membership for FakeMembership {
     fn watch(&self) -> watch::Receiver<Members> {
-        self.0.subscribe()
+        self.0.lock().unwrap().as_ref().unwrap().subscribe()
     }
     fn publish(&self, _own: Member) {}
     async fn leave(&self) {}
@@ -180,7 +180,9 @@ impl Cluster {
             let member = member(&format!("w{i}"), serve_worker(&*network, fake).await);
             members.insert(member.name.clone(), Arc::new(member));
         }
-        let membership = Arc::new(FakeMembership(watch::Sender::new(Arc::new(members))));
+        let membership = Arc::new(FakeMembership(Mutex::new(Some(watch::Sender::new(
+            Arc::new(members),
+        )))));
         let directory = tempfile::tempdir().unwrap();
         let store = SledStore::open(directory.path()).await.unwrap();
         let copy = LocalCopy::open(Arc::new(store)).await.unwrap();
@@ -243,9 +245,14 @@ impl Cluster {
     }
 
     pub(crate) fn members_change(&self, change: impl FnOnce(&mut BTreeMap<NodeName, Arc<Member>>)) {
-        self.membership
-            .0
-            .send_modify(|members| change(Arc::make_mut(members)));
+        let membership = self.membership.0.lock().unwrap();
+        let sender = membership.as_ref().unwrap();
+        sender.send_modify(|members| change(Arc::make_mut(members)));
+    }
+
+    /// Ends gossip, as a node that drains does.
+    pub(crate) fn gossip_ends(&self) {
+        *self.membership.0.lock().unwrap() = None;
     }
 }
 
