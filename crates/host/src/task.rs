@@ -68,6 +68,12 @@ impl Tasks {
         }
     }
 
+    /// Whether blocking work is done in place: then no thread may be started for it either.
+    #[must_use]
+    pub fn is_in_place(&self) -> bool {
+        self.in_place
+    }
+
     /// Runs a future until it ends or the node stops. `name` is for logs and traces.
     pub fn spawn<F>(&self, kind: Kind, name: &'static str, future: F)
     where

@@ -18,4 +18,4 @@ mod http;
 
 pub use answer::{Answer, InitFailure, Invocation, Outcome};
 pub use lifecycle::Phase;
-pub use server::{Call, InvokeError, Limits, RuntimeApi};
+pub use server::{Accept, Call, InvokeError, Limits, RuntimeApi};

@@ -4,7 +4,7 @@
 //! held over an await. Every reset begins a new epoch: connections of an earlier epoch are closed, and a call that one of
 //! them had under way is refused.
 
-use std::{io, sync::Arc};
+use std::sync::Arc;
 
 use model::RequestId;
 use parking_lot::Mutex;
@@ -17,10 +17,13 @@ use crate::{
     lifecycle::{Lifecycle, Offer, OfferError},
 };
 
+mod accept;
 mod calls;
 mod connection;
 #[cfg(test)]
 mod tests;
+
+pub use accept::Accept;
 
 /// What one environment may send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,8 +51,8 @@ impl Default for Limits {
 /// Dropping it closes the listener and every connection.
 pub struct RuntimeApi {
     shared: Arc<Shared>,
-    /// The same socket as the accept loop's: a reset empties its backlog.
-    backlog: std::net::TcpListener,
+    /// The same as the accept loop's: a reset discards who waits there.
+    waiting: Arc<dyn accept::Waiting>,
 }
 
 /// An invocation that was offered.
@@ -102,17 +105,9 @@ struct Pending {
 
 impl RuntimeApi {
     /// Serves on a listener until the value is dropped.
-    ///
-    /// # Errors
-    /// What the operating system says about the listener.
-    pub fn serve(
-        listener: std::net::TcpListener,
-        tasks: &Tasks,
-        limits: Limits,
-    ) -> io::Result<Self> {
-        listener.set_nonblocking(true)?;
-        let backlog = listener.try_clone()?;
-        let listener = tokio::net::TcpListener::from_std(listener)?;
+    #[must_use]
+    pub fn serve<A: Accept>(listener: A, tasks: &Tasks, limits: Limits) -> Self {
+        let listener = Arc::new(listener);
         let shared = Arc::new(Shared {
             inner: Mutex::default(),
             phase: watch::Sender::new(Phase::Starting),
@@ -121,9 +116,12 @@ impl RuntimeApi {
             connections: Arc::new(Semaphore::new(limits.connections)),
             bodies: Semaphore::new(1),
         });
-        let accept = connection::accept(listener, shared.clone(), tasks.clone());
+        let accept = connection::accept(listener.clone(), shared.clone(), tasks.clone());
         tasks.spawn(Kind::Environment, "runtime-api", accept);
-        Ok(Self { shared, backlog })
+        Self {
+            shared,
+            waiting: listener,
+        }
     }
 
     /// What the runtime is doing.
@@ -230,7 +228,7 @@ impl RuntimeApi {
             self.shared.epoch.send_replace(epoch);
         }
         // Connections of the dead process that nobody has accepted yet.
-        while self.backlog.accept().is_ok() {}
+        self.waiting.discard_waiting();
     }
 
     async fn wait_for(&self, wanted: impl Fn(Phase) -> bool) -> Phase {

@@ -19,12 +19,13 @@ use std::{
 };
 
 use tokio::{
-    net::unix::pipe::Receiver,
+    io::AsyncReadExt as _,
     time::{timeout, timeout_at},
 };
 
 use crate::{
     driver::{Command, Driver, Exit, InitCpu, Sandbox, Spec},
+    ends::Output,
     report::Piece,
 };
 
@@ -184,7 +185,7 @@ impl<'a> Fixture<'a> {
             .ok_or_else(|| Broken::new("a new sandbox has a log"))?;
         Ok(Inside {
             sandbox,
-            log: Receiver::from_owned_fd(log)?,
+            log,
             text: String::new(),
         })
     }
@@ -194,7 +195,7 @@ impl<'a> Fixture<'a> {
 pub struct Inside {
     /// The sandbox.
     pub sandbox: Box<dyn Sandbox>,
-    log: Receiver,
+    log: Box<dyn Output>,
     text: String,
 }
 
@@ -296,22 +297,12 @@ impl Inside {
     /// Reads once; `false` at the end.
     async fn read(&mut self) -> io::Result<bool> {
         let mut buffer = [0_u8; 4096];
-        loop {
-            self.log.readable().await?;
-            match self.log.try_read(&mut buffer) {
-                Ok(0) => return Ok(false),
-                Ok(count) => {
-                    if self.text.len() < LOG_BYTES_MAX {
-                        self.text.push_str(&String::from_utf8_lossy(
-                            buffer.get(..count).unwrap_or_default(),
-                        ));
-                    }
-                    return Ok(true);
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error),
-            }
+        let count = self.log.read(&mut buffer).await?;
+        if self.text.len() < LOG_BYTES_MAX {
+            let more = buffer.get(..count).unwrap_or_default();
+            self.text.push_str(&String::from_utf8_lossy(more));
         }
+        Ok(count > 0)
     }
 }
 

@@ -10,12 +10,15 @@
 //! [`Sandbox::wait_exit`]. A dropped sandbox is killed in the background; call [`Sandbox::kill`] to know when it is
 //! over.
 
-use std::{fmt, io, net::TcpListener, os::fd::OwnedFd, path::PathBuf, time::Duration};
+use std::{fmt, io, path::PathBuf, time::Duration};
 
 use async_trait::async_trait;
 use model::{ByteCount, EphemeralMib, ErrorKind, Failure, MemoryMib};
 
-use crate::report::Report;
+use crate::{
+    ends::{Accept, Output},
+    report::Report,
+};
 
 /// The address of the listener that [`Sandbox::take_listener`] hands out, as seen from inside the sandbox.
 pub const LISTENER_ADDRESS: std::net::SocketAddrV4 =
@@ -29,6 +32,12 @@ pub trait Driver: Send + Sync {
 
     /// What this driver enforces, and what it does not and why.
     fn report(&self) -> &Report;
+
+    /// Whether interpreters of this machine can run in its sandboxes. One that cannot has only code that brings its own
+    /// runtime.
+    fn runs_interpreters(&self) -> bool {
+        true
+    }
 
     /// Makes a sandbox with nothing running in it; its listener accepts connections from inside at once.
     ///
@@ -50,14 +59,15 @@ pub trait Sandbox: Send + Sync {
     /// The id from the [`Spec`].
     fn id(&self) -> &str;
 
-    /// A non-blocking listener on [`LISTENER_ADDRESS`] of the sandbox's own network. Only code inside the sandbox can
-    /// connect, so a connection accepted here *is* authenticated as this sandbox. `Some` once.
-    fn take_listener(&mut self) -> Option<TcpListener>;
+    /// The listener on [`LISTENER_ADDRESS`] of the sandbox's own network. Only code inside the sandbox can connect, so a
+    /// connection accepted here *is* authenticated as this sandbox. It stays the same over
+    /// [`reset_processes`](Self::reset_processes). `Some` once.
+    fn take_listener(&mut self) -> Option<Box<dyn Accept>>;
 
-    /// The non-blocking read end of the pipe that is stdout and stderr of every process started here. It stays the
-    /// same over [`reset_processes`](Self::reset_processes), and ends after [`kill`](Self::kill). A pipe that is not
-    /// read makes the writers inside wait. `Some` once.
-    fn take_logs(&mut self) -> Option<OwnedFd>;
+    /// What every process started here writes to stdout and stderr. It stays the same over
+    /// [`reset_processes`](Self::reset_processes), and ends after [`kill`](Self::kill). It holds a bounded amount:
+    /// when it is not read, the writers inside wait. `Some` once.
+    fn take_logs(&mut self) -> Option<Box<dyn Output>>;
 
     /// Starts the runtime process. Returns when it runs the program of `command`, with stdin empty, stdout and stderr
     /// in the log pipe, no other file descriptor, exactly the given environment variables.

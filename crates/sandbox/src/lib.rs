@@ -18,6 +18,7 @@
 
 pub mod contract;
 pub mod driver;
+pub mod ends;
 pub mod linux;
 pub mod report;
 pub mod spawner;
@@ -27,5 +28,6 @@ pub use driver::{
     Command, ControlError, CreateError, Driver, Exit, InitCpu, LISTENER_ADDRESS, NetworkPolicy,
     Sandbox, Spec, StartError, Stats,
 };
+pub use ends::{Accept, Connection, Output};
 pub use linux::LinuxDriver;
 pub use report::{Finding, Piece, Report};

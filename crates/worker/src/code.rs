@@ -212,7 +212,7 @@ impl CodeCache {
                 let oldest = slots
                     .iter()
                     .filter(|(_, s)| unused(s))
-                    .min_by_key(|(_, s)| s.used)
+                    .min_by_key(|(d, s)| (s.used, **d))
                     .map(|(d, _)| *d);
                 let Some(slot) = oldest.and_then(|d| slots.remove(&d)) else {
                     break;

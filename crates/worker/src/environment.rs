@@ -8,11 +8,13 @@
 //! starts the runtime again, inside its own time.
 
 use std::{
+    io,
     path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -25,8 +27,8 @@ use model::{
 use parking_lot::Mutex;
 use runtime_api::{Phase, RuntimeApi};
 use sandbox::{
-    Command, ControlError, CreateError, Driver, Exit, InitCpu, NetworkPolicy, Sandbox, Spec,
-    StartError,
+    Accept, Command, Connection, ControlError, CreateError, Driver, Exit, InitCpu, NetworkPolicy,
+    Sandbox, Spec, StartError,
 };
 use tokio::time::Instant;
 
@@ -133,22 +135,21 @@ impl Environment {
             let step = step.to_owned();
             move |source| CreateError::Setup { step, source }
         };
-        let missing = || std::io::Error::other("the driver gave none");
+        let missing = || io::Error::other("the driver gave none");
         let listener = sandbox
             .take_listener()
             .ok_or_else(missing)
             .map_err(setup("take the listener"))?;
-        let pipe = sandbox
+        let output = sandbox
             .take_logs()
             .ok_or_else(missing)
-            .map_err(setup("take the log pipe"))?;
+            .map_err(setup("take the log"))?;
         let response = usize::try_from(ground.limits.response_payload.0).unwrap_or(usize::MAX);
         let limits = runtime_api::Limits {
             response,
             ..runtime_api::Limits::default()
         };
-        let api = RuntimeApi::serve(listener, &ground.tasks, limits)
-            .map_err(setup("serve the runtime api"))?;
+        let api = RuntimeApi::serve(Entrance(listener), &ground.tasks, limits);
 
         let at = ground.clock.wall();
         let files = ground.files.open(Name {
@@ -159,8 +160,7 @@ impl Environment {
         });
         let tail = usize::try_from(ground.limits.log_tail.0).unwrap_or(usize::MAX);
         let log = Log::new(files, tail, ground.clock.clone());
-        log.follow(pipe, &ground.tasks)
-            .map_err(setup("read the log pipe"))?;
+        log.follow(output, &ground.tasks);
 
         let stream = variables::log_stream(&version, at, &id);
         Ok(Self {
@@ -352,6 +352,21 @@ impl Environment {
     }
 }
 
+/// Where the runtime comes in.
+struct Entrance(Box<dyn Accept>);
+
+impl runtime_api::Accept for Entrance {
+    type Stream = Box<dyn Connection>;
+
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Self::Stream>> {
+        self.0.poll_accept(cx)
+    }
+
+    fn discard_waiting(&self) {
+        self.0.discard_waiting();
+    }
+}
+
 /// What to start in this environment.
 fn command(
     version: &FunctionVersion,
@@ -396,7 +411,7 @@ fn wrapper(version: &FunctionVersion) -> Option<String> {
 }
 
 /// What the kernel says, without the number.
-fn reason(error: &std::io::Error) -> String {
+fn reason(error: &io::Error) -> String {
     match error.raw_os_error() {
         Some(2) => "no such file or directory".to_owned(),
         Some(8) => "exec format error".to_owned(),

@@ -5,11 +5,19 @@
 //! the pipe, so that everything printed before the answer is in front of that line. Everything goes to the function's
 //! files, and the end of what belongs to the present invocation is kept for the caller.
 
-use std::{io, os::fd::OwnedFd, sync::Arc, time::Duration};
+use std::{
+    future::poll_fn,
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use host::{Clock, Tasks, task::Kind};
 use parking_lot::Mutex;
-use tokio::net::unix::pipe;
+use sandbox::Output;
+use tokio::io::ReadBuf;
 
 pub(crate) mod files;
 pub(crate) mod platform;
@@ -40,7 +48,7 @@ struct Shared {
 }
 
 struct Inner {
-    pipe: Option<Arc<pipe::Receiver>>,
+    output: Option<Box<dyn Output>>,
     files: Appender,
     tail: Tail,
     at_line_start: bool,
@@ -51,7 +59,7 @@ impl Log {
     /// A log that keeps the last `tail_max` bytes of each invocation.
     pub(crate) fn new(files: Appender, tail_max: usize, clock: Arc<dyn Clock>) -> Self {
         let inner = Inner {
-            pipe: None,
+            output: None,
             files,
             tail: Tail::new(tail_max),
             at_line_start: true,
@@ -65,16 +73,14 @@ impl Log {
         }
     }
 
-    /// Reads this pipe until it ends.
-    pub(crate) fn follow(&self, pipe: OwnedFd, tasks: &Tasks) -> io::Result<()> {
-        let pipe = Arc::new(pipe::Receiver::from_owned_fd(pipe)?);
-        self.shared.inner.lock().pipe = Some(pipe.clone());
+    /// Reads this until it ends.
+    pub(crate) fn follow(&self, output: Box<dyn Output>, tasks: &Tasks) {
+        self.shared.inner.lock().output = Some(output);
         let log = self.clone();
         tasks.spawn(Kind::Environment, "log", async move {
-            log.read_to_end(&pipe).await;
-            log.shared.inner.lock().pipe = None;
+            log.read_to_end().await;
+            log.shared.inner.lock().output = None;
         });
-        Ok(())
     }
 
     /// Adds a line of the platform's.
@@ -85,15 +91,10 @@ impl Log {
     /// Takes in everything that was printed so far.
     pub(crate) fn drain(&self) {
         self.shared.lock_and(|inner, clock| {
-            let Some(pipe) = inner.pipe.clone() else {
-                return;
-            };
             let mut taken = 0;
             while taken < DRAIN_MAX {
-                // Past tokio's readiness, which may not know yet of what was printed a moment ago.
-                match inner.read(clock, |buffer| Ok(rustix::io::read(&*pipe, buffer)?)) {
+                match inner.read(clock, |output, buffer| output.read_now(buffer)) {
                     Ok(n) if n > 0 => taken += n,
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                     Ok(_) | Err(_) => break,
                 }
             }
@@ -105,19 +106,16 @@ impl Log {
         self.shared.inner.lock().tail.take()
     }
 
-    async fn read_to_end(&self, pipe: &pipe::Receiver) {
+    async fn read_to_end(&self) {
         let mut taken = 0;
         loop {
-            if pipe.readable().await.is_err() {
-                return;
-            }
-            let read = self
-                .shared
-                .lock_and(|inner, clock| inner.read(clock, |buffer| pipe.try_read(buffer)));
-            match read {
+            let read = poll_fn(|cx| {
+                self.shared
+                    .lock_and(|inner, clock| inner.poll_read(clock, cx))
+            });
+            match read.await {
                 Ok(0) => return,
                 Ok(n) => taken += n,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => {
                     tracing::warn!(%error, "the log of an environment cannot be read any more");
                     return;
@@ -138,14 +136,32 @@ impl Shared {
 }
 
 impl Inner {
-    /// One read; `Ok(0)` at the end of the pipe.
+    /// One read; `Ok(0)` at the end.
+    fn poll_read(&mut self, clock: &dyn Clock, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let read = self.read(clock, |output, buffer| {
+            let mut buffer = ReadBuf::new(buffer);
+            match Pin::new(output).poll_read(cx, &mut buffer) {
+                Poll::Ready(done) => done.map(|()| buffer.filled().len()),
+                Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+            }
+        });
+        match read {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+            done => Poll::Ready(done),
+        }
+    }
+
+    /// One read; `Ok(0)` at the end.
     fn read(
         &mut self,
         clock: &dyn Clock,
-        read: impl FnOnce(&mut [u8]) -> io::Result<usize>,
+        read: impl FnOnce(&mut dyn Output, &mut [u8]) -> io::Result<usize>,
     ) -> io::Result<usize> {
+        let Some(output) = self.output.as_mut() else {
+            return Ok(0);
+        };
         let mut buffer = std::mem::take(&mut self.buffer);
-        let n = read(&mut buffer);
+        let n = read(&mut **output, &mut buffer);
         if let Ok(n) = n
             && let Some(bytes) = buffer.get(..n)
         {

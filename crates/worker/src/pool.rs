@@ -5,7 +5,7 @@
 //! retires what was idle for long or belongs to a version that is no more. A [`Lease`] is the right to use one environment;
 //! dropping it without giving it back ends the environment.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use host::{Tasks, task::Kind};
 use model::ByteCount;
@@ -51,7 +51,8 @@ struct Shared {
 
 struct State {
     table: Table,
-    environments: HashMap<Number, Resident>,
+    /// In the order of their numbers, for what is done to all of them.
+    environments: BTreeMap<Number, Resident>,
 }
 
 struct Resident {
@@ -93,7 +94,7 @@ impl Pool {
     ) -> Self {
         let state = State {
             table: Table::new(bounds),
-            environments: HashMap::new(),
+            environments: BTreeMap::new(),
         };
         let pool = Self {
             shared: Arc::new(Shared {

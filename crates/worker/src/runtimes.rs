@@ -68,8 +68,7 @@ impl Runtimes {
     /// Looks around and prepares a directory with our bootstraps, which it owns. Blocks the thread: it runs each
     /// interpreter once.
     pub(crate) fn detect(search: &Search, dir: &Path) -> io::Result<Self> {
-        let provided_dir = dir.join("provided");
-        std::fs::create_dir_all(&provided_dir)?;
+        let provided = Self::without_interpreters(dir)?;
         let python = python::detect(search, dir);
         for interpreter in python.values() {
             tracing::info!(version = %interpreter.version(), path = %interpreter.path().display(), "found python");
@@ -81,8 +80,19 @@ impl Runtimes {
         }
         Ok(Self {
             python,
-            provided_dir,
             nearest: search.nearest,
+            ..provided
+        })
+    }
+
+    /// Only those that a package brings along.
+    pub(crate) fn without_interpreters(dir: &Path) -> io::Result<Self> {
+        let provided_dir = dir.join("provided");
+        std::fs::create_dir_all(&provided_dir)?;
+        Ok(Self {
+            python: BTreeMap::new(),
+            provided_dir,
+            nearest: false,
         })
     }
 

@@ -129,7 +129,7 @@ impl Worker {
         if swept > 0 {
             tracing::info!(swept, "ended environments of a previous life");
         }
-        let (files, code, runtimes) = prepare(&options, source, &tasks).await?;
+        let (files, code, runtimes) = prepare(&options, &*driver, source, &tasks).await?;
         let identifiers = runtimes.identifiers();
 
         let bounds = Bounds {
@@ -248,22 +248,23 @@ impl Worker {
 
 async fn prepare(
     options: &Options,
+    driver: &dyn Driver,
     source: Arc<dyn CodeSource>,
     tasks: &Tasks,
 ) -> Result<(Files, CodeCache, Runtimes), StartError> {
     let dir = options.data_dir.clone();
-    let search = Search {
+    let search = driver.runs_interpreters().then(|| Search {
         dirs: options.interpreter_dirs.clone(),
         path: std::env::var_os("PATH"),
         home: std::env::var_os("HOME").map(PathBuf::from),
         nearest: options.nearest_runtime,
-    };
+    });
     let (limits, capacity, logs) = (options.limits.clone(), options.code_cache, options.logs);
     let own = tasks.clone();
     let work = move || {
         let failed = |path: PathBuf| move |source| StartError::Directory { path, source };
         std::fs::create_dir_all(&dir).map_err(failed(dir.clone()))?;
-        let files = Files::start(dir.join("logs"), logs).map_err(failed(dir.join("logs")))?;
+        let files = Files::start(dir.join("logs"), logs, &own).map_err(failed(dir.join("logs")))?;
         let path = dir.join("code");
         let code =
             CodeCache::open(path.clone(), capacity, &limits, source, own).map_err(|error| {
@@ -272,8 +273,12 @@ async fn prepare(
                     reason: error.to_string(),
                 }
             })?;
-        let runtimes = Runtimes::detect(&search, &dir.join("runtimes"))
-            .map_err(failed(dir.join("runtimes")))?;
+        let place = dir.join("runtimes");
+        let runtimes = match &search {
+            Some(search) => Runtimes::detect(search, &place),
+            None => Runtimes::without_interpreters(&place),
+        };
+        let runtimes = runtimes.map_err(failed(place))?;
         Ok((files, code, runtimes))
     };
     match tasks.blocking(work).await {

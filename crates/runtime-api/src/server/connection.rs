@@ -1,26 +1,26 @@
 //! Accepts connections and reads requests off them.
 
-use std::{convert::Infallible, sync::Arc};
+use std::{convert::Infallible, future::poll_fn, sync::Arc};
 
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{
-    net::{TcpListener, TcpStream},
+    io::{AsyncRead, AsyncWrite},
     sync::{OwnedSemaphorePermit, watch},
 };
 
 use host::{Tasks, task::Kind};
 
-use super::{CLOSED, Shared, calls};
+use super::{Accept, CLOSED, Shared, calls};
 
-pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>, tasks: Tasks) {
+pub(super) async fn accept<A: Accept>(listener: Arc<A>, shared: Arc<Shared>, tasks: Tasks) {
     let mut epoch = shared.epoch.subscribe();
     loop {
         let stream = tokio::select! {
             biased;
             () = left(&mut epoch, |e| e == CLOSED) => return,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+            accepted = poll_fn(|cx| listener.poll_accept(cx)) => match accepted {
+                Ok(stream) => stream,
                 Err(error) => {
                     tracing::warn!(%error, "a runtime's connection could not be accepted");
                     // Out of descriptors or the like: let others finish first.
@@ -49,10 +49,12 @@ async fn left(epoch: &mut watch::Receiver<u64>, ends: impl Fn(u64) -> bool) {
     drop(epoch.wait_for(|e| ends(*e)).await);
 }
 
-async fn serve(stream: TcpStream, shared: Arc<Shared>, of: u64, _permit: OwnedSemaphorePermit) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "no TCP_NODELAY on a runtime's connection");
-    }
+async fn serve(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    shared: Arc<Shared>,
+    of: u64,
+    _permit: OwnedSemaphorePermit,
+) {
     let mut epoch = shared.epoch.subscribe();
     let head = shared.limits.head;
     let service = service_fn(move |request| {

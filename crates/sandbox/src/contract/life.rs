@@ -5,7 +5,7 @@ use std::time::Duration;
 use model::ErrorKind;
 use model::Failure as _;
 
-use super::{Case, Fixture, Verdict, case, demand};
+use super::{Broken, Case, Fixture, LIMIT, Verdict, case, demand};
 use crate::driver::{Command, ControlError, CreateError, Exit, Spec, StartError};
 
 pub(super) const CASES: &[Case] = &[
@@ -199,8 +199,14 @@ async fn resets(fixture: &Fixture<'_>) -> Verdict {
         times += 1;
     }
     let listener = inside.sandbox.take_listener();
+    let listener = listener.ok_or_else(|| Broken::new("a sandbox has a listener"))?;
+    inside.sandbox.reset_processes().await?;
+    inside
+        .python("import socket; socket.create_connection(('127.0.0.1', 9001), 5).recv(1)")
+        .await?;
+    let came = tokio::time::timeout(LIMIT, listener.accept()).await;
     demand(
-        listener.is_some_and(|l| l.local_addr().is_ok()),
+        came.is_ok_and(|c| c.is_ok()),
         "the listener survives a reset",
     )
 }

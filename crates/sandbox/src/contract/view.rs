@@ -47,7 +47,7 @@ async fn listener(fixture: &Fixture<'_>) -> Verdict {
             inside.sandbox.take_listener().is_none(),
             "it is handed out once",
         )?;
-        listeners.push(tokio::net::TcpListener::from_std(listener)?);
+        listeners.push(listener);
     }
     // On the host the same address is somebody else's, or nobody's.
     let host = TcpListener::bind(LISTENER_ADDRESS);
@@ -58,7 +58,7 @@ async fn listener(fixture: &Fixture<'_>) -> Verdict {
     }
     for (number, (inside, listener)) in both.iter_mut().zip(&listeners).enumerate() {
         let answered = tokio::time::timeout(super::LIMIT, async {
-            let (mut peer, _) = listener.accept().await?;
+            let mut peer = listener.accept().await?;
             let mut said = [0_u8; 6];
             peer.read_exact(&mut said).await?;
             peer.write_all(b"yes").await?;

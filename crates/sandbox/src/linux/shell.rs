@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeMap,
     io,
-    net::TcpListener,
     os::fd::OwnedFd,
     sync::{
         Arc,
@@ -15,7 +14,11 @@ use std::{
 use async_trait::async_trait;
 use model::ByteCount;
 use parking_lot::Mutex;
-use tokio::{sync::OnceCell, time::timeout};
+use tokio::{
+    net::{TcpListener, unix::pipe},
+    sync::OnceCell,
+    time::timeout,
+};
 
 use super::{
     cgroup::Group,
@@ -24,6 +27,7 @@ use super::{
 };
 use crate::{
     driver::{Command, ControlError, CreateError, Exit, Sandbox, StartError, Stats},
+    ends::{Accept, Output},
     wire::{self, News, Order, RawExit, Refusal, StepError, Verb},
 };
 
@@ -120,7 +124,7 @@ pub(crate) struct Shell {
     cpu_limited: AtomicBool,
     mailbox: Mailbox<Diary>,
     listener: Option<TcpListener>,
-    log: Option<OwnedFd>,
+    log: Option<pipe::Receiver>,
     tmp: Mutex<Option<OwnedFd>>,
     sequences: AtomicU64,
     /// Decided once for each started process, because counters vanish with the sandbox.
@@ -151,6 +155,12 @@ impl Shell {
             step: step.to_owned(),
             source,
         };
+        let listener = std::net::TcpListener::from(listener);
+        let listener = listener
+            .set_nonblocking(true)
+            .and_then(|()| TcpListener::from_std(listener))
+            .map_err(|e| setup("take over the listener", e))?;
+        let log = pipe::Receiver::from_owned_fd(log).map_err(|e| setup("take over the log", e))?;
         let mailbox =
             Mailbox::new(control, Diary::default()).map_err(|e| setup("talk to the init", e))?;
         let tmp = match mailbox.until(|diary| diary.ready.take()).await {
@@ -177,7 +187,7 @@ impl Shell {
             cpu_quota_us,
             cpu_limited: AtomicBool::new(cpu_limited),
             mailbox,
-            listener: Some(TcpListener::from(listener)),
+            listener: Some(listener),
             log: Some(log),
             tmp: Mutex::new(Some(tmp)),
             sequences: AtomicU64::new(1),
@@ -347,12 +357,12 @@ impl Sandbox for Shell {
         &self.id
     }
 
-    fn take_listener(&mut self) -> Option<TcpListener> {
-        self.listener.take()
+    fn take_listener(&mut self) -> Option<Box<dyn Accept>> {
+        Some(Box::new(self.listener.take()?))
     }
 
-    fn take_logs(&mut self) -> Option<OwnedFd> {
-        self.log.take()
+    fn take_logs(&mut self) -> Option<Box<dyn Output>> {
+        Some(Box::new(self.log.take()?))
     }
 
     async fn start(&self, command: Command) -> Result<(), StartError> {

@@ -1,6 +1,6 @@
 //! Log files: `ACCOUNT/REGION/FUNCTION/DAY-VERSION-ENVIRONMENT.log`, each line behind the time at which it came.
 //!
-//! One thread writes for all environments. Its queue is bounded: when the disk cannot keep up, lines are lost rather than
+//! One thread writes for all environments (or each caller for itself, where blocking work is done in place). Its queue is bounded: when the disk cannot keep up, lines are lost rather than
 //! invocations delayed, and the file says how many bytes. A file that is full is continued in a second one (`.log.1`, the
 //! older half); a function's directory that is full loses its oldest files.
 
@@ -16,7 +16,9 @@ use std::{
     },
 };
 
+use host::Tasks;
 use model::{ByteCount, FunctionId, Timestamp, Version};
+use parking_lot::Mutex;
 
 #[cfg(test)]
 mod tests;
@@ -50,13 +52,36 @@ impl Default for Retention {
 /// Writes the log files of all environments.
 #[derive(Clone)]
 pub(crate) struct Files {
-    queue: SyncSender<Message>,
+    desk: Desk,
     next: Arc<AtomicU64>,
+}
+
+/// Where messages go.
+#[derive(Clone)]
+enum Desk {
+    Thread(SyncSender<Message>),
+    Here(Arc<Mutex<Writer>>),
+}
+
+/// The thread has too much to do.
+struct Full;
+
+impl Desk {
+    /// Never waits for the thread.
+    fn put(&self, message: Message) -> Result<(), Full> {
+        match self {
+            Self::Thread(queue) => queue.try_send(message).map_err(|_| Full),
+            Self::Here(writer) => {
+                writer.lock().take_in(message);
+                Ok(())
+            }
+        }
+    }
 }
 
 /// The log file of one environment. Dropping it closes the file.
 pub(crate) struct Appender {
-    queue: SyncSender<Message>,
+    desk: Desk,
     number: u64,
     lost: u64,
 }
@@ -88,20 +113,26 @@ enum Message {
 }
 
 impl Files {
-    /// Starts the writer over a directory. Its thread ends with the last handle.
-    pub(crate) fn start(dir: PathBuf, retention: Retention) -> io::Result<Self> {
+    /// Starts the writer over a directory. Its thread ends with the last handle; there is none if `tasks` do blocking work
+    /// in place.
+    pub(crate) fn start(dir: PathBuf, retention: Retention, tasks: &Tasks) -> io::Result<Self> {
         fs::create_dir_all(&dir)?;
-        let (queue, messages) = sync_channel(QUEUE);
         let writer = Writer {
             dir,
             retention,
             open: HashMap::new(),
         };
-        std::thread::Builder::new()
-            .name("log-files".into())
-            .spawn(move || writer.run(&messages))?;
+        let desk = if tasks.is_in_place() {
+            Desk::Here(Arc::new(Mutex::new(writer)))
+        } else {
+            let (queue, messages) = sync_channel(QUEUE);
+            std::thread::Builder::new()
+                .name("log-files".into())
+                .spawn(move || writer.run(&messages))?;
+            Desk::Thread(queue)
+        };
         Ok(Self {
-            queue,
+            desk,
             next: Arc::default(),
         })
     }
@@ -109,9 +140,9 @@ impl Files {
     /// A file for one environment, made when something is written to it.
     pub(crate) fn open(&self, name: Name) -> Appender {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let _may_be_full = self.queue.try_send(Message::Open { number, name });
+        let _may_be_full = self.desk.put(Message::Open { number, name });
         Appender {
-            queue: self.queue.clone(),
+            desk: self.desk.clone(),
             number,
             lost: 0,
         }
@@ -119,8 +150,11 @@ impl Files {
 
     /// Returns when everything before is with the operating system. Blocks the thread.
     pub(crate) fn flush(&self) {
+        let Desk::Thread(queue) = &self.desk else {
+            return;
+        };
         let (done, wait) = sync_channel(1);
-        if self.queue.send(Message::Flush(done)).is_ok() {
+        if queue.send(Message::Flush(done)).is_ok() {
             let _ended = wait.recv();
         }
     }
@@ -143,7 +177,7 @@ impl Appender {
             at,
             bytes: all,
         };
-        if self.queue.try_send(message).is_ok() {
+        if self.desk.put(message).is_ok() {
             self.lost = 0;
         } else {
             self.lost += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
@@ -154,7 +188,7 @@ impl Appender {
 impl Drop for Appender {
     fn drop(&mut self) {
         // A file whose closing is lost stays open until the writer ends.
-        let _may_be_full = self.queue.try_send(Message::Close {
+        let _may_be_full = self.desk.put(Message::Close {
             number: self.number,
         });
     }
@@ -184,28 +218,32 @@ struct Current {
 impl Writer {
     fn run(mut self, messages: &Receiver<Message>) {
         while let Ok(message) = messages.recv() {
-            match message {
-                Message::Open { number, name } => {
-                    let open = Open {
-                        name,
-                        file: None,
-                        partial: Vec::new(),
-                        failed: false,
-                    };
-                    self.open.insert(number, open);
-                }
-                Message::Append { number, at, bytes } => self.append(number, at, &bytes),
-                Message::Close { number } => {
-                    if let Some(mut open) = self.open.remove(&number)
-                        && !open.partial.is_empty()
-                    {
-                        let mut line = std::mem::take(&mut open.partial);
-                        line.push(b'\n');
-                        let _last = open.write(&self.dir, self.retention, &line);
-                    }
-                }
-                Message::Flush(done) => drop(done.send(())),
+            self.take_in(message);
+        }
+    }
+
+    fn take_in(&mut self, message: Message) {
+        match message {
+            Message::Open { number, name } => {
+                let open = Open {
+                    name,
+                    file: None,
+                    partial: Vec::new(),
+                    failed: false,
+                };
+                self.open.insert(number, open);
             }
+            Message::Append { number, at, bytes } => self.append(number, at, &bytes),
+            Message::Close { number } => {
+                if let Some(mut open) = self.open.remove(&number)
+                    && !open.partial.is_empty()
+                {
+                    let mut line = std::mem::take(&mut open.partial);
+                    line.push(b'\n');
+                    let _last = open.write(&self.dir, self.retention, &line);
+                }
+            }
+            Message::Flush(done) => drop(done.send(())),
         }
     }
 

@@ -6,7 +6,7 @@ use model::Version;
 use super::{files::*, *};
 
 fn log(dir: &std::path::Path) -> (Log, Files) {
-    let files = Files::start(dir.to_owned(), Retention::default()).unwrap();
+    let files = Files::start(dir.to_owned(), Retention::default(), &Tasks::new()).unwrap();
     let name = Name {
         function: model::FunctionId {
             account: model::AccountId::DEFAULT,
@@ -21,10 +21,11 @@ fn log(dir: &std::path::Path) -> (Log, Files) {
     (log, files)
 }
 
-fn pipe() -> (OwnedFd, std::io::PipeWriter) {
+fn pipe() -> (Box<dyn Output>, std::io::PipeWriter) {
     let (read, write) = std::io::pipe().unwrap();
     rustix::io::ioctl_fionbio(&read, true).unwrap();
-    (read.into(), write)
+    let read = tokio::net::unix::pipe::Receiver::from_owned_fd(read.into()).unwrap();
+    (Box::new(read), write)
 }
 
 #[tokio::test]
@@ -33,7 +34,7 @@ async fn what_was_printed_before_the_end_is_in_front_of_it() {
     let (log, _files) = log(dir.path());
     let (read, mut write) = pipe();
     let tasks = Tasks::new();
-    log.follow(read, &tasks).unwrap();
+    log.follow(read, &tasks);
     log.line("START");
     for n in 0..100 {
         writeln!(write, "line {n}").unwrap();
@@ -47,7 +48,7 @@ async fn what_was_printed_before_the_end_is_in_front_of_it() {
     assert!(log.take_tail().is_empty());
     drop(write);
     let ended = async {
-        while log.shared.inner.lock().pipe.is_some() {
+        while log.shared.inner.lock().output.is_some() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
@@ -61,7 +62,7 @@ async fn a_flood_is_read_at_a_bounded_pace() {
     let (log, _files) = log(dir.path());
     let (read, mut write) = pipe();
     let tasks = Tasks::new();
-    log.follow(read, &tasks).unwrap();
+    log.follow(read, &tasks);
     let total = PACE_BYTES * 3;
     let writer = std::thread::spawn(move || {
         let chunk = vec![b'x'; CHUNK];

@@ -69,7 +69,7 @@ pub(crate) enum Refusal {
 pub(crate) struct Table {
     bounds: Bounds,
     entries: BTreeMap<Number, Entry>,
-    /// Numbers of idle environments; those at the end are taken first.
+    /// Numbers of idle environments; those at the end are taken first. Its own order is nobody's.
     idle: HashMap<Arc<Key>, Vec<Number>>,
     memory: ByteCount,
     next: u64,
@@ -231,7 +231,11 @@ impl Table {
     /// Takes no new work from now on; the idle environments leave.
     pub(crate) fn drain(&mut self) -> Vec<Number> {
         self.draining = true;
-        let idle: Vec<Number> = self.idle.values().flatten().copied().collect();
+        let entries = self.entries.iter();
+        let idle: Vec<Number> = entries
+            .filter(|(_, e)| matches!(e.state, State::Idle { .. }))
+            .map(|(n, _)| *n)
+            .collect();
         for number in &idle {
             self.set(*number, State::Leaving);
         }

@@ -18,9 +18,23 @@ fn read(dir: &Path, file: &str) -> String {
 }
 
 #[test]
+fn without_a_thread_lines_are_there_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let retention = Retention::default();
+    let files = Files::start(dir.path().to_owned(), retention, &Tasks::in_place()).unwrap();
+    let mut log = files.open(name("e1"));
+    log.append(Timestamp(0), b"one\n");
+    assert_eq!(
+        read(dir.path(), "2026-01-02-LATEST-e1.log"),
+        "1970-01-01T00:00:00.000Z\tone\n"
+    );
+    files.flush();
+}
+
+#[test]
 fn lines_are_stamped_with_the_time_of_their_beginning() {
     let dir = tempfile::tempdir().unwrap();
-    let files = Files::start(dir.path().to_owned(), Retention::default()).unwrap();
+    let files = Files::start(dir.path().to_owned(), Retention::default(), &Tasks::new()).unwrap();
     let mut log = files.open(name("e1"));
     log.append(Timestamp(0), b"one\ntw");
     log.append(Timestamp(1000), b"o\nthree\nun");
@@ -41,7 +55,7 @@ fn a_full_file_is_continued_and_an_endless_line_is_cut() {
         per_file: ByteCount(100),
         ..Retention::default()
     };
-    let files = Files::start(dir.path().to_owned(), retention).unwrap();
+    let files = Files::start(dir.path().to_owned(), retention, &Tasks::new()).unwrap();
     let mut log = files.open(name("e1"));
     for n in 0..5 {
         log.append(Timestamp(0), format!("{n}{}\n", "x".repeat(40)).as_bytes());
@@ -66,7 +80,7 @@ fn the_oldest_files_of_a_function_go() {
         files_per_function: 3,
         ..Retention::default()
     };
-    let files = Files::start(dir.path().to_owned(), retention).unwrap();
+    let files = Files::start(dir.path().to_owned(), retention, &Tasks::new()).unwrap();
     for n in 0..6 {
         let mut log = files.open(name(&format!("e{n}")));
         log.append(Timestamp(0), b"x\n");
