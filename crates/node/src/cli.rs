@@ -4,6 +4,7 @@
 //! exit code: 0 it is done, 1 it is not, 2 it was asked for wrongly (a usage or a configuration that cannot be).
 
 mod authority;
+mod chaos;
 mod controller;
 mod dev;
 mod doctor;
@@ -51,6 +52,9 @@ enum Command {
     /// Change the controllers' group
     #[command(subcommand)]
     Controller(controller::Command),
+    /// Break a cluster on purpose, under load, and tell what held
+    #[command(subcommand)]
+    Chaos(chaos::Command),
     /// Explain the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -106,6 +110,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Doctor(arguments) => doctor::run(&arguments, &mut out),
         Command::Status(arguments) => status::run(&arguments, &mut out),
         Command::Controller(command) => controller::run(&command, &mut out),
+        Command::Chaos(command) => chaos::run(&command, &mut out),
         Command::Config(ConfigCommand::Keys) => print(&mut out, &config::document::listing()),
         Command::Config(ConfigCommand::Reference) => print(&mut out, &config::document::markdown()),
     };
