@@ -22,7 +22,7 @@ pub trait Accept: Send + Sync {
     fn discard_waiting(&self);
 }
 
-impl dyn Accept {
+impl dyn Accept + '_ {
     /// Waits for the next connection.
     ///
     /// # Errors
@@ -35,7 +35,7 @@ impl dyn Accept {
     }
 }
 
-impl fmt::Debug for dyn Accept {
+impl fmt::Debug for dyn Accept + '_ {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Accept")
     }

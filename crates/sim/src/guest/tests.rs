@@ -1,0 +1,4 @@
+mod driver;
+mod harness;
+mod ledger;
+mod worker;
