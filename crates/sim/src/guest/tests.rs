@@ -1,3 +1,4 @@
+mod crash;
 mod driver;
 mod harness;
 mod ledger;
