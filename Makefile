@@ -1,8 +1,8 @@
 .DEFAULT_GOAL := help
-.PHONY: help up down dev test check fix bench
+.PHONY: help up down dev test check fix bench chaos chaos-soak
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 up: ## Build, start three nodes in three zones, deploy a function, invoke it
 	@deploy/local/up.sh
@@ -26,6 +26,14 @@ fix: ## Format, apply lints, make the generated pages anew
 	cargo run --quiet --package node -- config reference > docs/configuration.md
 	cargo clippy --workspace --all-targets --fix --allow-dirty --allow-staged
 	cargo fmt --all
+
+chaos: ## Break a local cluster under load, as root: make chaos SCENARIO=leader OPTIONS='--seed=7'
+	@deploy/local/toolchain.sh && deploy/local/venv.sh boto3
+	@cargo build --quiet --locked --package node
+	@target/debug/dunlin chaos run $(or $(SCENARIO),smoke) $(OPTIONS)
+
+chaos-soak: ## Break it for hours, by chance
+	@$(MAKE) --no-print-directory chaos SCENARIO=soak
 
 bench: ## Measure a cluster beside its floors
 	@deploy/local/toolchain.sh && deploy/local/venv.sh

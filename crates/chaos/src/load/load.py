@@ -25,16 +25,21 @@ LIVE = "live"
 ROLE = "arn:aws:iam::000000000000:role/chaos"
 SOURCE = '''
 import os
+import time
 
 WORD = "@WORD@"
 
 
 def handler(event, context):
+    time.sleep(event.get("hold", 0))
     return {"id": event["id"], "word": WORD, "version": context.function_version, "setting": os.environ.get("SETTING")}
 '''
 # One invocation in so many is of the function that changes; one in so many is by a patient caller.
 CHURN_EVERY = 4
 PATIENT_EVERY = 10
+# One in so many takes a while, so that a fault always finds some under way.
+HELD_EVERY = 3
+HOLD_S = 0.25
 # The most attempts that one frontend holds at once; more are skipped and said so.
 OUTSTANDING_MAX = 64
 # Aliases that are there at once; older ones are deleted, and must stay so.
@@ -147,9 +152,10 @@ class Invocations:
         caller = self.frontend.patient if patient else self.frontend.once
         identity = f"i{number}"
         line = {"kind": "invoke", "id": identity, "via": self.frontend.name, "function": function, "patient": patient}
+        event = {"id": identity, "hold": HOLD_S if number % HELD_EVERY == 0 else 0}
         start = now()
         try:
-            answer = caller.invoke(FunctionName=function, Qualifier=LIVE, Payload=json.dumps({"id": identity}))
+            answer = caller.invoke(FunctionName=function, Qualifier=LIVE, Payload=json.dumps(event))
             raw = answer["Payload"].read()
         except (BotoCoreError, ClientError, OSError) as error:
             status, text = describe(error)

@@ -280,8 +280,8 @@ mod tests {
         for line in [
             r#"{"kind":"deployed","function":"f","result":{"version":"1","word":"w0","setting":"c0"}}"#,
             r#"{"kind":"ready"}"#,
-            r#"{"kind":"invoke","id":"i1","via":"a2","function":"f","patient":false,"start":1500.5,"end":1512.0,"status":200,"retries":0,"outcome":"ok","answer":{"id":"i1","word":"w0","version":"1","setting":"c0"}}"#,
-            r#"{"kind":"invoke","id":"i2","via":"a2","function":"f","start":1500.5,"end":1512.0,"outcome":"unanswered","status":0,"error":"ReadTimeoutError"}"#,
+            r#"{"kind":"invoke","id":"i1","via":"a2","function":"f","patient":false,"start":1500.25,"end":1512.0,"status":200,"retries":0,"outcome":"ok","answer":{"id":"i1","word":"w0","version":"1","setting":"c0"}}"#,
+            r#"{"kind":"invoke","id":"i2","via":"a2","function":"f","start":1500.25,"end":1512.0,"outcome":"unanswered","status":0,"error":"ReadTimeoutError"}"#,
             r#"{"kind":"write","op":"publish","subject":"f","value":"w1","via":"b2","start":2000,"end":2100,"outcome":"acked","status":200,"result":{"version":"2","word":"w1","setting":"c1"}}"#,
             r#"{"kind":"write","op":"create-alias","subject":"a1","value":"1","via":"b2","start":2000,"end":2100,"outcome":"unknown","status":503,"error":"x"}"#,
             r#"{"kind":"final","via":"a2","aliases":{"a1":"1"},"versions":[],"live":"2","setting":"c1","word":"w1"}"#,

@@ -92,12 +92,13 @@ pub fn recovered_at(
 fn fault(records: &Records, played: &Played, until: Moment) -> FaultJudgement {
     let radius = played.radius();
     let outside = |via: &str| !radius.contains(via);
-    let within = |start: Moment| start >= played.begins && start < until;
-    let invokes = records.invokes.iter().filter(|i| within(i.start));
+    // What is under way when a fault begins is that fault's to spoil.
+    let within = |end: Moment| end >= played.begins && end < until;
+    let invokes = records.invokes.iter().filter(|i| within(i.end));
     let judged: Vec<&Invoke> = invokes
         .filter(|i| outside(&i.via) && i.outcome != Outcome::Skipped)
         .collect();
-    let writes = records.writes.iter().filter(|w| within(w.start));
+    let writes = records.writes.iter().filter(|w| within(w.end));
     let writes: Vec<&Write> = writes.filter(|w| outside(&w.via)).collect();
 
     let frontends: BTreeSet<&str> = records.invokes.iter().map(|i| i.via.as_str()).collect();

@@ -1,0 +1,149 @@
+"""`dunlin chaos`: real nodes in network namespaces, broken on purpose.
+
+Needs root and /dev/net/tun; without them the run is skipped, loudly, unless DUNLIN_REQUIRE_CHAOS is set.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+# One of each: a process that dies, and a network that is cut.
+SCENARIO = """
+summary = "a leader dies, a zone is cut off"
+[load]
+rate = 15.0
+[pace]
+warmup = "2s"
+settle = "2s"
+[[step]]
+fault = { kind = "kill", who = "leader", down = "3s" }
+leader_change = true
+[[step]]
+fault = { kind = "cut-zone", zone = "c", lasts = "5s" }
+"""
+
+
+def chaos(dunlin, *arguments, timeout=30):
+    return subprocess.run([str(dunlin), "chaos", *map(str, arguments)], capture_output=True, text=True, timeout=timeout)
+
+
+@pytest.fixture
+def possible():
+    missing = []
+    if os.geteuid() != 0:
+        missing.append("root")
+    if not os.path.exists("/dev/net/tun"):
+        missing.append("/dev/net/tun")
+    if missing and not os.environ.get("DUNLIN_REQUIRE_CHAOS"):
+        pytest.skip(f"NOT RUN: chaos needs {' and '.join(missing)}")
+    assert not missing, f"DUNLIN_REQUIRE_CHAOS is set, and there is no {' and no '.join(missing)}"
+
+
+def play(dunlin, scenario, out, *arguments):
+    return chaos(dunlin, "run", scenario, "--out", out, "--python", sys.executable, *arguments, timeout=110)
+
+
+@pytest.fixture
+def scenario(tmp_path):
+    file = tmp_path / "two.toml"
+    file.write_text(SCENARIO)
+    return file
+
+
+def test_a_cluster_holds_what_it_promises_while_it_is_broken(dunlin, possible, scenario, tmp_path, measured):
+    out = tmp_path / "out"
+    done = play(dunlin, scenario, out, "--seed", "1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    result = json.loads((out / "result.json").read_text())
+    assert result["format"] == 1
+    assert (result["verdict"], result["seed"], result["scenario"]) == ("held", 1, "two")
+    kill, cut = result["faults"]
+    assert kill["leader_before"] != kill["leader_after"]
+    assert kill["blast_radius"] == []
+    assert cut["victims"] == ["c1", "c2"]
+    assert cut["blast_radius"] == ["c2"]
+    for fault in (kill, cut):
+        assert fault["begins_ms"] < fault["over_ms"]
+        assert fault["judged"] > 50
+        lines = {line["name"]: line["measured"] for line in fault["lines"]}
+        measured(f"{fault['what']}: {', '.join(f'{name} {value}' for name, value in lines.items())}")
+    # The cut was felt where it had to be, so it happened.
+    lines = [json.loads(line) for line in (out / "load.jsonl").read_text().splitlines()]
+    invokes = [line for line in lines if line["kind"] == "invoke"]
+    assert len(invokes) == result["totals"]["invokes"] > 150
+    assert {line["via"] for line in invokes if line["outcome"] != "ok"} <= {"c2"}
+    assert any(line["via"] == "c2" and line["outcome"] == "unanswered" for line in invokes)
+    assert sum(second["acked"] for second in result["series"]) > 30
+    page = (out / "report.html").read_text()
+    assert "kill" in page and not re.search(r'(src|href)="(?!#)', page), "a report needs nothing else"
+    data = [path for path in (out / "cluster" / "nodes").glob("*/data")]
+    assert data == [], "data of a run that held is taken away"
+    assert not chaos_namespaces(), "namespaces are left"
+
+
+def chaos_namespaces():
+    listed = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout
+    return [name for name in listed.split() if name.startswith("chaos-")]
+
+
+def test_a_promise_that_cannot_be_kept_is_reported_as_broken(dunlin, possible, tmp_path):
+    """The judge itself: with every controller dead no write can go on, and a scenario that demands it fails."""
+    scenario = tmp_path / "demanding.toml"
+    scenario.write_text(
+        'summary = "too much"\n[pace]\nwarmup = "1s"\nsettle = "1s"\n'
+        '[[step]]\nfault = { kind = "kill", who = "controller", count = 3, down = "6s" }\n'
+        'limits = { writes = "continue", write_gap = "4s" }\n'
+    )
+    out = tmp_path / "out"
+    done = play(dunlin, scenario, out)
+    assert done.returncode == 1, done.stdout + done.stderr
+    result = json.loads((out / "result.json").read_text())
+    assert result["verdict"] == "broken"
+    broken = {line["name"] for line in result["faults"][0]["lines"] if not line["held"]}
+    assert "longest gap of writes" in broken
+    promises = {line["name"]: line["held"] for line in result["promises"]}
+    assert promises["acknowledged writes lost"], "though nothing was lost"
+    assert list((out / "cluster" / "nodes").glob("*/data")), "data of a run that did not hold stay"
+
+
+def test_scenarios_are_listed_shown_and_rehearsed(dunlin):
+    listed = chaos(dunlin, "list").stdout
+    names = [line.split()[0] for line in listed.splitlines()]
+    assert {"smoke", "leader", "zone", "flapping", "gray", "disk", "clock", "soak"} <= set(names)
+    assert "[[step]]" in chaos(dunlin, "show", "smoke").stdout
+    plan = chaos(dunlin, "run", "smoke", "--seed", "1", "--dry-run")
+    assert plan.returncode == 0
+    assert "begins: kill a1" in plan.stdout and "ends:   start a1" in plan.stdout
+    wrong = chaos(dunlin, "run", "smokee")
+    assert wrong.returncode == 2
+    assert 'did you mean "smoke"?' in wrong.stderr
+
+
+def test_a_cluster_of_ones_own_is_hurt_only_by_its_commands_and_on_demand(dunlin, tmp_path):
+    witness = tmp_path / "witness"
+    target = tmp_path / "staging.toml"
+    target.write_text(
+        'name = "mine"\naccess_key_id = "AKIA"\nsecret_file = "secret"\n'
+        f'[hooks]\nkill = "touch {witness}; ssh {{host}} kill {{node}}"\nstart = "touch {witness}; ssh {{host}} start {{node}}"\n'
+        '[[node]]\nname = "n1"\nzone = "a"\nroles = ["controller", "worker", "frontend"]\n'
+        'host = "n1.example.org"\nendpoint = "http://127.0.0.1:1"\n'
+    )
+    plan = chaos(dunlin, "run", "leader", "--target", target, "--dry-run")
+    assert plan.returncode == 0, plan.stderr
+    assert "ssh n1.example.org kill n1" in plan.stdout
+    assert "NOT POSSIBLE: this cluster cannot pause a node: hooks.pause is not given" in plan.stdout
+    assert "NOT POSSIBLE: the links between the nodes are not ours" in plan.stdout
+    unsure = chaos(dunlin, "run", "leader", "--target", target)
+    assert unsure.returncode == 2
+    assert "--yes" in unsure.stderr
+    assert not witness.exists(), "nothing was run"
+
+
+def test_a_load_without_its_sdk_says_what_to_do(dunlin, tmp_path):
+    done = chaos(dunlin, "run", "smoke", "--out", tmp_path / "out", "--python", "/bin/false")
+    assert done.returncode == 2
+    assert "boto3" in done.stderr and "venv.sh" in done.stderr
