@@ -124,8 +124,9 @@ async fn silence_is_given_up_on_within_the_limit() {
     let before = Instant::now();
     let dispatched = cluster.dispatch(&call("{}")).await.unwrap();
     assert_eq!(dispatched.accepted().attempts, 2);
+    // Long before the invocation itself would be given up.
     assert!(
-        before.elapsed() < Duration::from_secs(1),
+        before.elapsed() < Duration::from_secs(15),
         "{:?}",
         before.elapsed()
     );
@@ -177,7 +178,8 @@ async fn an_end_that_does_not_come_is_a_typed_error() {
 #[tokio::test]
 async fn full_workers_are_told_as_a_throttle_at_once() {
     let full = Script::Refuse(Reason::NoCapacity);
-    let cluster = Cluster::start(&[full, full, full, full, full]).await;
+    let patient = |o: &mut RouterOptions| o.worker_wait = Duration::from_secs(60);
+    let cluster = Cluster::start_with(&[full, full, full, full, full], patient).await;
     let before = Instant::now();
     let error = cluster.dispatch(&call("{}")).await.unwrap_err();
     assert!(
@@ -185,9 +187,9 @@ async fn full_workers_are_told_as_a_throttle_at_once() {
         "{error}"
     );
     assert_eq!(error.kind(), ErrorKind::Throttled);
-    // 35 ms of waiting, and what a busy machine adds.
+    // It does not wait as it would for a worker that cannot be reached.
     assert!(
-        before.elapsed() < Duration::from_millis(500),
+        before.elapsed() < Duration::from_secs(15),
         "{:?}",
         before.elapsed()
     );

@@ -168,7 +168,7 @@ async fn out_of_memory(harness: &Harness) {
     // The report of the last invocation, and with it the booking, may outlast its answer by a moment.
     let mut load = harness.worker.load();
     let all_free = load.wait_for(|l| l.0.memory_free == ByteCount::mib(4096));
-    let free = tokio::time::timeout(Duration::from_secs(5), all_free).await;
+    let free = tokio::time::timeout(Duration::from_secs(30), all_free).await;
     assert!(
         matches!(free, Ok(Ok(_))),
         "memory stays booked: {:?}",
@@ -191,10 +191,10 @@ async fn frozen_between_invocations(harness: &Harness) {
             .unwrap()
     };
     let first = count().await;
-    // Long enough for some 200 ticks: nothing but the passing of time can show that there were none.
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    // Long enough for some 400 ticks: nothing but the passing of time can show that there were none.
+    tokio::time::sleep(Duration::from_secs(2)).await;
     let second = count().await;
-    assert!(second - first < 60, "{first} then {second}");
+    assert!(second - first < 200, "{first} then {second}");
     assert!(second > first, "it runs while it is invoked");
 }
 

@@ -176,16 +176,23 @@ async fn an_idle_environment_is_frozen_and_thawed() {
 
 #[tokio::test]
 async fn an_environment_whose_runtime_dies_while_idle_is_removed() {
-    let (harness, driver) = harness(|_| {}).await;
-    let app = "import os, threading, time\n\ndef handler(event, context):\n    \
-               threading.Thread(target=lambda: (time.sleep(0.005), os._exit(3))).start()\n    return 1\n";
+    let hour = Duration::from_secs(3600);
+    let (harness, driver) = harness(|o| o.freeze_after = hour).await;
+    let app = "import os, threading, time\n\ndef die(mark):\n    \
+               while not os.path.exists(mark):\n        time.sleep(0.001)\n    os._exit(3)\n\n\
+               def handler(mark, context):\n    \
+               threading.Thread(target=die, args=(mark,)).start()\n    return 1\n";
     let dies = harness.function("dies", "python3.11", &[("app.py", app)], |_| {});
-    let first = harness.invoke(&dies, "1").await;
+    let mark = harness.dir.path().join("die");
+    let event = serde_json::json!(mark).to_string();
+    let first = harness.invoke(&dies, &event).await;
     assert_eq!(first.text(), "1");
+    std::fs::write(&mark, "").unwrap();
     harness
         .eventually("removed", || driver.alive.lock().is_empty())
         .await;
-    let second = harness.invoke(&dies, "1").await;
+    std::fs::remove_file(&mark).unwrap();
+    let second = harness.invoke(&dies, &event).await;
     assert_eq!((second.text().as_str(), second.cold), ("1", true));
 }
 
@@ -339,7 +346,7 @@ async fn a_drain_finishes_what_runs_and_takes_nothing_new() {
 #[tokio::test]
 async fn a_caller_that_goes_away_leaves_a_good_environment() {
     let (harness, driver) = harness(|_| {}).await;
-    let app = "import time\ndef handler(e, c):\n    time.sleep(0.3)\n    return e\n";
+    let app = "import time\ndef handler(e, c):\n    time.sleep(2 if e == 2 else 0)\n    return e\n";
     let slow = harness.function("slow", "python3.11", &[("app.py", app)], |v| {
         v.config.environment = Some(Environment::default());
     });

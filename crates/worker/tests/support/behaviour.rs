@@ -419,18 +419,19 @@ pub async fn burst(harness: &Harness, slots: usize) {
     let slow = python(
         harness,
         "slow",
-        "import time\ndef handler(e, c):\n    time.sleep(0.5)\n    return e\n",
+        "import time\ndef handler(e, c):\n    time.sleep(1)\n    return e\n",
     );
+    let ended = std::sync::atomic::AtomicUsize::new(0);
     let all = futures::future::join_all((0..slots * 3).map(|_| async {
-        let before = tokio::time::Instant::now();
-        (harness.invoke(&slow, "1").await, before.elapsed())
+        let got = harness.invoke(&slow, "1").await;
+        (got, ended.fetch_add(1, std::sync::atomic::Ordering::SeqCst))
     }));
     let all = all.await;
     let (ran, refused): (Vec<_>, Vec<_>) = all.into_iter().partition(|(g, _)| g.refused.is_none());
     assert_eq!((ran.len(), refused.len()), (slots, slots * 2));
-    for (got, took) in refused {
+    for (got, place) in refused {
         assert_eq!(got.refused, Some(Reason::NoCapacity));
-        assert!(took < Duration::from_millis(400), "{took:?}");
+        assert!(place < slots * 2, "it waited for one that ran");
     }
     let environments: std::collections::BTreeSet<String> =
         ran.iter().map(|(g, _)| g.environment.clone()).collect();
