@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help up down dev test check fix bench chaos chaos-soak
+.PHONY: help up down dev test check fix bench sim sim-soak chaos chaos-soak
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,7 @@ test: ## Run every test: crates, then real clients against a real cluster
 
 check: ## Formatting, lints, house rules; changes nothing
 	cargo fmt --all --check
+	rustfmt --edition 2024 --check crates/sim/src/faults/*.rs crates/sim/src/workloads/*.rs crates/sim/src/invariants/*.rs
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo test --quiet --locked --package node --test tidy
 
@@ -26,6 +27,15 @@ fix: ## Format, apply lints, make the generated pages anew
 	cargo run --quiet --package node -- config reference > docs/configuration.md
 	cargo clippy --workspace --all-targets --fix --allow-dirty --allow-staged
 	cargo fmt --all
+	rustfmt --edition 2024 crates/sim/src/faults/*.rs crates/sim/src/workloads/*.rs crates/sim/src/invariants/*.rs
+
+sim: ## Run the simulator with one seed: make sim SEED=42 OPTIONS='--seconds=60'
+	@cargo build --quiet --locked --package sim
+	@target/debug/dunlin-sim run --seed $(or $(SEED),1) --trace - $(OPTIONS)
+
+sim-soak: ## Run the simulator with new seeds until one fails
+	@cargo build --quiet --locked --package sim
+	@target/debug/dunlin-sim seeds --from $$(date +%s) --count 1000000000 --fail-fast
 
 chaos: ## Break a local cluster under load, as root: make chaos SCENARIO=leader OPTIONS='--seed=7'
 	@deploy/local/toolchain.sh && deploy/local/venv.sh boto3

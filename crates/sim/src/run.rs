@@ -1,0 +1,426 @@
+//! A run from its beginning to its verdict.
+//!
+//! Set-up: the cluster comes up and serves. Safety: clients work while faults begin and heal. Then everything is mended
+//! and must recover: liveness. At the end everything that was seen is checked.
+
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use host::Entropy;
+use model::Role;
+use turmoil::{Builder, Sim};
+
+use crate::{
+    caller::Caller,
+    clock::EPOCH_MS,
+    faults::{self, Fault, FaultEntry},
+    hands::{Damage, Hands, LATENCY},
+    invariants::{self, Invariant},
+    judge,
+    options::Options,
+    process,
+    trace::Trace,
+    workloads,
+    world::{Tally, Trouble, Violation, World},
+};
+
+/// How often faults go on and invariants look.
+const LOOK_EVERY: u32 = 50;
+/// How long the cluster may take to come up.
+const SET_UP_MAX: Duration = Duration::from_secs(30);
+/// How long the last calls may take once clients shall stop.
+const LAST_CALLS_MAX: Duration = Duration::from_secs(30);
+/// How long the judge may take in all.
+const JUDGE_MAX: Duration = Duration::from_secs(120);
+/// Bytes of a host that may be on their way or unread, in segments.
+const SEGMENTS: usize = 1 << 14;
+
+/// What came out of a run.
+#[derive(Debug)]
+pub struct Report {
+    /// The run.
+    pub options: Options,
+    /// What to make of it.
+    pub verdict: Verdict,
+    /// Virtual time that it took.
+    pub elapsed: Duration,
+    /// Lines of the trace, and their digest.
+    pub trace: (u64, String),
+    tally: Tally,
+}
+
+/// What to make of a run.
+#[derive(Debug)]
+pub enum Verdict {
+    /// Everything that was checked holds.
+    Held,
+    /// Something does not.
+    Violated(Vec<Violation>),
+    /// Too little happened to say anything.
+    Invalid(String),
+}
+
+/// Runs the cluster of a seed. It must be the only run of its process: what libraries draw for themselves is equal for
+/// equal runs only from the beginning of a process.
+///
+/// # Errors
+/// If the scratch directory cannot be made, the filter cannot be read, or an option names nothing.
+pub fn run(
+    options: Options,
+    trace: &Trace,
+    filter: &str,
+) -> Result<Report, Box<dyn std::error::Error + Send + Sync>> {
+    let whole = tempfile::Builder::new().prefix("dunlin-sim-").tempdir()?;
+    let world = World::new(options, whole.path().to_owned());
+    trace.install(filter, world.elapsed.clone())?;
+    let mut course = Course::new(&world)?;
+    course.set_up();
+    if world.violations().is_empty() {
+        course.suffer();
+        course.recover();
+    }
+    let elapsed = course.sim.elapsed();
+    course.conclude();
+    drop(course);
+    let violations = world.violations();
+    let tally = world.tally.lock().clone();
+    let verdict = match (violations.is_empty(), invalid(&tally)) {
+        (false, _) => Verdict::Violated(violations),
+        (true, Some(why)) => Verdict::Invalid(why),
+        (true, None) => Verdict::Held,
+    };
+    trace.flush();
+    Ok(Report {
+        options: world.options.clone(),
+        verdict,
+        elapsed,
+        trace: trace.digest(),
+        tally,
+    })
+}
+
+/// The run so far.
+struct Course {
+    sim: Sim<'static>,
+    world: Arc<World>,
+    entropy: Arc<dyn Entropy>,
+    damage: Damage,
+    invariants: Vec<Box<dyn Invariant>>,
+    active: Vec<Active>,
+    steps: u32,
+}
+
+/// A fault of this run.
+struct Active {
+    entry: FaultEntry,
+    fault: Box<dyn Fault>,
+    begin: Duration,
+    end: Duration,
+    begun: bool,
+    over: bool,
+    /// Its place among the troubles of the run.
+    trouble: Option<usize>,
+}
+
+impl Course {
+    fn new(world: &Arc<World>) -> Result<Self, String> {
+        let network = world.entropy.fork("network");
+        let mut sim = Builder::new()
+            .epoch(SystemTime::UNIX_EPOCH + Duration::from_millis(EPOCH_MS))
+            .simulation_duration(Duration::from_secs(24 * 3600))
+            .tick_duration(Duration::from_millis(1))
+            .min_message_latency(Duration::ZERO)
+            .max_message_latency(LATENCY)
+            .rng_seed(network.next_u64())
+            .tcp_capacity(SEGMENTS)
+            .udp_capacity(SEGMENTS)
+            .enable_random_order()
+            .build();
+        for (index, node) in world.nodes.iter().enumerate() {
+            let world = world.clone();
+            sim.host(node.name.as_str(), move || process::run(world.clone(), index));
+        }
+        let entropy = world.entropy.fork("faults");
+        let active = draw(&world.options, &*entropy)?;
+        Ok(Self {
+            sim,
+            world: world.clone(),
+            entropy,
+            damage: Damage::default(),
+            invariants: invariants::all().iter().map(|i| (i.make)()).collect(),
+            active,
+            steps: 0,
+        })
+    }
+
+    /// Lets a client run until it is done.
+    fn alone<F>(&mut self, name: &str, limit: Duration, work: F)
+    where
+        F: Future<Output = ()> + 'static,
+    {
+        self.sim.client(name, async move {
+            work.await;
+            Ok(())
+        });
+        let until = self.sim.elapsed() + limit;
+        while !self.step() {
+            if self.sim.elapsed() > until {
+                self.world
+                    .violated("clients end", format!("{name} has not within {limit:?}"));
+                return;
+            }
+        }
+    }
+
+    fn set_up(&mut self) {
+        let caller = Caller::new(self.world.clone(), "set-up");
+        self.alone("setup", SET_UP_MAX, judge::set_up(caller));
+        self.world.calls.forget();
+    }
+
+    /// Clients work, faults come and go.
+    fn suffer(&mut self) {
+        let chosen = self.world.options.workloads.clone();
+        for entry in workloads::all() {
+            if !chosen.is_empty() && !chosen.iter().any(|c| c == entry.name) {
+                continue;
+            }
+            for n in 0..entry.clients {
+                let name = format!("{}-{n}", entry.name);
+                let caller = Caller::new(self.world.clone(), &name);
+                let work = (entry.work)(caller, n);
+                self.sim.client(name, async move {
+                    work.await;
+                    Ok(())
+                });
+            }
+        }
+        let began = self.sim.elapsed();
+        for active in &mut self.active {
+            active.begin += began;
+            active.end += began;
+            active.over = false;
+        }
+        let until = began + self.world.options.duration();
+        while self.sim.elapsed() < until && self.world.violations().is_empty() {
+            self.step();
+        }
+        self.heal();
+        self.world.quiet.cancel();
+        let until = self.sim.elapsed() + LAST_CALLS_MAX;
+        while !self.step() {
+            if self.sim.elapsed() > until {
+                let limit = LAST_CALLS_MAX;
+                self.world
+                    .violated("clients end", format!("one has not within {limit:?}"));
+                return;
+            }
+        }
+    }
+
+    /// Mends everything.
+    fn heal(&mut self) {
+        tracing::info!("everything is mended");
+        let mut active = std::mem::take(&mut self.active);
+        for one in active.iter_mut().filter(|one| one.begun && !one.over) {
+            one.fault.heal(&mut self.hands());
+            self.end_trouble(one.trouble);
+        }
+        let mut tally = self.world.tally.lock();
+        for one in active.iter().filter(|one| !one.begun) {
+            *tally.missed.entry(one.entry.name).or_default() += 1;
+        }
+        drop(tally);
+        self.hands().heal_all();
+    }
+
+    fn recover(&mut self) {
+        let caller = Caller::new(self.world.clone(), "judge");
+        self.alone("judge", JUDGE_MAX, judge::judge(caller));
+    }
+
+    fn conclude(&mut self) {
+        for invariant in &mut self.invariants {
+            invariant.conclude(&self.world);
+        }
+    }
+
+    fn hands(&mut self) -> Hands<'_> {
+        Hands {
+            sim: &mut self.sim,
+            world: &self.world,
+            entropy: &self.entropy,
+            damage: &mut self.damage,
+        }
+    }
+
+    /// A millisecond of everybody. Answers whether all clients are done.
+    fn step(&mut self) -> bool {
+        let done = match self.sim.step() {
+            Ok(done) => done,
+            Err(error) => {
+                self.world.violated("processes go on", error);
+                true
+            }
+        };
+        self.world.elapsed.set(self.sim.elapsed());
+        self.hands().look_after();
+        self.steps += 1;
+        if self.steps.is_multiple_of(LOOK_EVERY) {
+            for invariant in &mut self.invariants {
+                invariant.watch(&self.world);
+            }
+            self.break_things();
+        }
+        done
+    }
+
+    /// Takes note that something is broken from now on.
+    fn trouble(&self, entry: &FaultEntry) -> usize {
+        let controllers = self.world.with_role(Role::Controller).into_iter();
+        let apart = controllers
+            .filter_map(|n| self.world.nodes.get(n))
+            .all(|node| node.roles.iter().count() == 1);
+        let mut troubles = self.world.troubles.lock();
+        troubles.push(Trouble {
+            from: self.sim.elapsed(),
+            to: None,
+            controllers_only: entry.controllers_only && apart,
+        });
+        troubles.len() - 1
+    }
+
+    fn end_trouble(&self, index: Option<usize>) {
+        let mut troubles = self.world.troubles.lock();
+        if let Some(trouble) = index.and_then(|n| troubles.get_mut(n)) {
+            trouble.to = Some(self.sim.elapsed());
+        }
+    }
+
+    fn break_things(&mut self) {
+        let now = self.sim.elapsed();
+        let mut active = std::mem::take(&mut self.active);
+        for one in active.iter_mut().filter(|one| !one.over && one.begin <= now) {
+            if !one.begun {
+                let Some(what) = one.fault.begin(&mut self.hands()) else {
+                    continue;
+                };
+                tracing::info!(fault = one.entry.name, what, "a fault begins");
+                one.begun = true;
+                one.trouble = Some(self.trouble(&one.entry));
+                let mut tally = self.world.tally.lock();
+                *tally.faults.entry(one.entry.name).or_default() += 1;
+            } else if one.end <= now {
+                tracing::info!(fault = one.entry.name, "a fault is mended");
+                one.fault.heal(&mut self.hands());
+                one.over = true;
+                self.end_trouble(one.trouble);
+            } else {
+                one.fault.go_on(&mut self.hands());
+            }
+        }
+        self.active = active;
+    }
+}
+
+/// The faults of a run, with times from the beginning of its safety phase.
+fn draw(options: &Options, entropy: &dyn Entropy) -> Result<Vec<Active>, String> {
+    let mut names: Vec<String> = options.faults.clone();
+    if names.is_empty() {
+        let all = faults::all();
+        let leading = all.iter().filter(|f| f.changes_leader);
+        names.extend(weighted(&leading.collect::<Vec<_>>(), entropy));
+        for _ in 0..2 + entropy.below(4) {
+            names.extend(weighted(&all.iter().collect::<Vec<_>>(), entropy));
+        }
+    }
+    let millis = u64::try_from(options.duration().as_millis()).unwrap_or(u64::MAX);
+    let mut active = Vec::new();
+    for name in names {
+        let mut all = faults::all();
+        let known = all.iter().position(|f| f.name == name);
+        let known = known.ok_or_else(|| format!("expected the name of a fault, got {name}"))?;
+        let entry = all.swap_remove(known);
+        // Longer than an election takes, if there is to be one.
+        let least = if entry.changes_leader { 2000 } else { 500 };
+        let begin = 200 + entropy.below(millis.saturating_sub(least + 1000).max(1));
+        let end = begin + least + entropy.below(5000);
+        active.push(Active {
+            fault: (entry.make)(),
+            entry,
+            begin: Duration::from_millis(begin),
+            end: Duration::from_millis(end.min(millis)),
+            begun: false,
+            // Not before clients work.
+            over: true,
+            trouble: None,
+        });
+    }
+    Ok(active)
+}
+
+fn weighted(from: &[&FaultEntry], entropy: &dyn Entropy) -> Option<String> {
+    let mut drawn = entropy.below(from.iter().map(|f| f.weight).sum());
+    for entry in from {
+        if drawn < entry.weight {
+            return Some(entry.name.to_owned());
+        }
+        drawn -= entry.weight;
+    }
+    None
+}
+
+/// Why a run says nothing.
+fn invalid(tally: &Tally) -> Option<String> {
+    let (done, calls): (u64, u64) = (tally.done.values().sum(), tally.calls.values().sum());
+    if calls < 50 || done * 2 < calls {
+        return Some(format!("{done} of {calls} calls succeeded"));
+    }
+    if let Some(fault) = tally.missed.keys().find(|f| !tally.faults.contains_key(*f)) {
+        return Some(format!("{fault} never fired"));
+    }
+    if tally.leaders.len() < 2 {
+        return Some("no other controller ever led".to_owned());
+    }
+    None
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (done, calls): (u64, u64) = (
+            self.tally.done.values().sum(),
+            self.tally.calls.values().sum(),
+        );
+        let faults: Vec<_> = self
+            .tally
+            .faults
+            .iter()
+            .map(|(name, n)| format!("{name}×{n}"))
+            .collect();
+        write!(
+            f,
+            "seed {}: {} in {} ms of virtual time; {done} of {calls} calls succeeded; {} leaders; faults: {}; trace {} {:.16}",
+            self.options.seed,
+            match &self.verdict {
+                Verdict::Held => "held",
+                Verdict::Violated(_) => "VIOLATED",
+                Verdict::Invalid(_) => "INVALID",
+            },
+            self.elapsed.as_millis(),
+            self.tally.leaders.len(),
+            faults.join(" "),
+            self.trace.0,
+            self.trace.1,
+        )?;
+        match &self.verdict {
+            Verdict::Held => Ok(()),
+            Verdict::Invalid(why) => write!(f, "\n  {why}"),
+            Verdict::Violated(violations) => violations
+                .iter()
+                .try_for_each(|violation| write!(f, "\n  {violation}")),
+        }
+    }
+}

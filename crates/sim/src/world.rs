@@ -1,0 +1,242 @@
+//! Everything that outlives a process in a simulated run: nodes with their disks and clocks, what guests did, what
+//! clients saw, and what was found to be wrong.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::PathBuf,
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use host::{Entropy, SeededEntropy};
+use model::{NodeName, Role, Roles, Zone};
+use node::compose::NodeHandle;
+use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    calls::Calls,
+    clock::{Elapsed, SimClock},
+    disk::Disk,
+    gossip::Register,
+    guest::Ledger,
+    options::Options,
+};
+
+/// How long after its end a fault may still be felt.
+const RECOVERY: Duration = Duration::from_secs(6);
+
+/// One run.
+pub(crate) struct World {
+    pub(crate) options: Options,
+    pub(crate) elapsed: Elapsed,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) register: Arc<Register>,
+    pub(crate) ledger: Ledger,
+    pub(crate) calls: Calls,
+    /// When something was wrong that a client may feel, a while for recovery included.
+    pub(crate) troubles: Mutex<Vec<Trouble>>,
+    /// Cancelled when clients shall stop to ask for more.
+    pub(crate) quiet: CancellationToken,
+    pub(crate) tally: Mutex<Tally>,
+    violations: Mutex<Vec<Violation>>,
+    /// Where workers unpack code.
+    pub(crate) scratch: PathBuf,
+}
+
+/// One node, over all its processes.
+pub(crate) struct Node {
+    pub(crate) name: NodeName,
+    pub(crate) zone: Zone,
+    pub(crate) roles: Roles,
+    pub(crate) disk: Disk,
+    pub(crate) clock: SimClock,
+    pub(crate) process: Mutex<Process>,
+}
+
+/// What is known of a node's process.
+#[derive(Default)]
+pub(crate) struct Process {
+    /// How many there were.
+    pub(crate) starts: u64,
+    /// The running node.
+    pub(crate) handle: Weak<NodeHandle>,
+    /// Why the process ended by itself, until somebody takes note.
+    pub(crate) ended: Option<String>,
+    /// Asks the process to end in order.
+    pub(crate) terminate: CancellationToken,
+}
+
+/// A time in which something was broken.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Trouble {
+    pub(crate) from: Duration,
+    /// Open while it lasts.
+    pub(crate) to: Option<Duration>,
+    /// Whether nothing but controllers was concerned.
+    pub(crate) controllers_only: bool,
+}
+
+/// What was found to be wrong.
+#[derive(Clone, Debug)]
+pub struct Violation {
+    /// The check that found it.
+    pub check: String,
+    /// What it saw, with virtual times.
+    pub what: String,
+    /// When, since the beginning of the run.
+    pub at: Duration,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} at {} ms: {}",
+            self.check,
+            self.at.as_millis(),
+            self.what
+        )
+    }
+}
+
+/// What a run must have seen to say anything.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tally {
+    /// Answers that were successes, by kind of call.
+    pub(crate) done: BTreeMap<&'static str, u64>,
+    /// All calls, by kind.
+    pub(crate) calls: BTreeMap<&'static str, u64>,
+    /// How often a fault was begun.
+    pub(crate) faults: BTreeMap<&'static str, u64>,
+    /// Faults that were begun and did not hit anything.
+    pub(crate) missed: BTreeMap<&'static str, u64>,
+    /// Leaders by term.
+    pub(crate) leaders: BTreeMap<u64, NodeName>,
+}
+
+impl World {
+    /// The world of one seed.
+    pub(crate) fn new(options: Options, scratch: PathBuf) -> Arc<Self> {
+        let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(options.seed));
+        let elapsed = Elapsed::default();
+        let nodes = topology(&*entropy.fork("topology"))
+            .into_iter()
+            .map(|(name, zone, roles)| Node {
+                disk: Disk::new(&name, entropy.fork(&format!("disk of {name}"))),
+                clock: SimClock::new(elapsed.clone()),
+                name: known(&name),
+                zone: known(zone),
+                roles,
+                process: Mutex::default(),
+            })
+            .collect();
+        let times = elapsed.clone();
+        Arc::new(Self {
+            options,
+            elapsed,
+            entropy,
+            nodes,
+            register: Arc::default(),
+            ledger: Ledger::new(move || times.now()),
+            calls: Calls::default(),
+            troubles: Mutex::default(),
+            quiet: CancellationToken::new(),
+            tally: Mutex::default(),
+            violations: Mutex::default(),
+            scratch,
+        })
+    }
+
+    /// Nodes that have a role, by index.
+    pub(crate) fn with_role(&self, role: Role) -> Vec<usize> {
+        let all = self.nodes.iter().enumerate();
+        all.filter(|(_, node)| node.roles.has(role))
+            .map(|(n, _)| n)
+            .collect()
+    }
+
+    /// Takes note of something wrong. The run goes on to its end, so that later checks can say more.
+    pub(crate) fn violated(&self, check: &str, what: impl fmt::Display) {
+        let at = self.elapsed.now();
+        let what = what.to_string();
+        tracing::error!(check, what, "VIOLATION");
+        let mut violations = self.violations.lock();
+        if violations.len() < 20 {
+            violations.push(Violation {
+                check: check.to_owned(),
+                what,
+                at,
+            });
+        }
+    }
+
+    pub(crate) fn violations(&self) -> Vec<Violation> {
+        self.violations.lock().clone()
+    }
+
+    /// Whether nothing was broken from a while before until a moment, or nothing but controllers.
+    pub(crate) fn was_calm(&self, from: Duration, to: Duration, but_controllers: bool) -> bool {
+        let troubles = self.troubles.lock();
+        let mut felt = troubles
+            .iter()
+            .filter(|t| !(but_controllers && t.controllers_only));
+        !felt.any(|t| t.from <= to && t.to.is_none_or(|end| end + RECOVERY >= from))
+    }
+
+    /// Counts a call of a client.
+    pub(crate) fn count(&self, kind: &'static str, done: bool) {
+        let mut tally = self.tally.lock();
+        *tally.calls.entry(kind).or_default() += 1;
+        if done {
+            *tally.done.entry(kind).or_default() += 1;
+        }
+    }
+}
+
+impl Node {
+    /// The running node, if there is one.
+    pub(crate) fn handle(&self) -> Option<Arc<NodeHandle>> {
+        self.process.lock().handle.upgrade()
+    }
+}
+
+/// Which nodes there are: three zones always, roles together or apart.
+fn topology(entropy: &dyn Entropy) -> Vec<(String, &'static str, Roles)> {
+    const ZONES: [&str; 3] = ["a", "b", "c"];
+    let only = |role| Roles::default().with(role);
+    let mut nodes = Vec::new();
+    match entropy.below(3) {
+        0 => {
+            for zone in ZONES {
+                nodes.push((format!("{zone}1"), zone, Roles::ALL));
+            }
+        }
+        1 => {
+            for zone in ZONES {
+                let both = only(Role::Controller).with(Role::Frontend);
+                nodes.push((format!("{zone}1"), zone, both));
+                nodes.push((format!("{zone}2"), zone, only(Role::Worker)));
+            }
+        }
+        _ => {
+            for zone in ZONES {
+                nodes.push((format!("{zone}1"), zone, only(Role::Controller)));
+                nodes.push((format!("{zone}2"), zone, only(Role::Worker)));
+                nodes.push((format!("{zone}3"), zone, only(Role::Frontend)));
+            }
+        }
+    }
+    nodes
+}
+
+/// A name that this file made up.
+#[expect(
+    clippy::expect_used,
+    reason = "letters and digits are a name; a run without its nodes is none"
+)]
+fn known<T: std::str::FromStr<Err: fmt::Debug>>(name: &str) -> T {
+    name.parse().expect("letters and digits are a name")
+}
