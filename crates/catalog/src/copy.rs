@@ -6,7 +6,10 @@ use host::store::{Store, StoreError, Write};
 use model::{ErrorKind, Failure, Revision};
 use parking_lot::RwLock;
 use state::{Catalog, Change};
-use tokio::{sync::watch, time::Instant};
+use tokio::{
+    sync::{Notify, watch},
+    time::Instant,
+};
 
 use crate::codec::{self, CodecError, Row};
 
@@ -14,6 +17,8 @@ const TABLE: &str = "catalog-copy";
 /// Holds the cluster and the revision of the copy; sorts before every record. Absent while a snapshot is half written.
 const MARK: &[u8] = b"!mark";
 const PAGE: usize = 1000;
+/// How long what was written waits for more before it is flushed.
+const FLUSH_AFTER: Duration = Duration::from_secs(1);
 
 /// Why a local copy could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +57,10 @@ struct Shared {
     catalog: RwLock<Catalog>,
     store: Arc<dyn Store>,
     position: watch::Sender<Position>,
+    /// Wakes whoever flushes after something was written.
+    written: Notify,
+    /// The first error of the store: what is on the disk is unknown from there on, and nothing more is written.
+    failed: watch::Sender<Option<Arc<StoreError>>>,
 }
 
 /// Where a copy stands.
@@ -81,6 +90,8 @@ impl LocalCopy {
             catalog: RwLock::new(catalog),
             store,
             position: watch::Sender::new(position),
+            written: Notify::new(),
+            failed: watch::Sender::new(None),
         };
         Ok(Self {
             shared: Arc::new(shared),
@@ -142,6 +153,68 @@ impl LocalCopy {
         }
     }
 
+    /// Returns when the copy could not be written: the node must end. What was read before stays readable.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn failed(&self) -> Arc<StoreError> {
+        let mut failed = self.shared.failed.subscribe();
+        loop {
+            if let Some(error) = failed.borrow_and_update().clone() {
+                return error;
+            }
+            if failed.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Puts what was followed on the disk soon after it was written: a node that is killed and comes back while no
+    /// controller answers serves from there. Returns when the store has failed.
+    pub(crate) async fn keep_flushed(&self) {
+        loop {
+            self.shared.written.notified().await;
+            tokio::time::sleep(FLUSH_AFTER).await;
+            if self.checked(self.shared.store.flush()).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Runs an operation of the store unless an earlier one failed, and notes its error. A record that is too large is
+    /// no failure of the store.
+    async fn checked(
+        &self,
+        operation: impl Future<Output = Result<(), StoreError>>,
+    ) -> Result<(), FollowError> {
+        if let Some(earlier) = self.shared.failed.borrow().clone() {
+            return Err(FollowError::Failed(earlier));
+        }
+        match operation.await {
+            Ok(()) => Ok(()),
+            Err(large @ StoreError::ValueTooLarge(_)) => Err(FollowError::TooLarge(large)),
+            Err(error @ StoreError::Engine { .. }) => {
+                let error = Arc::new(error);
+                let first = self.shared.failed.send_if_modified(|failed| {
+                    let first = failed.is_none();
+                    failed.get_or_insert_with(|| error.clone());
+                    first
+                });
+                if first {
+                    let source = std::error::Error::source(&error).map(ToString::to_string);
+                    tracing::error!(%error, source, "the local catalog copy cannot be written; this node must end");
+                }
+                Err(FollowError::Failed(error))
+            }
+        }
+    }
+
+    async fn write(&self, batch: Vec<Write>) -> Result<(), FollowError> {
+        self.checked(self.shared.store.apply(TABLE, batch)).await?;
+        self.shared.written.notify_one();
+        Ok(())
+    }
+
     pub(crate) fn position(&self) -> Position {
         self.shared.position.borrow().clone()
     }
@@ -155,7 +228,8 @@ impl LocalCopy {
         });
     }
 
-    /// Takes over the changes of one revision: disk first, then memory, so that a restart never goes back behind a read.
+    /// Takes over the changes of one revision: store first, then memory, so that a restart in order never goes back behind
+    /// a read. After a crash the copy may be older by what was not flushed yet.
     pub(crate) async fn advance(
         &self,
         revision: Revision,
@@ -169,7 +243,7 @@ impl LocalCopy {
             .map(into_write)
             .collect();
         batch.push(mark(&cluster_id, revision));
-        self.shared.store.apply(TABLE, batch).await?;
+        self.write(batch).await?;
         {
             let mut catalog = self.shared.catalog.write();
             for change in changes {
@@ -191,11 +265,9 @@ impl LocalCopy {
         for change in decode_all(&rows)? {
             catalog.put(change);
         }
-        let store = &self.shared.store;
-        store
-            .apply(TABLE, vec![Write::Delete { key: MARK.to_vec() }])
+        self.write(vec![Write::Delete { key: MARK.to_vec() }])
             .await?;
-        store.clear(TABLE).await?;
+        self.checked(self.shared.store.clear(TABLE)).await?;
         let mut rows = rows
             .into_iter()
             .filter(|r| !is_private(&r.key))
@@ -205,9 +277,9 @@ impl LocalCopy {
             if batch.is_empty() {
                 break;
             }
-            store.apply(TABLE, batch).await?;
+            self.write(batch).await?;
         }
-        store.apply(TABLE, vec![mark(cluster_id, revision)]).await?;
+        self.write(vec![mark(cluster_id, revision)]).await?;
         *self.shared.catalog.write() = catalog;
         self.shared.position.send_modify(|p| {
             *p = Position {
@@ -224,7 +296,9 @@ impl LocalCopy {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FollowError {
     #[error("local catalog copy cannot be written")]
-    Store(#[from] StoreError),
+    Failed(#[source] Arc<StoreError>),
+    #[error("the controller sent a record that the local copy cannot keep")]
+    TooLarge(#[source] StoreError),
     #[error("the controller sent a record that this build cannot read")]
     Codec(#[from] CodecError),
 }

@@ -34,14 +34,22 @@ enum StreamEnd {
 }
 
 impl LocalCopy {
-    /// Keeps this copy up to date from any controller, for the life of the node.
+    /// Keeps this copy up to date from any controller, for the life of the node or until its store fails
+    /// ([`LocalCopy::failed`]).
     pub fn follow(&self, controllers: Controllers, tasks: &Tasks) {
+        let copy = self.clone();
+        tasks.spawn(Kind::Background, "catalog-flush", async move {
+            copy.keep_flushed().await;
+        });
         let copy = self.clone();
         tasks.spawn(Kind::Background, "catalog-follow", async move {
             let mut wait = RETRY_MIN;
             loop {
                 let before = copy.position();
                 let Err(end) = copy.follow_one(&controllers).await;
+                if let StreamEnd::Local(FollowError::Failed(_)) = end {
+                    return;
+                }
                 if copy.position().confirmed > before.confirmed {
                     wait = RETRY_MIN;
                 }

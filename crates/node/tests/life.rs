@@ -7,9 +7,13 @@
     reason = "a test helper may give up"
 )]
 
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
-use host::{Clock, SystemClock, SystemEntropy, certificate, net::Credentials};
+use host::{
+    Clock, Store, SystemClock, SystemEntropy, certificate,
+    net::Credentials,
+    store::{StoreError, Write},
+};
 use model::{Role, Roles};
 use node::{
     admin::status::Status,
@@ -155,4 +159,56 @@ async fn a_worker_needs_a_driver() {
     let mut config = config(data.path());
     config.node.roles = config.node.roles.with(Role::Worker);
     assert!(matches!(start(&config).await, Err(StartError::NoDriver)));
+}
+
+/// A store in which the copy of the catalog cannot be written; everything else can.
+struct Broken(Arc<dyn Store>);
+
+#[async_trait::async_trait]
+impl Store for Broken {
+    async fn apply(&self, table: &str, batch: Vec<Write>) -> Result<(), StoreError> {
+        if table == "catalog-copy" {
+            return Err(StoreError::Engine {
+                path: "the copy".to_owned(),
+                source: std::io::Error::other("the disk is broken"),
+            });
+        }
+        self.0.apply(table, batch).await
+    }
+
+    async fn clear(&self, table: &str) -> Result<(), StoreError> {
+        self.0.clear(table).await
+    }
+
+    async fn get(&self, table: &str, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.0.get(table, key).await
+    }
+
+    async fn range(
+        &self,
+        table: &str,
+        from: &[u8],
+        limit: usize,
+    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+        self.0.range(table, from, limit).await
+    }
+
+    async fn flush(&self) -> Result<(), StoreError> {
+        self.0.flush().await
+    }
+}
+
+/// What every role has of the catalog is what fails: a node must end for it whether it is a controller or not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_ends_when_its_copy_of_the_catalog_cannot_be_written() {
+    let data = tempfile::tempdir().unwrap();
+    let config = config(data.path());
+    let material = material(config.node.roles);
+    let mut host = real::host(&config, &material).await.unwrap();
+    host.store = Arc::new(Broken(host.store));
+    let node = compose::start(config, &material, host, None).await.unwrap();
+    let fatal = timeout(PATIENCE, node.failed()).await.unwrap();
+    assert!(matches!(fatal, replica::Fatal::Store(_)), "{fatal}");
+    assert!(fatal.to_string().contains("the copy"), "{fatal}");
+    timeout(PATIENCE, node.drain(PATIENCE)).await.unwrap();
 }

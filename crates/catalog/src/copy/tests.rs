@@ -1,4 +1,10 @@
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+};
 
 use host::store::SledStore;
 use model::{AccountId, FunctionId, Region};
@@ -153,4 +159,112 @@ async fn a_revision_without_a_record_is_reached_by_its_confirmation() {
     assert_eq!(copy.wait_for(Revision(7), Duration::ZERO).await, Ok(()));
     copy.confirm(Revision(6));
     assert_eq!(copy.revision(), Revision(7));
+}
+
+/// A store that fails from a moment on, and counts what it is asked after that.
+struct Breaking {
+    store: Arc<dyn Store>,
+    broken: AtomicBool,
+    asked: AtomicUsize,
+}
+
+impl Breaking {
+    fn check(&self) -> Result<(), StoreError> {
+        if !self.broken.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        Err(StoreError::Engine {
+            path: "memory".to_owned(),
+            source: std::io::Error::other("the disk is broken"),
+        })
+    }
+}
+
+#[async_trait::async_trait]
+impl Store for Breaking {
+    async fn apply(&self, table: &str, batch: Vec<Write>) -> Result<(), StoreError> {
+        self.check()?;
+        self.store.apply(table, batch).await
+    }
+
+    async fn clear(&self, table: &str) -> Result<(), StoreError> {
+        self.check()?;
+        self.store.clear(table).await
+    }
+
+    async fn get(&self, table: &str, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.store.get(table, key).await
+    }
+
+    async fn range(
+        &self,
+        table: &str,
+        from: &[u8],
+        limit: usize,
+    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+        self.store.range(table, from, limit).await
+    }
+
+    async fn flush(&self) -> Result<(), StoreError> {
+        self.check()?;
+        self.store.flush().await
+    }
+}
+
+async fn breaking(dir: &tempfile::TempDir) -> (Arc<Breaking>, LocalCopy) {
+    let breaking = Arc::new(Breaking {
+        store: store(dir).await,
+        broken: AtomicBool::new(false),
+        asked: AtomicUsize::new(0),
+    });
+    let copy = LocalCopy::open(breaking.clone()).await.unwrap();
+    copy.replace("c1", Revision(5), vec![head("a", 1)])
+        .await
+        .unwrap();
+    (breaking, copy)
+}
+
+#[tokio::test]
+async fn a_store_that_failed_is_told_and_not_asked_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, copy) = breaking(&dir).await;
+    assert!(futures::FutureExt::now_or_never(copy.failed()).is_none());
+    store.broken.store(true, Ordering::SeqCst);
+    for _ in 0..2 {
+        let step = copy.advance(Revision(6), vec![head("b", 1)]).await;
+        assert!(matches!(step, Err(FollowError::Failed(_))));
+        let whole = copy.replace("c2", Revision(9), Vec::new()).await;
+        assert!(matches!(whole, Err(FollowError::Failed(_))));
+    }
+    assert_eq!(store.asked.load(Ordering::SeqCst), 1);
+    let error = copy.failed().await;
+    assert!(error.to_string().contains("memory"), "{error}");
+    // What was there can be read to the end.
+    assert_eq!((copy.revision(), heads(&copy)), (Revision(5), 1));
+}
+
+#[tokio::test]
+async fn what_was_followed_is_flushed_soon_and_its_failure_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, copy) = breaking(&dir).await;
+    store.broken.store(true, Ordering::SeqCst);
+    let limit = Duration::from_secs(30);
+    tokio::time::timeout(limit, copy.keep_flushed())
+        .await
+        .unwrap();
+    assert!(matches!(*copy.failed().await, StoreError::Engine { .. }));
+}
+
+#[tokio::test]
+async fn a_record_that_is_too_large_is_no_failure_of_the_store() {
+    let dir = tempfile::tempdir().unwrap();
+    let copy = LocalCopy::open(store(&dir).await).await.unwrap();
+    let large = Write::Put {
+        key: b"k".to_vec(),
+        value: vec![0; host::store::VALUE_MAX + 1],
+    };
+    let refused = copy.write(vec![large]).await;
+    assert!(matches!(refused, Err(FollowError::TooLarge(_))));
+    assert!(futures::FutureExt::now_or_never(copy.failed()).is_none());
 }

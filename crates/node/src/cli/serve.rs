@@ -83,7 +83,8 @@ impl Running {
                 ExitCode::SUCCESS
             }
             fatal = self.node.failed() => {
-                tracing::error!(error = %fatal, "this node cannot go on");
+                let error = format!("{:#}", anyhow::Error::new(fatal));
+                tracing::error!(error, "this node cannot go on");
                 ExitCode::from(FAILED)
             }
         };

@@ -86,14 +86,21 @@ impl NodeHandle {
         self.observer.ready().await;
     }
 
-    /// Returns when the node's storage failed: the process must end. Never returns on a node that is no controller.
+    /// Returns when the node's storage failed, on a node of any role: the process must end.
     ///
     /// # Cancel safety
     /// Safe.
     pub async fn failed(&self) -> replica::Fatal {
-        match &self.controller {
-            Some(controller) => controller.failed().await,
-            None => std::future::pending().await,
+        let controller = async {
+            match &self.controller {
+                Some(controller) => controller.failed().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            fatal = controller => fatal,
+            error = self.copy.failed() => replica::Fatal::Store(error),
         }
     }
 
