@@ -5,10 +5,7 @@ use proto::internal as pb;
 use tokio::{sync::Mutex, time::Instant};
 use tonic::Status;
 
-use crate::{
-    identity::ClusterId,
-    marker::{Marker, MarkerError},
-};
+use crate::{error::Fatal, failure::Failed, identity::ClusterId, marker::Marker};
 
 /// The cluster of this member: unknown until it is bootstrapped or hears from a leader, never changed after that.
 pub(crate) struct Cluster {
@@ -16,6 +13,7 @@ pub(crate) struct Cluster {
     member: u64,
     known: RwLock<Option<ClusterId>>,
     marker: Mutex<Marker>,
+    failed: Failed,
     /// When a leader's message was last taken.
     heard: RwLock<Option<Instant>>,
 }
@@ -26,16 +24,17 @@ pub(crate) enum JoinError {
     #[error("this member belongs to cluster {0}")]
     Other(ClusterId),
     #[error(transparent)]
-    Marker(#[from] MarkerError),
+    Failed(#[from] Fatal),
 }
 
 impl Cluster {
-    pub(crate) fn new(group: u64, member: u64, marker: Marker) -> Self {
+    pub(crate) fn new(group: u64, member: u64, marker: Marker, failed: Failed) -> Self {
         Self {
             group,
             member,
             known: RwLock::new(marker.cluster()),
             marker: Mutex::new(marker),
+            failed,
             heard: RwLock::new(None),
         }
     }
@@ -44,12 +43,16 @@ impl Cluster {
         *self.known.read()
     }
 
-    /// Belongs to a cluster from now on, durably.
+    /// Belongs to a cluster from now on, durably. If that cannot be written the member has failed: it must not ask again.
     pub(crate) async fn join(&self, cluster: ClusterId) -> Result<(), JoinError> {
         let mut marker = self.marker.lock().await;
         let known = match self.id() {
             Some(known) => known,
-            None => marker.set_cluster(cluster).await?,
+            None => marker.set_cluster(cluster).await.map_err(|error| {
+                let fatal = error.fatal(self.group);
+                self.failed.set(fatal.clone());
+                fatal
+            })?,
         };
         *self.known.write() = Some(known);
         if known == cluster {

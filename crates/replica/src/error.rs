@@ -167,9 +167,9 @@ pub enum BootstrapError {
         /// What the storage says.
         actual: ClusterId,
     },
-    /// The marker could not be written.
+    /// The storage failed.
     #[error(transparent)]
-    Marker(#[from] MarkerError),
+    Failed(#[from] Fatal),
     /// This member has stopped.
     #[error("this member of the group has stopped")]
     Stopped,

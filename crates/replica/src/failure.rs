@@ -25,7 +25,8 @@ impl Failed {
             is_first
         });
         if is_first {
-            tracing::error!(error = %fatal, "this member of the group cannot go on");
+            let cause = std::error::Error::source(&fatal).map(ToString::to_string);
+            tracing::error!(error = %fatal, cause, "this member of the group cannot go on");
         }
         io::Error::other(fatal)
     }

@@ -18,7 +18,7 @@ use model::{Incarnation, NodeName};
 use prost::Message as _;
 use proto::internal as pb;
 
-use crate::{identity::ClusterId, wire};
+use crate::{error::Fatal, identity::ClusterId, wire};
 
 /// The log group that holds the marker; no Raft group has this number.
 const GROUP: u64 = u64::MAX;
@@ -68,6 +68,23 @@ pub enum MarkerError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl MarkerError {
+    /// For a member that runs.
+    pub(crate) fn fatal(self, group: u64) -> Fatal {
+        match self {
+            Self::Log(error) => Fatal::Log(Arc::new(error)),
+            Self::Store(error) => Fatal::Store(Arc::new(error)),
+            other @ (Self::Lost { .. }
+            | Self::Mixed { .. }
+            | Self::OtherNode { .. }
+            | Self::Unreadable(_)) => Fatal::State {
+                group,
+                what: other.to_string(),
+            },
+        }
+    }
 }
 
 /// The storage's marker, both halves in agreement.

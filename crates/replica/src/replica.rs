@@ -133,7 +133,7 @@ impl<M: StateMachine> Replica<M> {
                     wanted: cluster,
                     actual,
                 },
-                JoinError::Marker(error) => BootstrapError::Marker(error),
+                JoinError::Failed(fatal) => BootstrapError::Failed(fatal),
             })?;
         let members = [(shared.identity.id, Member::from(&shared.identity))];
         let members: std::collections::BTreeMap<_, _> = members.into();

@@ -61,7 +61,7 @@ impl<M: StateMachine> Service<M> {
                 .await
                 .map_err(|error| match error {
                     JoinError::Other(_) => Status::failed_precondition(error.to_string()),
-                    JoinError::Marker(_) => Status::internal(error.to_string()),
+                    JoinError::Failed(_) => Status::internal(error.to_string()),
                 }),
             _ => Ok(()),
         }

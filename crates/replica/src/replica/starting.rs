@@ -66,7 +66,7 @@ impl<M: StateMachine> Replica<M> {
         .await?;
         check_gap(group, &log, &state, &snapshots)?;
 
-        let cluster = Arc::new(Cluster::new(group, identity.id, marker));
+        let cluster = Arc::new(Cluster::new(group, identity.id, marker, failed.clone()));
         let peers = Peers {
             id: identity.id,
             cluster: cluster.clone(),

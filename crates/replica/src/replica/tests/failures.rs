@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use crate::{
-    error::{Fatal, ProposeError, StartError},
+    error::{BootstrapError, Fatal, ProposeError, StartError},
+    identity::ClusterId,
     marker::MarkerError,
     testing::{Disk, Group, LONG, fast, start, wait_until},
 };
@@ -20,6 +21,18 @@ async fn a_broken_disk_ends_the_member_and_nothing_is_acknowledged() {
     assert_eq!(node.get("a"), None);
     let late = node.replica.propose(b"set a 1".to_vec(), LONG).await;
     assert_eq!(late, Err(ProposeError::Stopped));
+}
+
+#[tokio::test]
+async fn a_disk_that_breaks_while_a_cluster_begins_ends_the_member() {
+    let group = Group::of(0, fast()).await;
+    let node = group.fresh("c-0").await;
+    node.disk.log.break_down();
+    let begun = node.replica.bootstrap(ClusterId::new(7)).await;
+    assert!(matches!(begun, Err(BootstrapError::Failed(Fatal::Log(_)))));
+    assert_eq!(node.replica.status().cluster, None);
+    let failed = tokio::time::timeout(LONG, node.replica.failed()).await;
+    assert!(matches!(failed, Ok(Fatal::Log(_))));
 }
 
 #[tokio::test]
