@@ -35,8 +35,10 @@ pub enum StoreError {
     /// A value above [`VALUE_MAX`].
     #[error("expected a value of at most {VALUE_MAX} bytes, got {0}")]
     ValueTooLarge(usize),
-    /// The disk or the engine failed; the process should end.
-    #[error("store at {path} failed; check the disk and its free space")]
+    /// The disk or the engine failed, or a record is damaged; the process must end.
+    #[error(
+        "store at {path} failed: this node must stop; check the disk and its free space before it is started again, and empty the whole data directory if the store is damaged"
+    )]
     Engine {
         /// Where.
         path: String,

@@ -164,7 +164,8 @@ impl Layout {
 
     fn write(&self, digest: Digest, bytes: &[u8]) -> io::Result<()> {
         if self.size(digest)? == u64::try_from(bytes.len()).ok() {
-            return Ok(());
+            // Whoever put it there may not have come to this, or be at it now.
+            return self.settle(digest);
         }
         let number = self.counter.fetch_add(1, Ordering::Relaxed);
         let unfinished = self.unfinished.join(format!("{digest}.{number}"));
@@ -184,7 +185,13 @@ impl Layout {
             disk::create_directory(&shelf)?;
         }
         fs::rename(unfinished, self.path(digest))?;
-        disk::sync_directory(&shelf)
+        self.settle(digest)
+    }
+
+    /// Makes the name of a blob survive a power loss, and that of its shelf, which another put may have made just now.
+    fn settle(&self, digest: Digest) -> io::Result<()> {
+        disk::sync_directory(&self.shelf(digest))?;
+        disk::sync_directory(&self.root)
     }
 
     fn set_aside(&self, digest: Digest) -> io::Result<()> {
