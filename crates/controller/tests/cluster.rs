@@ -184,3 +184,21 @@ async fn without_a_quorum_changes_are_refused_and_copies_still_serve() {
     assert!(copy.read(|c| c.function(&function("f")).is_some()));
     assert!(copy.revision() >= Revision(1));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn packages_go_round_a_controller_whose_disk_stalls() {
+    let world = World::start(&["a", "b", "c"]).await;
+    let controllers = world.client();
+    for (name, zip) in [("a", b"one"), ("b", b"two"), ("c", b"six")] {
+        world.stall_blobs(name, true);
+        let (digest, zip) = (Digest::of(zip), Bytes::from_static(zip));
+        let put = controllers.put_blob(digest, zip.clone(), PATIENCE).await;
+        put.unwrap_or_else(|e| panic!("put without {name}: {e:?}"));
+        let got = controllers.get_blob(digest, PATIENCE).await;
+        assert_eq!(
+            got.unwrap_or_else(|e| panic!("get without {name}: {e:?}")),
+            zip
+        );
+        world.stall_blobs(name, false);
+    }
+}

@@ -12,9 +12,12 @@ use super::{ControllerError, Controllers};
 const CHUNK: usize = 256 << 10;
 /// The largest blob that is taken into memory.
 const BLOB_MAX: u64 = 64 << 20;
+/// A controller that sends nothing of a blob for this long is left for another: its disk may have stalled.
+const SILENCE_MAX: Duration = Duration::from_millis(1500);
 
 impl Controllers {
-    /// Puts a blob on a quorum of controllers.
+    /// Puts a blob on a quorum of controllers. One that does not answer has half of the patience, so that another can be
+    /// asked.
     ///
     /// # Errors
     /// [`ControllerError::Blob`] if no controller could bring it there in time.
@@ -30,9 +33,11 @@ impl Controllers {
                 for address in self.addresses() {
                     let chunks = chunks(digest, &bytes, true);
                     let mut client = BlobsClient::new(self.shared.channel(&address));
-                    match client.put(tokio_stream::iter(chunks)).await {
-                        Ok(_) => return,
-                        Err(status) => last = Some(Box::new(status)),
+                    let put = client.put(tokio_stream::iter(chunks));
+                    match tokio::time::timeout(patience / 2, put).await {
+                        Ok(Ok(_)) => return,
+                        Ok(Err(status)) => last = Some(Box::new(status)),
+                        Err(_) => last = Some(Box::new(silent(patience / 2))),
                     }
                 }
                 tokio::time::sleep(Duration::from_millis(100)).await;
@@ -82,9 +87,9 @@ impl Controllers {
         let request = pb::GetBlobRequest {
             digest: digest.as_bytes().to_vec().into(),
         };
-        let mut stream = client.get(request).await?.into_inner();
+        let mut stream = answered(client.get(request)).await?.into_inner();
         let mut bytes = BytesMut::new();
-        while let Some(chunk) = stream.message().await? {
+        while let Some(chunk) = answered(stream.message()).await? {
             if bytes.len() as u64 + chunk.data.len() as u64 > BLOB_MAX {
                 return Err(tonic::Status::data_loss(format!(
                     "blob {digest} is larger than {BLOB_MAX} bytes"
@@ -102,6 +107,22 @@ impl Controllers {
             )))
         }
     }
+}
+
+/// What a controller answers, unless it is silent for too long.
+async fn answered<T>(
+    answer: impl Future<Output = Result<T, tonic::Status>>,
+) -> Result<T, tonic::Status> {
+    match tokio::time::timeout(SILENCE_MAX, answer).await {
+        Ok(answer) => answer,
+        Err(_) => Err(silent(SILENCE_MAX)),
+    }
+}
+
+fn silent(limit: Duration) -> tonic::Status {
+    tonic::Status::deadline_exceeded(format!(
+        "expected an answer of a controller within {limit:?}, got none; check its disk"
+    ))
 }
 
 /// A blob as messages.

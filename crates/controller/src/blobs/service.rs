@@ -129,6 +129,10 @@ fn status(error: &BlobError) -> Status {
     match error {
         BlobError::Mismatch { .. } => Status::data_loss(error.to_string()),
         BlobError::NotFound(_) => Status::not_found(error.to_string()),
-        BlobError::Disk { .. } => Status::internal(error.to_string()),
+        BlobError::Disk { source, .. } => {
+            // Others may keep it, so this controller goes on; its operator must know.
+            tracing::error!(%error, cause = %source, "a package was not kept or not sent");
+            Status::internal(error.to_string())
+        }
     }
 }

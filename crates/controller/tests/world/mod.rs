@@ -1,5 +1,7 @@
 //! A cluster of controllers and what a test does to it.
 
+mod stalling;
+
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
@@ -22,6 +24,8 @@ use model::{
     function::{Config, Logging, TracingMode},
 };
 use tokio::{sync::watch, time::Instant};
+
+use self::stalling::Stalling;
 
 pub(crate) fn function(name: &str) -> FunctionId {
     FunctionId {
@@ -79,7 +83,7 @@ fn nobody() -> Arc<dyn Membership> {
 
 struct Node {
     controller: Controller,
-    blobs: Arc<DirectoryBlobs>,
+    blobs: Arc<Stalling>,
     tasks: Tasks,
 }
 
@@ -144,7 +148,8 @@ impl World {
             Arc::new(opened(async || RedbLog::open(&path.join("log")).await).await);
         let store: Arc<dyn host::Store> =
             Arc::new(opened(async || SledStore::open(&path.join("store")).await).await);
-        let blobs = Arc::new(DirectoryBlobs::open(&path.join("blobs")).await.unwrap());
+        let blobs = DirectoryBlobs::open(&path.join("blobs")).await.unwrap();
+        let blobs = Arc::new(Stalling::new(blobs));
         let incarnation = replica::marker::open(log.clone(), store.clone(), &node_name, &*entropy)
             .await
             .unwrap();
@@ -195,6 +200,11 @@ impl World {
         let node = self.nodes.remove(name).unwrap();
         node.tasks.drain(Duration::from_secs(1)).await;
         node.controller.stop().await;
+    }
+
+    /// Lets the blobs of one node not answer any more, or answer again.
+    pub(crate) fn stall_blobs(&self, name: &str, stalled: bool) {
+        self.nodes[name].blobs.stall(stalled);
     }
 
     pub(crate) fn wipe(&self, name: &str) {
