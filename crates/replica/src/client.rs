@@ -77,6 +77,18 @@ impl Peer {
         Some(self.cluster.target(self.member))
     }
 
+    /// A snapshot that was overtaken is taken again from the start; one that cannot be read ends this member.
+    fn unreadable(&self, error: snapshot::ReadError) -> NetworkError<Types> {
+        match error {
+            snapshot::ReadError::Replaced => NetworkError::new(&AnyError::error(error)),
+            snapshot::ReadError::Log(_) | snapshot::ReadError::Damaged { .. } => {
+                let why = error.to_string();
+                self.cluster.fail(error);
+                NetworkError::from_string(why)
+            }
+        }
+    }
+
     /// Waits for an answer, at most so long.
     async fn call<T>(
         &self,
@@ -153,8 +165,7 @@ impl Peer {
             stream(self.client(), ReceiverStream::new(messages)),
         );
         let (read, sent) = tokio::join!(read, send);
-        // A snapshot that was overtaken is taken again from the start.
-        read.map_err(|e| StreamingError::Network(NetworkError::new(&AnyError::error(e))))?;
+        read.map_err(|error| StreamingError::Network(self.unreadable(error)))?;
         let vote = wire::to_vote(sent?.vote);
         let vote = vote.map_err(|e| StreamingError::Network(NetworkError::new(&e)))?;
         Ok(SnapshotResponse::new(vote))

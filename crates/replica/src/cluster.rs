@@ -5,7 +5,7 @@ use proto::internal as pb;
 use tokio::{sync::Mutex, time::Instant};
 use tonic::Status;
 
-use crate::{error::Fatal, failure::Failed, identity::ClusterId, marker::Marker};
+use crate::{error::Fatal, failure::Failed, identity::ClusterId, marker::Marker, snapshot};
 
 /// The cluster of this member: unknown until it is bootstrapped or hears from a leader, never changed after that.
 pub(crate) struct Cluster {
@@ -50,7 +50,7 @@ impl Cluster {
             Some(known) => known,
             None => marker.set_cluster(cluster).await.map_err(|error| {
                 let fatal = error.fatal(self.group);
-                self.failed.set(fatal.clone());
+                let _told = self.failed.set(fatal.clone());
                 fatal
             })?,
         };
@@ -60,6 +60,12 @@ impl Cluster {
         } else {
             Err(JoinError::Other(known))
         }
+    }
+
+    /// A stored snapshot cannot be read: this member must not go on.
+    pub(crate) fn fail(&self, error: snapshot::ReadError) {
+        // Whoever looks for it finds it; the caller has an error of its own.
+        let _told = self.failed.set(error.fatal(self.group));
     }
 
     /// A leader's message was taken.

@@ -23,6 +23,7 @@ use parking_lot::Mutex;
 pub(crate) struct MemLog {
     groups: Mutex<HashMap<u64, Group>>,
     broken: AtomicBool,
+    unreadable: AtomicBool,
     barriers: AtomicUsize,
 }
 
@@ -36,6 +37,11 @@ impl MemLog {
     /// From now on nothing can be written.
     pub(crate) fn break_down(&self) {
         self.broken.store(true, Ordering::SeqCst);
+    }
+
+    /// From now on no entry can be read.
+    pub(crate) fn lose_entries(&self) {
+        self.unreadable.store(true, Ordering::SeqCst);
     }
 
     /// How many batches were written.
@@ -87,6 +93,9 @@ impl LogEngine for MemLog {
         from: u64,
         to: u64,
     ) -> Result<Vec<(u64, Vec<u8>)>, LogError> {
+        if self.unreadable.load(Ordering::SeqCst) {
+            return Err(self.error());
+        }
         let groups = self.groups.lock();
         let Some(group) = groups.get(&group).filter(|_| from < to) else {
             return Ok(Vec::new());

@@ -36,6 +36,26 @@ async fn a_disk_that_breaks_while_a_cluster_begins_ends_the_member() {
 }
 
 #[tokio::test]
+async fn a_snapshot_that_cannot_be_read_for_another_ends_the_member() {
+    let group = Group::of(1, fast()).await;
+    let leader = group.leader().await;
+    for n in 0..60 {
+        leader.set("a", &n.to_string()).await;
+    }
+    super::snapshots::compacted(leader).await;
+    leader.disk.log.lose_entries();
+    let newcomer = group.fresh("c-1").await;
+    let identity = newcomer.replica.identity().clone();
+    let (failed, _) = tokio::join!(
+        tokio::time::timeout(LONG, leader.replica.failed()),
+        leader
+            .replica
+            .add_controller(identity, Duration::from_secs(2))
+    );
+    assert!(matches!(failed, Ok(Fatal::Log(_))), "{failed:?}");
+}
+
+#[tokio::test]
 async fn a_follower_with_a_broken_disk_does_not_stop_the_group() {
     let group = Group::of(3, fast()).await;
     let leader = group.leader().await;

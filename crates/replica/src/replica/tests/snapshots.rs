@@ -24,7 +24,7 @@ async fn log_begins(node: &Node) -> u64 {
         .map_or(0, |(first, _)| first)
 }
 
-async fn compacted(node: &Node) {
+pub(super) async fn compacted(node: &Node) {
     let waited = tokio::time::timeout(crate::testing::LONG, async {
         while log_begins(node).await < 20 {
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
