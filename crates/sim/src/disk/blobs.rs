@@ -52,6 +52,10 @@ impl BlobArea {
         }
     }
 
+    pub(super) fn holds(&self, digest: Digest) -> bool {
+        self.blobs.contains_key(&digest)
+    }
+
     pub(super) fn bytes(&self) -> u64 {
         let blobs = self.blobs.values().chain(self.rotten.values());
         blobs.map(|blob| size(blob)).sum()

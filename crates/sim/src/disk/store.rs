@@ -31,6 +31,7 @@ const CLEAR_STEP: usize = 256;
 const UNSYNCED_MAX: usize = 1024;
 
 type Rows = BTreeMap<Vec<u8>, Sealed>;
+type Records = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// What lies on the disk, and what its process sees of it.
 #[derive(Default)]
@@ -98,12 +99,12 @@ impl StoreArea {
     }
 
     /// Many batches of removals, as a crash in the middle shows.
-    fn clear(&mut self, table: String) {
-        let rows = self.tables.get(&table).map(|t| &t.visible);
+    fn clear(&mut self, table: &str) {
+        let rows = self.tables.get(table).map(|t| &t.visible);
         let keys: Vec<Vec<u8>> = rows.into_iter().flatten().map(|(k, _)| k.clone()).collect();
         for step in keys.chunks(CLEAR_STEP) {
             let removals = step.iter().map(|key| Write::Delete { key: key.clone() });
-            self.apply(table.clone(), Batch(removals.collect()));
+            self.apply(table.to_owned(), Batch(removals.collect()));
         }
     }
 
@@ -125,12 +126,7 @@ impl StoreArea {
         opened(table, key, row).map(Some)
     }
 
-    fn range(
-        &self,
-        table: &str,
-        from: &[u8],
-        limit: usize,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, String> {
+    fn range(&self, table: &str, from: &[u8], limit: usize) -> Result<Records, String> {
         let rows = self.tables.get(table).map(|t| &t.visible);
         rows.into_iter()
             .flat_map(|rows| rows.range(from.to_vec()..))
@@ -339,7 +335,7 @@ impl Engine {
         }
         let done = self.life.with(|state| match work {
             Work::Apply { table, batch } => state.store.apply(table, batch),
-            Work::Clear { table } => state.store.clear(table),
+            Work::Clear { table } => state.store.clear(&table),
             Work::Flush => state.store.sync(),
         });
         done.await;
