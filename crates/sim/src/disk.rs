@@ -246,6 +246,12 @@ impl Disk {
         self.shared.state.lock().faults.fired().clone()
     }
 
+    /// Whether a blob is on it, durably.
+    #[must_use]
+    pub fn holds(&self, digest: model::Digest) -> bool {
+        self.shared.state.lock().blobs.holds(digest)
+    }
+
     /// What lies on it now.
     #[must_use]
     pub fn usage(&self) -> Usage {
