@@ -2,6 +2,7 @@
 
 mod contracts;
 mod errors;
+mod likeness;
 mod losses;
 
 use std::sync::Arc;
