@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help up down dev test check fix bench sim sim-soak chaos chaos-soak
+.PHONY: help up down dev test check fix bench sim sim-soak sim-planted chaos chaos-soak
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,10 @@ sim: ## Run the simulator with one seed: make sim SEED=42 OPTIONS='--seconds=60'
 sim-soak: ## Run the simulator with new seeds until one fails
 	@cargo build --quiet --locked --package sim
 	@target/debug/dunlin-sim seeds --from $$(date +%s) --count 1000000000 --fail-fast
+
+sim-planted: ## Plant bugs, one at a time, and prove that the checks find them
+	@deploy/local/toolchain.sh
+	@python3 -B deploy/local/planted.py $(OPTIONS)
 
 chaos: ## Break a local cluster under load, as root: make chaos SCENARIO=leader OPTIONS='--seed=7'
 	@deploy/local/toolchain.sh && deploy/local/venv.sh boto3

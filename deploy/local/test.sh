@@ -5,6 +5,7 @@ cd "$(dirname "$0")/../.."
 
 deploy/local/toolchain.sh
 deploy/local/venv.sh
+python3 -B deploy/local/planted.py --check
 cargo test --workspace --locked --quiet
 cargo build --locked --package node
 exec .venv/bin/python -m pytest tests "$@"

@@ -1,0 +1,282 @@
+"""Plants bugs on purpose, one at a time, and proves that the checks of this project find them.
+
+Every file of crates/sim/planted is a bug: its first lines say what is wrong, which promise that breaks and which check should
+find it; the rest is a patch. Each is applied to a copy of the present commit under target/planted/, built, and run from seed 1
+on until a seed fails. The commit as it is must survive the same seeds.
+
+    planted.py            all of them; writes crates/sim/planted/FOUND.md
+    planted.py NAME...    some of them; writes nothing
+    planted.py --check    only looks whether every patch still applies and says what it should
+
+Needs nothing but Python, git and cargo.
+"""
+
+import argparse
+import datetime
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BUGS = ROOT / "crates" / "sim" / "planted"
+PLACE = ROOT / "target" / "planted"
+TREE, TARGET = PLACE / "tree", PLACE / "target"
+BINARY = TARGET / "debug" / "dunlin-sim"
+LEAST = 18
+"""Fewer bugs than this prove too little."""
+SIM, MATRIX = "sim", "crash-matrix"
+RUN_MAX = 180
+HELD, INVALID, NOT_RUN = 0, 2, 3
+"""What the simulator ends with, besides."""
+
+
+@dataclass
+class Bug:
+    name: str
+    wrong: str
+    promise: str
+    check: str
+    found_by: str
+    options: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Found:
+    seed: str
+    check: str
+
+
+class Unfit(Exception):
+    """A patch cannot be used, or the commit itself does not pass."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--seeds", type=int, default=1000)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    arguments = parser.parse_args()
+    try:
+        bugs = [read(file) for file in sorted(BUGS.glob("*.patch"))]
+        if len(bugs) < LEAST:
+            raise Unfit(f"expected at least {LEAST} planted bugs, found {len(bugs)}")
+        if unknown := set(arguments.names) - {bug.name for bug in bugs}:
+            raise Unfit(f"expected names of planted bugs, got {', '.join(sorted(unknown))}")
+        if arguments.check:
+            for bug in bugs:
+                applies(bug, ROOT)
+            return 0
+        chosen = [bug for bug in bugs if not arguments.names or bug.name in arguments.names]
+        return plant(chosen, arguments, whole=not arguments.names)
+    except Unfit as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def read(file: Path) -> Bug:
+    head, mark, _ = file.read_text().partition("\ndiff --git ")
+    lines = head.strip().split("\n\n")
+    said = dict(re.findall(r"^(Promise|Found by|Options): (.+)$", lines[-1], re.MULTILINE))
+    if not mark or len(lines) != 2 or not {"Promise", "Found by"} <= said.keys():
+        raise Unfit(f"{file}: expected words, an empty line, 'Promise:', 'Found by:' and a patch")
+    check, _, by = said["Found by"].partition(" (")
+    if check not in (SIM, MATRIX) or not by.endswith(")"):
+        raise Unfit(f"{file}: expected 'Found by: {SIM} (...)' or 'Found by: {MATRIX} (...)', got {said['Found by']!r}")
+    wrong = " ".join(lines[0].split())
+    return Bug(file.stem, wrong, said["Promise"], check, by[:-1], shlex.split(said.get("Options", "")))
+
+
+def applies(bug: Bug, where: Path) -> None:
+    done = subprocess.run(
+        ["git", "apply", "--check", str(BUGS / f"{bug.name}.patch")], cwd=where, capture_output=True, text=True
+    )
+    if done.returncode:
+        raise Unfit(f"{bug.name} does not apply any more; make the patch anew:\n{done.stderr}")
+
+
+def plant(bugs: list[Bug], arguments: argparse.Namespace, whole: bool) -> int:
+    commit = git("rev-parse", "--short=10", "HEAD", where=ROOT)
+    if TREE.exists():
+        clean()
+        git("checkout", "--quiet", "--detach", commit, where=TREE)
+    else:
+        PLACE.mkdir(parents=True, exist_ok=True)
+        git("worktree", "prune", where=ROOT)
+        git("worktree", "add", "--quiet", "--detach", str(TREE), commit, where=ROOT)
+    healthy = Healthy(arguments)
+    rows, missed = [], []
+    for bug in sorted(bugs, key=lambda bug: (bug.check, bug.options, touched(bug))):
+        began = time.monotonic()
+        clean()
+        applies(bug, TREE)
+        git("apply", str(BUGS / f"{bug.name}.patch"), where=TREE)
+        found = seek(bug, arguments)
+        seconds = round(time.monotonic() - began)
+        if found is None:
+            missed.append(bug)
+            found = Found("not found", "–")
+        rows.append(f"| `{bug.name}` | {bug.wrong} | {found.check} | {found.seed} | {seconds} |")
+        print(rows[-1], flush=True)
+        if bug not in missed:
+            healthy.needs(bug, found)
+    clean()
+    unhealthy = healthy.prove()
+    text = "\n".join(
+        [
+            "| bug | what is wrong | found by | at seed | seconds, build included |",
+            "|---|---|---|---|---|",
+            *sorted(rows),
+        ]
+    )
+    print(f"\n{text}\n")
+    for line in unhealthy:
+        print(f"the commit itself fails: {line}", file=sys.stderr)
+    if whole:
+        write(text, commit, len(rows), len(missed), unhealthy)
+    return 0 if len(missed) <= 1 and not unhealthy else 1
+
+
+def touched(bug: Bug) -> str:
+    """The first file of its patch: those that are neighbours share most of a build."""
+    return re.search(r"^\+\+\+ b/(.+)$", (BUGS / f"{bug.name}.patch").read_text(), re.MULTILINE)[1]
+
+
+def seek(bug: Bug, arguments: argparse.Namespace) -> Found | None:
+    if bug.check == MATRIX:
+        return crash_matrix()
+    build()
+    binary = PLACE / "planted-sim"
+    binary.unlink(missing_ok=True)
+    binary.write_bytes(BINARY.read_bytes())
+    binary.chmod(0o755)
+    failed = first_failure(binary, bug.options, range(1, arguments.seeds + 1), arguments.jobs)
+    if failed is None:
+        return None
+    seed, check = failed
+    return Found(str(seed) + "".join(f" {option}" for option in bug.options), check)
+
+
+def build() -> None:
+    # From the checkout itself, so that cargo reads its configuration once and not twice.
+    command = ["cargo", "build", "--quiet", "--package", "sim", "--bin", "dunlin-sim"]
+    done = cargo(command)
+    if done.returncode:
+        raise Unfit(f"the planted tree does not build:\n{done.stderr[-3000:]}")
+
+
+def crash_matrix() -> Found | None:
+    command = ["cargo", "test", "--quiet", "--package", "faultfs", "--test", "crash_matrix", "--", "--nocapture"]
+    done = cargo(command)
+    said = done.stdout + done.stderr
+    if done.returncode == 0:
+        if "points, " not in said:
+            raise Unfit("the crash matrix tried nothing: this machine has no FUSE")
+        return None
+    point = re.search(r"FAILED (\S+): (.*)", said)
+    if point is None:
+        raise Unfit(f"the crash matrix could not be run:\n{said[-3000:]}")
+    return Found(f"`{point[1]}`", "the crash matrix")
+
+
+def cargo(command: list[str]) -> subprocess.CompletedProcess:
+    command = [*command[:2], "--manifest-path", str(TREE / "Cargo.toml"), *command[2:]]
+    environment = {**os.environ, "CARGO_TARGET_DIR": str(TARGET)}
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+
+
+def first_failure(binary: Path, options: list[str], seeds: range, jobs: int) -> tuple[int, str] | None:
+    """The lowest seed that does not hold, with what was violated. As many at once as there are jobs."""
+    with ThreadPoolExecutor(jobs) as pool:
+        left = iter(seeds)
+        running = {}
+        failures: dict[int, str] = {}
+        while True:
+            while len(running) < jobs and not failures and (seed := next(left, None)) is not None:
+                running[pool.submit(run, binary, options, seed)] = seed
+            if not running:
+                break
+            done = next(as_completed(running))
+            seed = running.pop(done)
+            if (check := done.result()) is not None:
+                failures[seed] = check
+    return min(failures.items()) if failures else None
+
+
+def run(binary: Path, options: list[str], seed: int) -> str | None:
+    """Why a seed did not hold."""
+    command = [str(binary), "run", "--seed", str(seed), *options]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=RUN_MAX)
+    except subprocess.TimeoutExpired:
+        return f"the run has not ended after {RUN_MAX} s"
+    if done.returncode == HELD:
+        return None
+    if done.returncode == NOT_RUN:
+        raise Unfit(f"{shlex.join(command)}\n{done.stderr[-1000:]}")
+    if done.returncode == INVALID:
+        return "too few calls succeeded to say more"
+    first = re.search(r"^  (.+?) at \d+ ms: ", done.stdout, re.MULTILINE)
+    return first[1] if first else "the process of the run ended early"
+
+
+class Healthy:
+    """The commit without a bug, under everything that found one."""
+
+    def __init__(self, arguments: argparse.Namespace):
+        self.jobs = arguments.jobs
+        self.seeds: dict[tuple[str, ...], int] = {}
+        self.matrix = False
+
+    def needs(self, bug: Bug, found: Found) -> None:
+        if bug.check == MATRIX:
+            self.matrix = True
+            return
+        options = tuple(bug.options)
+        self.seeds[options] = max(self.seeds.get(options, 0), int(found.seed.split()[0]))
+
+    def prove(self) -> list[str]:
+        failed = []
+        if self.seeds:
+            build()
+        for options, last in self.seeds.items():
+            failure = first_failure(BINARY, list(options), range(1, last + 1), self.jobs)
+            if failure:
+                failed.append(f"seed {failure[0]} {' '.join(options)}: {failure[1]}")
+            else:
+                print(f"the commit itself holds from seed 1 to {last} {' '.join(options)}", flush=True)
+        if self.matrix and (found := crash_matrix()):
+            failed.append(f"{found.seed}: {found.check}")
+        return failed
+
+
+def write(table: str, commit: str, count: int, missed: int, unhealthy: list[str]) -> None:
+    today = datetime.datetime.now(datetime.timezone.utc).date()
+    itself = "; ".join(unhealthy) if unhealthy else "nothing under the same seeds"
+    (BUGS / "FOUND.md").write_text(
+        f"# Planted bugs and who found them\n\n"
+        f"Made by `make sim-planted` on {today} at {commit}: {count - missed} of {count} were found. "
+        f"The commit itself failed {itself}.\n\n{table}\n"
+    )
+
+
+def clean() -> None:
+    git("checkout", "--quiet", "--", ".", where=TREE)
+    git("clean", "-fdq", where=TREE)
+
+
+def git(*arguments: str, where: Path) -> str:
+    done = subprocess.run(["git", *arguments], cwd=where, capture_output=True, text=True)
+    if done.returncode:
+        raise Unfit(f"git {shlex.join(arguments)}: {done.stderr}")
+    return done.stdout.strip()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
