@@ -27,7 +27,8 @@ impl Step<'_> {
         Ok(Changed::Version(self.publish_copy(&latest, description)))
     }
 
-    /// A numbered copy of `$LATEST`; the newest version itself if nothing changed since it was published.
+    /// A numbered copy of `$LATEST`; the newest version itself if nothing changed since it was published. Once that version
+    /// is deleted, an older one does not stand for it: `$LATEST` may have changed in between.
     pub(super) fn publish_copy(
         &mut self,
         latest: &FunctionVersion,
@@ -40,6 +41,7 @@ impl Step<'_> {
         let unchanged = entry
             .published()
             .last()
+            .filter(|newest| is_last_published(newest, entry.next_version))
             .filter(|newest| is_same(newest, latest, &entry.published_description));
         if let Some(newest) = unchanged {
             return newest.clone();
@@ -65,6 +67,11 @@ impl Step<'_> {
         }
         self.put_version(copy)
     }
+}
+
+fn is_last_published(version: &FunctionVersion, next_version: u64) -> bool {
+    let next = version.id.version.as_number().map(|number| number + 1);
+    next == Some(next_version)
 }
 
 /// Whether `$LATEST` is as it was when the newest version was published, with the description it had then.

@@ -353,6 +353,34 @@ fn a_description_of_the_versions_own_does_not_make_another_version_but_a_changed
 }
 
 #[test]
+fn an_older_version_does_not_stand_for_one_that_was_deleted() {
+    let mut cluster = Cluster::created("f");
+    let describe = |text: &str| Mutation::UpdateFunctionConfiguration {
+        function: id("f"),
+        patch: Box::new(ConfigPatch {
+            description: Some(text.to_owned()),
+            ..ConfigPatch::default()
+        }),
+        expected: None,
+    };
+    let mut published = Vec::new();
+    for text in ["a", "b"] {
+        cluster.run(describe(text)).unwrap();
+        cluster.settle("f");
+        published.push(cluster.version(publish("f")).id.version);
+    }
+    cluster
+        .run(Mutation::DeleteFunction {
+            function: id("f"),
+            version: published.pop(),
+        })
+        .unwrap();
+    let again = cluster.version(publish("f"));
+    assert_eq!(again.id.version, number(3));
+    assert_eq!(again.config.description, "b");
+}
+
+#[test]
 fn create_with_publish_makes_version_1_and_settles_both() {
     let mut cluster = Cluster::default();
     assert_eq!(cluster.version(create("f", true)).id.version, number(1));
