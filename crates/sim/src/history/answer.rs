@@ -74,13 +74,14 @@ fn whole<T>(body: &Value, name: &str, one: impl Fn(&Value) -> Option<T>) -> Opti
 }
 
 fn version(shown: &Value) -> Option<SeenVersion> {
-    let ended = |name: &str, open: &str| text(shown, name).is_none_or(|status| status != open);
+    let updating = text(shown, "LastUpdateStatus").is_some_and(|status| status == "InProgress");
+    let settled = text(shown, "State").map(|state| state != "Pending" && !updating);
     Some(SeenVersion {
         version: text(shown, "Version")?.parse().ok()?,
         marker: text(shown, "Description").unwrap_or_default(),
         code: text(shown, "CodeSha256")?,
         revision: revision(shown)?,
-        settled: ended("State", "Pending") && ended("LastUpdateStatus", "InProgress"),
+        settled,
     })
 }
 

@@ -8,7 +8,7 @@
 //! - a configuration that reached the same state with fewer of them stands for the one with more;
 //! - one is tried only directly before a call that it can make a difference to, and only if it could not as well have come
 //!   after that call;
-//! - an open call that is right as things are and changes nothing is put in its place at once.
+//! - an open call that is right as things are and could never change anything is put in its place at once.
 
 use std::collections::BTreeMap;
 
@@ -21,6 +21,13 @@ pub(super) trait Model: Sized {
     /// The state after this call, if it can have had the outcome that it had; for one without a known outcome, if it can
     /// have made a change.
     fn step(&self, state: &Self::State) -> Option<Self::State>;
+
+    /// Whether this call, with the outcome that it had, can change nothing whatever the state is. A change that happens to
+    /// change nothing now (to delete what is not there) is another matter: later it might. `false` is always right, and
+    /// slow.
+    fn only_looks(&self) -> bool {
+        false
+    }
 
     /// Whether this call can decide over the outcome of one that comes after it, or over what that one does. `true` is
     /// always right, and slow.
@@ -92,6 +99,9 @@ struct Searching<'a, M: Model> {
 /// For each call the ones of unknown outcome that may matter before it, directly or by others of them.
 struct Helpers(Vec<Vec<usize>>);
 
+/// A way to do a call: the state after it, and the calls of unknown outcome that are used by then.
+type Way<S> = (S, Vec<usize>);
+
 /// The steps are used up.
 struct GivenUp;
 
@@ -136,7 +146,7 @@ impl<M: Model> Searching<'_, M> {
         self.spans.get(n).is_some_and(|span| span.ended.is_some())
     }
 
-    /// A call has begun: where it changes nothing it is done.
+    /// A call has begun: where it is right and only looks it is done.
     fn begin(
         &mut self,
         n: usize,
@@ -144,7 +154,7 @@ impl<M: Model> Searching<'_, M> {
     ) -> Result<Frontier<M::State>, GivenUp> {
         let mut next = Frontier::default();
         for (state, mut ordered) in current.iter() {
-            if self.is_bounded(n) && self.step(n, state)?.as_ref() == Some(state) {
+            if self.is_bounded(n) && self.is_right(n, state)? {
                 insert(&mut ordered.done, n);
             }
             next.add(state.clone(), ordered);
@@ -192,7 +202,7 @@ impl<M: Model> Searching<'_, M> {
         Ok(next)
     }
 
-    /// Does every open call that is right as things are and changes nothing.
+    /// Does every open call that is right as things are and only looks.
     fn settle(
         &mut self,
         open: &[usize],
@@ -200,7 +210,7 @@ impl<M: Model> Searching<'_, M> {
         done: &mut Vec<usize>,
     ) -> Result<(), GivenUp> {
         for x in open.iter().copied() {
-            if !done.contains(&x) && self.step(x, state)?.as_ref() == Some(state) {
+            if !done.contains(&x) && self.is_right(x, state)? {
                 insert(done, x);
             }
         }
@@ -214,9 +224,16 @@ impl<M: Model> Searching<'_, M> {
         ending: usize,
         state: &M::State,
         used: &[usize],
-    ) -> Result<Vec<(M::State, Vec<usize>)>, GivenUp> {
+    ) -> Result<Vec<Way<M::State>>, GivenUp> {
         let now = self.spans.get(ending).and_then(|span| span.ended);
-        let helpers: Vec<usize> = self.helpers.0.get(x).into_iter().flatten().copied().collect();
+        let helpers: Vec<usize> = self
+            .helpers
+            .0
+            .get(x)
+            .into_iter()
+            .flatten()
+            .copied()
+            .collect();
         let helpers: Vec<usize> = helpers
             .into_iter()
             .filter(|u| !used.contains(u))
@@ -278,6 +295,12 @@ impl<M: Model> Searching<'_, M> {
             }
         }
         Ok(false)
+    }
+
+    /// Whether a call only looks, and saw what is so.
+    fn is_right(&mut self, n: usize, state: &M::State) -> Result<bool, GivenUp> {
+        let looks = self.spans.get(n).is_some_and(|span| span.call.only_looks());
+        Ok(looks && self.step(n, state)?.as_ref() == Some(state))
     }
 
     fn step(&mut self, n: usize, state: &M::State) -> Result<Option<M::State>, GivenUp> {

@@ -21,7 +21,10 @@ pub enum Op {
 /// change is made only if the resource still has that revision. Changes that also publish, canaries and conditions on code
 /// are not covered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the members are named as in the API; those that are not are described above")]
+#[allow(
+    missing_docs,
+    reason = "the members are named as in the API; those that are not are described above"
+)]
 pub enum Act {
     /// `CreateFunction`.
     Create { marker: String, code: String },
@@ -103,8 +106,8 @@ pub struct SeenVersion {
     pub code: String,
     /// Its revision.
     pub revision: RevisionId,
-    /// Whether its creation or update has ended, well or not.
-    pub settled: bool,
+    /// Whether its creation or update has ended, well or not; lists do not tell.
+    pub settled: Option<bool>,
 }
 
 /// An alias, as an answer shows it.
@@ -220,16 +223,27 @@ impl fmt::Display for Outcome {
 
 impl fmt::Display for SeenVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let open = if self.settled { "" } else { ", in progress" };
+        let open = match self.settled {
+            Some(false) => ", in progress",
+            Some(true) | None => "",
+        };
         let revision = Short(self.revision);
-        write!(f, "{} {:?}, revision {revision}{open}", self.version, self.marker)
+        write!(
+            f,
+            "{} {:?}, revision {revision}{open}",
+            self.version, self.marker
+        )
     }
 }
 
 impl fmt::Display for SeenAlias {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (alias, version, revision) = (&self.alias, self.version, Short(self.revision));
-        write!(f, "{alias} -> {version} {:?}, revision {revision}", self.marker)
+        write!(
+            f,
+            "{alias} -> {version} {:?}, revision {revision}",
+            self.marker
+        )
     }
 }
 
@@ -258,5 +272,9 @@ fn many(f: &mut fmt::Formatter<'_>, all: &[impl fmt::Display]) -> fmt::Result {
         let comma = if n == 0 { "" } else { "; " };
         write!(f, "{comma}{one}")?;
     }
-    if all.is_empty() { f.write_str("none") } else { Ok(()) }
+    if all.is_empty() {
+        f.write_str("none")
+    } else {
+        Ok(())
+    }
 }
