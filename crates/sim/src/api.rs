@@ -3,11 +3,13 @@
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http::Method;
+use model::{RevisionId, Version};
 use serde_json::{Value, json};
 
 use crate::{
     caller::{Answer, Caller, NoAnswer},
     calls::{Invocation, Outcome},
+    history::{Act, Op, Reading},
 };
 
 const FUNCTIONS: &str = "/2015-03-31/functions";
@@ -20,15 +22,7 @@ pub(crate) async fn create(
     zip: &[u8],
     description: &str,
 ) -> Result<Answer, NoAnswer> {
-    let body = json!({
-        "FunctionName": name,
-        "Runtime": "provided.al2023",
-        "Role": "arn:aws:iam::000000000000:role/any",
-        "Handler": "bootstrap",
-        "Description": description,
-        "Timeout": 3,
-        "Code": { "ZipFile": BASE64_STANDARD.encode(zip) },
-    });
+    let body = creation(name, zip, description);
     send(caller, frontend, Method::POST, FUNCTIONS, &body).await
 }
 
@@ -76,68 +70,144 @@ pub(crate) async fn delete(
     bare(caller, frontend, Method::DELETE, &path).await
 }
 
-/// `PublishVersion`.
-pub(crate) async fn publish(
-    caller: &Caller,
-    frontend: &str,
-    name: &str,
-    description: &str,
-) -> Result<Answer, NoAnswer> {
-    let path = format!("{FUNCTIONS}/{name}/versions");
-    let body = json!({ "Description": description });
-    send(caller, frontend, Method::POST, &path, &body).await
+/// Any operation that a history can take down. A package is the one of its operation's marker.
+pub(crate) async fn act(caller: &Caller, frontend: &str, op: &Op) -> Reading {
+    let Some(request) = Request::of(caller, op) else {
+        return Reading::Refused;
+    };
+    let Request { method, path, body } = request;
+    let answer = match body {
+        Some(body) => send(caller, frontend, method, &path, &body).await,
+        None => bare(caller, frontend, method, &path).await,
+    };
+    match answer {
+        Ok(answer) => Reading::of(op, answer.status, &answer.json()),
+        Err(NoAnswer::NotSent(_)) => Reading::Refused,
+        Err(NoAnswer::Lost(_)) => Reading::Unknown,
+    }
 }
 
-/// `CreateAlias`.
-pub(crate) async fn create_alias(
-    caller: &Caller,
-    frontend: &str,
-    name: &str,
-    alias: &str,
-    version: u64,
-    description: &str,
-) -> Result<Answer, NoAnswer> {
-    let path = format!("{FUNCTIONS}/{name}/aliases");
-    let body = json!({
-        "Name": alias, "FunctionVersion": version.to_string(), "Description": description,
-    });
-    send(caller, frontend, Method::POST, &path, &body).await
+struct Request {
+    method: Method,
+    path: String,
+    body: Option<Value>,
 }
 
-/// `UpdateAlias`.
-pub(crate) async fn update_alias(
-    caller: &Caller,
-    frontend: &str,
-    name: &str,
-    alias: &str,
-    version: u64,
-    description: &str,
-) -> Result<Answer, NoAnswer> {
-    let path = format!("{FUNCTIONS}/{name}/aliases/{alias}");
-    let body = json!({ "FunctionVersion": version.to_string(), "Description": description });
-    send(caller, frontend, Method::PUT, &path, &body).await
+impl Request {
+    /// How an operation is asked for.
+    fn of(caller: &Caller, op: &Op) -> Option<Self> {
+        let with = |method, path, body| {
+            Some(Self {
+                method,
+                path,
+                body: Some(body),
+            })
+        };
+        let plain = |method, path| {
+            let body = None;
+            Some(Self { method, path, body })
+        };
+        let Op::On { function, act } = op else {
+            return plain(Method::GET, format!("{FUNCTIONS}/"));
+        };
+        let own = format!("{FUNCTIONS}/{function}");
+        let condition = |mut body: Value, expected: &Option<RevisionId>| {
+            if let (Some(revision), Some(object)) = (expected, body.as_object_mut()) {
+                object.insert("RevisionId".to_owned(), revision.to_string().into());
+            }
+            body
+        };
+        let qualified = |version: &Version| match version {
+            Version::Latest => String::new(),
+            Version::Number(n) => format!("?Qualifier={n}"),
+        };
+        match act {
+            Act::Create { marker, code } => {
+                let zip = caller.package_of(code)?;
+                with(
+                    Method::POST,
+                    FUNCTIONS.to_owned(),
+                    creation(function, &zip, marker),
+                )
+            }
+            Act::UpdateConfiguration { marker, expected } => {
+                let body = condition(json!({ "Description": marker }), expected);
+                with(Method::PUT, format!("{own}/configuration"), body)
+            }
+            Act::UpdateCode { code, expected } => {
+                let zip = caller.package_of(code)?;
+                let body = json!({ "ZipFile": BASE64_STANDARD.encode(zip) });
+                with(
+                    Method::PUT,
+                    format!("{own}/code"),
+                    condition(body, expected),
+                )
+            }
+            Act::Delete => plain(Method::DELETE, own),
+            Act::DeleteVersion { version } => {
+                plain(Method::DELETE, format!("{own}?Qualifier={version}"))
+            }
+            Act::Publish { marker, expected } => {
+                let body = match marker {
+                    Some(marker) => json!({ "Description": marker }),
+                    None => json!({}),
+                };
+                with(
+                    Method::POST,
+                    format!("{own}/versions"),
+                    condition(body, expected),
+                )
+            }
+            Act::Get { version } => plain(
+                Method::GET,
+                format!("{own}/configuration{}", qualified(version)),
+            ),
+            Act::ListVersions => plain(Method::GET, format!("{own}/versions")),
+            Act::CreateAlias {
+                alias,
+                version,
+                marker,
+            } => {
+                let body = json!({
+                    "Name": alias, "FunctionVersion": version.to_string(), "Description": marker,
+                });
+                with(Method::POST, format!("{own}/aliases"), body)
+            }
+            Act::UpdateAlias {
+                alias,
+                version,
+                marker,
+                expected,
+            } => {
+                let mut body = json!({});
+                if let Some(object) = body.as_object_mut() {
+                    if let Some(version) = version {
+                        object.insert("FunctionVersion".to_owned(), version.to_string().into());
+                    }
+                    if let Some(marker) = marker {
+                        object.insert("Description".to_owned(), marker.clone().into());
+                    }
+                }
+                let body = condition(body, expected);
+                with(Method::PUT, format!("{own}/aliases/{alias}"), body)
+            }
+            Act::DeleteAlias { alias } => plain(Method::DELETE, format!("{own}/aliases/{alias}")),
+            Act::GetAlias { alias } => plain(Method::GET, format!("{own}/aliases/{alias}")),
+            Act::ListAliases => plain(Method::GET, format!("{own}/aliases")),
+        }
+    }
 }
 
-/// `GetAlias`.
-pub(crate) async fn get_alias(
-    caller: &Caller,
-    frontend: &str,
-    name: &str,
-    alias: &str,
-) -> Result<Answer, NoAnswer> {
-    let path = format!("{FUNCTIONS}/{name}/aliases/{alias}");
-    bare(caller, frontend, Method::GET, &path).await
-}
-
-/// `DeleteAlias`.
-pub(crate) async fn delete_alias(
-    caller: &Caller,
-    frontend: &str,
-    name: &str,
-    alias: &str,
-) -> Result<Answer, NoAnswer> {
-    let path = format!("{FUNCTIONS}/{name}/aliases/{alias}");
-    bare(caller, frontend, Method::DELETE, &path).await
+fn creation(name: &str, zip: &[u8], description: &str) -> Value {
+    json!({
+        "FunctionName": name,
+        "Runtime": "provided.al2023",
+        "Role": "arn:aws:iam::000000000000:role/any",
+        "Handler": "bootstrap",
+        "Description": description,
+        "Timeout": 3,
+        "Code": { "ZipFile": BASE64_STANDARD.encode(zip) },
+    })
 }
 
 /// `Invoke`, taken note of.
@@ -211,7 +281,5 @@ async fn bare(
     method: Method,
     path: &str,
 ) -> Result<Answer, NoAnswer> {
-    caller
-        .call(frontend, method, path, &[], Bytes::new())
-        .await
+    caller.call(frontend, method, path, &[], Bytes::new()).await
 }

@@ -27,6 +27,8 @@ pub(crate) const ACCESS_KEY: &str = "AKSIMULATED";
 pub(crate) const SECRET: &str = "simulated";
 /// How long a client waits for an answer, unless it says otherwise.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(8);
+/// How long guests of control workloads would take to start.
+const INIT_MS: u64 = 5;
 /// Idle connections that are kept to one frontend.
 const IDLE_MAX: usize = 4;
 
@@ -37,6 +39,8 @@ pub(crate) struct Caller {
     tasks: Tasks,
     clock: SimClock,
     idle: Mutex<BTreeMap<String, Vec<SendRequest<Full<Bytes>>>>>,
+    /// Markers by the digest of the package that has them.
+    packages: Mutex<BTreeMap<String, String>>,
 }
 
 /// What came back.
@@ -92,6 +96,7 @@ impl Caller {
             clock: SimClock::new(world.elapsed.clone()),
             tasks: Tasks::in_place(),
             idle: Mutex::default(),
+            packages: Mutex::default(),
             world,
         })
     }
@@ -114,6 +119,19 @@ impl Caller {
             .collect()
     }
 
+    /// What answers show of the package of a marker.
+    pub(crate) fn code(&self, marker: &str) -> String {
+        let code = model::Digest::of(&package(marker, INIT_MS)).to_base64();
+        self.packages.lock().insert(code.clone(), marker.to_owned());
+        code
+    }
+
+    /// The package that answers show so, if its marker was named before.
+    pub(crate) fn package_of(&self, code: &str) -> Option<Vec<u8>> {
+        let packages = self.packages.lock();
+        packages.get(code).map(|marker| package(marker, INIT_MS))
+    }
+
     /// Which process of a frontend this is.
     pub(crate) fn starts(&self, frontend: &str) -> u64 {
         let nodes = self.world.nodes.iter();
@@ -128,7 +146,9 @@ impl Caller {
 
     /// A pause of up to this long.
     pub(crate) async fn rest(&self, most: Duration) {
-        let millis = self.entropy.below(u64::try_from(most.as_millis()).unwrap_or(1));
+        let millis = self
+            .entropy
+            .below(u64::try_from(most.as_millis()).unwrap_or(1));
         tokio::time::sleep(Duration::from_millis(millis)).await;
     }
 

@@ -62,10 +62,9 @@ impl Invocation {
         match &self.outcome {
             Outcome::Answered { .. } => true,
             Outcome::FunctionFailed { .. } => self.told != "echo" && self.told != "sleep",
-            Outcome::Refused { .. }
-            | Outcome::Failed { .. }
-            | Outcome::NotSent
-            | Outcome::Lost => false,
+            Outcome::Refused { .. } | Outcome::Failed { .. } | Outcome::NotSent | Outcome::Lost => {
+                false
+            }
         }
     }
 }

@@ -6,9 +6,14 @@ use state::Catalog;
 
 /// The digest of every record: equal catalogs have equal ones.
 pub(crate) fn of(catalog: &Catalog) -> String {
+    // A catalog promises no order.
+    let mut records: Vec<Vec<u8>> = catalog
+        .records()
+        .map(|record| codec::encode_record(&record))
+        .collect();
+    records.sort();
     let mut digest = Sha256::new();
-    for record in catalog.records() {
-        let bytes = codec::encode_record(&record);
+    for bytes in records {
         digest.update(bytes.len().to_le_bytes());
         digest.update(bytes);
     }

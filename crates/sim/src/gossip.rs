@@ -5,11 +5,7 @@
 //! lies in a register that all nodes of the run share, under the number of its publication, so that no node ever reads
 //! what has not reached it.
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use host::{Clock, Entropy, Membership, Tasks, membership::Members, task::Kind};

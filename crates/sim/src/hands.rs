@@ -1,6 +1,10 @@
 //! What faults lay their hands on: processes, links, disks, clocks.
 
-use std::{collections::{BTreeMap, BTreeSet}, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use host::Entropy;
 use model::Role;

@@ -15,6 +15,7 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
+use parking_lot::Mutex;
 use sim::{Options, Trace, Verdict};
 
 /// Runs real nodes in one process, from a seed, and breaks them.
@@ -172,12 +173,12 @@ fn seeds(from: u64, count: u64, jobs: Option<usize>, fail_fast: bool) -> ExitCod
         .unwrap_or(1);
     let began = Instant::now();
     let next = std::sync::atomic::AtomicU64::new(from);
-    let failed = std::sync::Mutex::new(Vec::new());
+    let failed = Mutex::new(Vec::new());
     let last = from.saturating_add(count);
     let work = || {
         loop {
             let seed = next.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-            let failed_so_far = || failed.lock().unwrap_or_else(|e| e.into_inner());
+            let failed_so_far = || failed.lock();
             if seed >= last || (fail_fast && !failed_so_far().is_empty()) {
                 return;
             }
@@ -194,7 +195,7 @@ fn seeds(from: u64, count: u64, jobs: Option<usize>, fail_fast: bool) -> ExitCod
             scope.spawn(work);
         }
     });
-    let failed = failed.into_inner().unwrap_or_else(|e| e.into_inner());
+    let failed = failed.into_inner();
     println!(
         "{count} seeds from {from} in {} s: {} failed{}",
         began.elapsed().as_secs(),

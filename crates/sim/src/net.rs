@@ -78,10 +78,7 @@ struct SimListener {
 }
 
 impl SimListener {
-    async fn bind(
-        address: SocketAddr,
-        own: Option<PeerIdentity>,
-    ) -> io::Result<Arc<dyn Listener>> {
+    async fn bind(address: SocketAddr, own: Option<PeerIdentity>) -> io::Result<Arc<dyn Listener>> {
         let tcp = TcpListener::bind(address).await?;
         Ok(Arc::new(Self {
             address: tcp.local_addr()?,

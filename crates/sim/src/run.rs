@@ -16,6 +16,7 @@ use turmoil::{Builder, Sim};
 use crate::{
     caller::Caller,
     clock::EPOCH_MS,
+    disk::Loss,
     faults::{self, Fault, FaultEntry},
     hands::{Damage, Hands, LATENCY},
     invariants::{self, Invariant},
@@ -33,6 +34,8 @@ const LOOK_EVERY: u32 = 50;
 const SET_UP_MAX: Duration = Duration::from_secs(30);
 /// How long the last calls may take once clients shall stop.
 const LAST_CALLS_MAX: Duration = Duration::from_secs(30);
+/// How long the last attempt to make another controller lead takes.
+const SECOND_TRY: Duration = Duration::from_secs(3);
 /// How long the judge may take in all.
 const JUDGE_MAX: Duration = Duration::from_secs(120);
 /// Bytes of a host that may be on their way or unread, in segments.
@@ -141,7 +144,9 @@ impl Course {
             .build();
         for (index, node) in world.nodes.iter().enumerate() {
             let world = world.clone();
-            sim.host(node.name.as_str(), move || process::run(world.clone(), index));
+            sim.host(node.name.as_str(), move || {
+                process::run(world.clone(), index)
+            });
         }
         let entropy = world.entropy.fork("faults");
         let active = draw(&world.options, &*entropy)?;
@@ -204,9 +209,12 @@ impl Course {
             active.end += began;
             active.over = false;
         }
-        let until = began + self.world.options.duration();
-        while self.sim.elapsed() < until && self.world.violations().is_empty() {
-            self.step();
+        self.go_on(self.world.options.duration());
+        // A fault that should have made another lead has met one that it could not have.
+        if self.world.tally.lock().leaders.len() < 2 {
+            self.heal();
+            self.go_on(SECOND_TRY / 2);
+            self.kill_leader();
         }
         self.heal();
         self.world.quiet.cancel();
@@ -218,6 +226,25 @@ impl Course {
                     .violated("clients end", format!("one has not within {limit:?}"));
                 return;
             }
+        }
+    }
+
+    fn kill_leader(&mut self) {
+        let Some(leader) = self.hands().leader() else {
+            return;
+        };
+        let entry = faults::all().into_iter().find(|f| f.changes_leader);
+        let trouble = entry.map(|entry| self.trouble(&entry));
+        self.hands().kill(leader, Loss::Process);
+        self.go_on(SECOND_TRY);
+        self.hands().start(leader);
+        self.end_trouble(trouble);
+    }
+
+    fn go_on(&mut self, time: Duration) {
+        let until = self.sim.elapsed() + time;
+        while self.sim.elapsed() < until && self.world.violations().is_empty() {
+            self.step();
         }
     }
 
@@ -303,7 +330,10 @@ impl Course {
     fn break_things(&mut self) {
         let now = self.sim.elapsed();
         let mut active = std::mem::take(&mut self.active);
-        for one in active.iter_mut().filter(|one| !one.over && one.begin <= now) {
+        for one in active
+            .iter_mut()
+            .filter(|one| !one.over && one.begin <= now)
+        {
             if !one.begun {
                 let Some(what) = one.fault.begin(&mut self.hands()) else {
                     continue;

@@ -21,6 +21,7 @@ use crate::{
     disk::Disk,
     gossip::Register,
     guest::Ledger,
+    history::History,
     options::Options,
 };
 
@@ -35,6 +36,7 @@ pub(crate) struct World {
     pub(crate) nodes: Vec<Node>,
     pub(crate) register: Arc<Register>,
     pub(crate) ledger: Ledger,
+    pub(crate) history: History,
     pub(crate) calls: Calls,
     /// When something was wrong that a client may feel, a while for recovery included.
     pub(crate) troubles: Mutex<Vec<Trouble>>,
@@ -141,6 +143,7 @@ impl World {
             nodes,
             register: Arc::default(),
             ledger: Ledger::new(move || times.now()),
+            history: History::new(),
             calls: Calls::default(),
             troubles: Mutex::default(),
             quiet: CancellationToken::new(),
