@@ -145,7 +145,7 @@ impl Disk {
         let state = State {
             life: 0,
             faults: Faults::new(entropy.fork("latency and errors")),
-            fate: entropy.fork("loss and rot"),
+            fate: entropy,
             log: LogArea::default(),
             store: StoreArea::default(),
             blobs: BlobArea::default(),
