@@ -1,0 +1,16 @@
+#!/bin/sh
+# Makes what the nodes need to trust each other: an authority, an identity for each node, the key of the gossip.
+# What is there stays. usage: init.sh AUTHORITY_DIR KEYS_DIR NODE=ROLES...
+set -eu
+
+authority=$1
+keys=$2
+shift 2
+
+[ -e "$authority/ca.key" ] || dunlin ca init "$authority" --cluster compose
+[ -e "$keys/gossip.key" ] || dunlin gossip-key "$keys/gossip.key"
+for node in "$@"; do
+    name=${node%%=*}
+    roles=${node#*=}
+    [ -e "$keys/$name/node.key" ] || dunlin ca issue "$authority" --node "$name" --roles "$roles" --out "$keys/$name"
+done
