@@ -35,7 +35,7 @@ sim: ## Run the simulator with one seed: make sim SEED=42 OPTIONS='--seconds=60'
 
 sim-soak: ## Run the simulator with new seeds until one fails
 	@cargo build --quiet --locked --package sim
-	@target/debug/dunlin-sim seeds --from $$(date +%s) --count 1000000000 --fail-fast
+	@target/debug/dunlin-sim seeds --from $$(date +%s) --count 1000000000 --seconds 40 --fail-fast
 
 sim-planted: ## Plant bugs, one at a time, and prove that the checks find them
 	@deploy/local/toolchain.sh

@@ -13,7 +13,7 @@ const PROBE: &str = "probe";
 /// Within what time a healed cluster serves through every frontend.
 const RECOVERY_MAX: Duration = Duration::from_secs(10);
 /// What a healed cluster has besides, to bring everybody up to date and to end what nobody needs.
-const SETTLE: Duration = Duration::from_secs(12);
+const SETTLE: Duration = Duration::from_secs(8);
 /// A pause between attempts.
 const PAUSE: Duration = Duration::from_millis(200);
 

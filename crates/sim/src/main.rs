@@ -53,6 +53,9 @@ enum What {
         /// Stop at the first that fails.
         #[arg(long)]
         fail_fast: bool,
+        /// How long faults happen in each, in virtual seconds.
+        #[arg(long)]
+        seconds: Option<u64>,
     },
     /// Run a seed twice and compare every message and event, to the byte.
     Twice {
@@ -75,7 +78,12 @@ fn main() -> ExitCode {
             count,
             jobs,
             fail_fast,
-        } => seeds(from, count, jobs, fail_fast),
+            seconds,
+        } => {
+            let mut options = Options::of(from);
+            options.seconds = seconds.unwrap_or(options.seconds);
+            seeds(&options, count, jobs, fail_fast)
+        }
         What::Twice { options } => twice(&options),
         What::List => {
             for (kind, names) in sim::names() {
@@ -167,7 +175,9 @@ fn replay(options: &Options) -> String {
     }
 }
 
-fn seeds(from: u64, count: u64, jobs: Option<usize>, fail_fast: bool) -> ExitCode {
+/// Runs many seeds, from that of the options on.
+fn seeds(options: &Options, count: u64, jobs: Option<usize>, fail_fast: bool) -> ExitCode {
+    let from = options.seed;
     let jobs = jobs
         .or_else(|| std::thread::available_parallelism().ok().map(usize::from))
         .unwrap_or(1);
@@ -182,7 +192,11 @@ fn seeds(from: u64, count: u64, jobs: Option<usize>, fail_fast: bool) -> ExitCod
             if seed >= last || (fail_fast && !failed_so_far().is_empty()) {
                 return;
             }
-            let (held, text) = child(&Options::of(seed), &[])
+            let options = Options {
+                seed,
+                ..options.clone()
+            };
+            let (held, text) = child(&options, &[])
                 .unwrap_or_else(|error| (false, format!("seed {seed} was not run: {error}\n")));
             print!("{text}");
             if !held {

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// How long faults happen if nobody says, in virtual seconds.
+const SECONDS: u64 = 12;
+
 /// The choices of one run. Equal options give equal runs, to the byte.
 #[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
 pub struct Options {
@@ -9,7 +12,7 @@ pub struct Options {
     #[arg(long)]
     pub seed: u64,
     /// How long clients work while faults happen, in virtual seconds.
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, default_value_t = SECONDS)]
     pub seconds: u64,
     /// Faults by name, separated by commas, instead of those that the seed draws.
     #[arg(long, value_delimiter = ',')]
@@ -25,7 +28,7 @@ impl Options {
     pub fn of(seed: u64) -> Self {
         Self {
             seed,
-            seconds: 20,
+            seconds: SECONDS,
             faults: Vec::new(),
             workloads: Vec::new(),
         }
@@ -41,7 +44,7 @@ impl Options {
     #[must_use]
     pub fn arguments(&self) -> Vec<String> {
         let mut arguments = vec![format!("--seed={}", self.seed)];
-        if self.seconds != Self::of(0).seconds {
+        if self.seconds != SECONDS {
             arguments.push(format!("--seconds={}", self.seconds));
         }
         for (name, list) in [("faults", &self.faults), ("workloads", &self.workloads)] {

@@ -141,7 +141,7 @@ fn configuration(world: &World, node: &Node) -> Result<NodeConfig, Box<dyn std::
         controllers.join(", "),
     );
     if node.roles.has(Role::Worker) {
-        text.push_str("[worker]\nmemory = \"4GiB\"\ncpus = 4\nslots = 16\nidle_expiry = \"8s\"\n");
+        text.push_str("[worker]\nmemory = \"4GiB\"\ncpus = 4\nslots = 16\nidle_expiry = \"4s\"\n");
     }
     Ok(config::parse(Path::new("dunlin.toml"), &text, &[])?)
 }

@@ -28,8 +28,10 @@ use crate::{
     world::{Tally, Trouble, Violation, World},
 };
 
-/// How often faults go on and invariants look.
-const LOOK_EVERY: u32 = 50;
+/// What all nodes do in turns, and how exact the network is; timers of a node are exact to the millisecond.
+const TICK: Duration = Duration::from_millis(2);
+/// How often, in ticks, faults go on and invariants look.
+const LOOK_EVERY: u32 = 25;
 /// How long the cluster may take to come up.
 const SET_UP_MAX: Duration = Duration::from_secs(30);
 /// How long the last calls may take once clients shall stop.
@@ -134,7 +136,7 @@ impl Course {
         let mut sim = Builder::new()
             .epoch(SystemTime::UNIX_EPOCH + Duration::from_millis(EPOCH_MS))
             .simulation_duration(Duration::from_secs(24 * 3600))
-            .tick_duration(Duration::from_millis(1))
+            .tick_duration(TICK)
             .min_message_latency(Duration::ZERO)
             .max_message_latency(LATENCY)
             .rng_seed(network.next_u64())
