@@ -139,6 +139,9 @@ pub enum StartError {
     /// A row of the state is not readable.
     #[error(transparent)]
     CorruptRow(#[from] CorruptRow),
+    /// The storage failed while the member looked for where it stood.
+    #[error(transparent)]
+    Failed(#[from] Fatal),
     /// The protocol's core did not start.
     #[error("the raft core of group {group} did not start: {why}")]
     Core {

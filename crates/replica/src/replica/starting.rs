@@ -88,9 +88,12 @@ impl<M: StateMachine> Replica<M> {
             Ok::<_, CoreFatal<_>>(raft)
         })
         .await
-        .map_err(|error| StartError::Core {
-            group,
-            why: error.to_string(),
+        .map_err(|error| match failed.get() {
+            Some(fatal) => StartError::Failed(fatal),
+            None => StartError::Core {
+                group,
+                why: error.to_string(),
+            },
         })?;
         let replica = Self {
             shared: Arc::new(Shared {

@@ -23,7 +23,8 @@ use parking_lot::Mutex;
 pub(crate) struct MemLog {
     groups: Mutex<HashMap<u64, Group>>,
     broken: AtomicBool,
-    unreadable: AtomicBool,
+    /// How many more reads of entries succeed, once that was set.
+    readable: Mutex<Option<usize>>,
     barriers: AtomicUsize,
 }
 
@@ -39,9 +40,9 @@ impl MemLog {
         self.broken.store(true, Ordering::SeqCst);
     }
 
-    /// From now on no entry can be read.
-    pub(crate) fn lose_entries(&self) {
-        self.unreadable.store(true, Ordering::SeqCst);
+    /// After so many more reads no entry can be read.
+    pub(crate) fn lose_entries_after(&self, reads: usize) {
+        *self.readable.lock() = Some(reads);
     }
 
     /// How many batches were written.
@@ -93,8 +94,8 @@ impl LogEngine for MemLog {
         from: u64,
         to: u64,
     ) -> Result<Vec<(u64, Vec<u8>)>, LogError> {
-        if self.unreadable.load(Ordering::SeqCst) {
-            return Err(self.error());
+        if let Some(left) = self.readable.lock().as_mut() {
+            *left = left.checked_sub(1).ok_or_else(|| self.error())?;
         }
         let groups = self.groups.lock();
         let Some(group) = groups.get(&group).filter(|_| from < to) else {

@@ -4,7 +4,7 @@ use crate::{
     error::{BootstrapError, Fatal, ProposeError, StartError},
     identity::ClusterId,
     marker::MarkerError,
-    testing::{Disk, Group, LONG, fast, start, wait_until},
+    testing::{Disk, Group, LONG, fast, start, stop, wait_until},
 };
 
 #[tokio::test]
@@ -36,6 +36,29 @@ async fn a_disk_that_breaks_while_a_cluster_begins_ends_the_member() {
 }
 
 #[tokio::test]
+async fn a_start_on_a_disk_that_cannot_be_read_says_so() {
+    let mut group = Group::of(1, fast()).await;
+    group.leader().await.set("a", "1").await;
+    let dead = group.nodes.pop().unwrap().kill().await;
+    let mut met_by_core = 0;
+    for reads in 0..8 {
+        dead.disk.log.lose_entries_after(reads);
+        let (log, store) = (dead.disk.log.clone(), dead.disk.store.clone());
+        let (name, address) = (dead.name.clone(), dead.address.clone());
+        match start(&group.links, &fast(), name, address, log, store).await {
+            Err(StartError::Failed(Fatal::Log(_))) => met_by_core += 1,
+            Err(StartError::Log(_)) => {}
+            Err(other) => panic!("{other}"),
+            Ok((runtime, ..)) => {
+                stop(runtime).await;
+                break;
+            }
+        }
+    }
+    assert!(met_by_core > 0);
+}
+
+#[tokio::test]
 async fn a_snapshot_that_cannot_be_read_for_another_ends_the_member() {
     let group = Group::of(1, fast()).await;
     let leader = group.leader().await;
@@ -43,7 +66,7 @@ async fn a_snapshot_that_cannot_be_read_for_another_ends_the_member() {
         leader.set("a", &n.to_string()).await;
     }
     super::snapshots::compacted(leader).await;
-    leader.disk.log.lose_entries();
+    leader.disk.log.lose_entries_after(0);
     let newcomer = group.fresh("c-1").await;
     let identity = newcomer.replica.identity().clone();
     let (failed, _) = tokio::join!(
