@@ -112,16 +112,19 @@ def plant(bugs: list[Bug], arguments: argparse.Namespace, whole: bool) -> int:
         git("worktree", "add", "--quiet", "--detach", str(TREE), commit, where=ROOT)
     healthy = Healthy(arguments)
     rows, missed = [], []
-    for bug in sorted(bugs, key=lambda bug: (bug.check, bug.options, touched(bug))):
+    for bug in sorted(bugs, key=lambda bug: (bug.check == MATRIX, touched(bug))):
         began = time.monotonic()
         clean()
-        applies(bug, TREE)
-        git("apply", str(BUGS / f"{bug.name}.patch"), where=TREE)
-        found = seek(bug, arguments)
+        try:
+            applies(bug, TREE)
+            git("apply", str(BUGS / f"{bug.name}.patch"), where=TREE)
+            found = seek(bug, arguments) or Found("–", "**nothing**")
+        except Unfit as error:
+            print(f"{bug.name}: {error}", file=sys.stderr)
+            found = Found("–", "**not run**")
         seconds = round(time.monotonic() - began)
-        if found is None:
+        if found.seed == "–":
             missed.append(bug)
-            found = Found("not found", "–")
         rows.append(f"| `{bug.name}` | {bug.wrong} | {found.check} | {found.seed} | {seconds} |")
         print(rows[-1], flush=True)
         if bug not in missed:
