@@ -69,6 +69,7 @@ pub(crate) struct SimMembership {
     own: watch::Sender<(Member, bool)>,
     members: watch::Receiver<Members>,
     gone: CancellationToken,
+    _tasks: Tasks,
 }
 
 struct Heard {
@@ -113,12 +114,18 @@ impl SimMembership {
             heard: BTreeMap::new(),
             members,
         };
-        let ended = gone.clone();
-        tasks.spawn(Kind::Background, "gossip", async move {
-            gossip.run(socket).await;
-            ended.cancel();
+        let (ended, stopped) = (gone.clone().drop_guard(), tasks.stopped());
+        // Its own: a drain says goodbye when all other tasks are over.
+        let own_tasks = Tasks::in_place();
+        own_tasks.spawn(Kind::Lasting, "gossip", async move {
+            let _ended = ended;
+            tokio::select! {
+                () = stopped.cancelled() => {}
+                () = gossip.run(socket) => {}
+            }
         });
         Ok(Self {
+            _tasks: own_tasks,
             own: publish,
             members: seen,
             gone,

@@ -62,6 +62,12 @@ impl Hands<'_> {
         names.join(" ")
     }
 
+    /// How many processes a node has had.
+    pub(crate) fn starts(&self, index: usize) -> u64 {
+        let node = self.world.nodes.get(index);
+        node.map_or(0, |node| node.process.lock().starts)
+    }
+
     /// Nodes whose process runs.
     pub(crate) fn up(&self) -> Vec<usize> {
         (0..self.world.nodes.len())

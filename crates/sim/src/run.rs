@@ -212,11 +212,25 @@ impl Course {
             active.over = false;
         }
         self.go_on(self.world.options.duration());
-        // A fault that should have made another lead has met one that it could not have.
-        if self.world.tally.lock().leaders.len() < 2 {
-            self.heal();
+        // Faults that have found nothing to break among what others had broken get it whole.
+        if self.active.iter().any(|one| !one.begun) {
+            self.mend_begun();
             self.go_on(SECOND_TRY / 2);
-            self.kill_leader();
+            let now = self.sim.elapsed();
+            for one in &mut self.active {
+                one.begin = now;
+                one.end = now + SECOND_TRY;
+                one.over = one.begun;
+            }
+            self.go_on(SECOND_TRY + SECOND_TRY / 2);
+        }
+        // A fault that should have made another lead has met one that it could not have.
+        for _ in 0..3 {
+            if self.world.tally.lock().leaders.len() < 2 {
+                self.mend_begun();
+                self.go_on(SECOND_TRY);
+                self.kill_leader();
+            }
         }
         self.heal();
         self.world.quiet.cancel();
@@ -252,17 +266,24 @@ impl Course {
 
     /// Mends everything.
     fn heal(&mut self) {
-        tracing::info!("everything is mended");
-        let mut active = std::mem::take(&mut self.active);
-        for one in active.iter_mut().filter(|one| one.begun && !one.over) {
-            one.fault.heal(&mut self.hands());
-            self.end_trouble(one.trouble);
-        }
+        self.mend_begun();
+        let active = std::mem::take(&mut self.active);
         let mut tally = self.world.tally.lock();
         for one in active.iter().filter(|one| !one.begun) {
             *tally.missed.entry(one.entry.name).or_default() += 1;
         }
-        drop(tally);
+    }
+
+    /// Mends what faults have broken.
+    fn mend_begun(&mut self) {
+        tracing::info!("everything is mended");
+        let mut active = std::mem::take(&mut self.active);
+        for one in active.iter_mut().filter(|one| one.begun && !one.over) {
+            one.fault.heal(&mut self.hands());
+            one.over = true;
+            self.end_trouble(one.trouble);
+        }
+        self.active = active;
         self.hands().heal_all();
     }
 
@@ -408,7 +429,7 @@ fn weighted(from: &[&FaultEntry], entropy: &dyn Entropy) -> Option<String> {
 /// Why a run says nothing.
 fn invalid(tally: &Tally) -> Option<String> {
     let (done, calls): (u64, u64) = (tally.done.values().sum(), tally.calls.values().sum());
-    if calls < 50 || done * 2 < calls {
+    if done < 50 || done * 3 < calls {
         return Some(format!("{done} of {calls} calls succeeded"));
     }
     if let Some(fault) = tally.missed.keys().find(|f| !tally.faults.contains_key(*f)) {

@@ -1,12 +1,12 @@
-//! Nodes are told to end, one after the other, and started again: a rolling restart.
+//! Nodes are told to end and started again, each once the one before is back: a rolling restart.
 
 use std::time::Duration;
 
 use super::{Fault, FaultEntry};
 use crate::hands::Hands;
 
-/// Between two nodes.
-const PAUSE: Duration = Duration::from_millis(1200);
+/// From the start of a node to the end of the next one.
+const PAUSE: Duration = Duration::from_millis(800);
 
 pub(crate) const ENTRY: FaultEntry = FaultEntry {
     name: "drain",
@@ -19,14 +19,19 @@ pub(crate) const ENTRY: FaultEntry = FaultEntry {
 #[derive(Default)]
 struct Drain {
     left: Vec<usize>,
-    last: Duration,
+    /// The node that was told to end last, and the process that it then was.
+    last: Option<(usize, u64)>,
+    /// When it was seen to be back.
+    back: Option<Duration>,
 }
 
 impl Drain {
     fn next(&mut self, on: &mut Hands<'_>) -> Option<usize> {
         let next = self.left.pop()?;
-        self.last = on.now();
+        let starts = on.starts(next);
         on.terminate(next);
+        self.last = Some((next, starts));
+        self.back = None;
         Some(next)
     }
 }
@@ -42,8 +47,13 @@ impl Fault for Drain {
     }
 
     fn go_on(&mut self, on: &mut Hands<'_>) {
-        if on.now() >= self.last + PAUSE {
-            self.next(on);
+        let now = on.now();
+        match (self.back, self.last) {
+            (Some(back), _) if now >= back + PAUSE => {
+                self.next(on);
+            }
+            (None, Some((node, starts))) if on.starts(node) > starts => self.back = Some(now),
+            (_, _) => {}
         }
     }
 }

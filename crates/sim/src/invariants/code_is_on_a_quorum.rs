@@ -1,6 +1,8 @@
 //! The code of every version that a controller knows is on the disks of a majority of the controllers.
 
-use model::Role;
+use std::collections::BTreeSet;
+
+use model::{Digest, Role};
 
 use super::{Invariant, InvariantEntry};
 use crate::world::World;
@@ -17,6 +19,8 @@ pub(crate) const ENTRY: InvariantEntry = InvariantEntry {
 struct OnAQuorum {
     /// The newest revision that was looked at.
     seen: u64,
+    /// Code from when the cluster had fewer controllers: those that joined later fetch it in their own time.
+    early: BTreeSet<Digest>,
 }
 
 impl Invariant for OnAQuorum {
@@ -29,15 +33,22 @@ impl Invariant for OnAQuorum {
         let nodes = controllers.iter().filter_map(|n| world.nodes.get(*n));
         let newest = nodes.clone().filter_map(|node| node.handle());
         let newest = newest.max_by_key(|handle| handle.copy().revision());
-        let Some(copy) = newest.map(|handle| handle.copy().clone()) else {
+        let Some(newest) = newest else {
             return;
         };
+        let copy = newest.copy();
+        let members = newest.controller().map(|c| c.status().members.len());
+        if members != Some(controllers.len()) {
+            self.early
+                .extend(copy.read(|catalog| catalog.blobs().collect::<Vec<_>>()));
+            return;
+        }
         if copy.revision().0 <= self.seen {
             return;
         }
         self.seen = copy.revision().0;
-        let blobs: Vec<model::Digest> = copy.read(|catalog| catalog.blobs().collect());
-        for digest in blobs {
+        let blobs: Vec<Digest> = copy.read(|catalog| catalog.blobs().collect());
+        for digest in blobs.into_iter().filter(|d| !self.early.contains(d)) {
             let holders = nodes.clone().filter(|node| node.disk.holds(digest)).count();
             if holders * 2 <= controllers.len() {
                 let at = self.seen;
