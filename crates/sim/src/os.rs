@@ -36,7 +36,11 @@ fn draw() -> u64 {
 /// # Safety
 /// `buffer` must be valid for writes of `length` bytes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn getrandom(buffer: *mut c_void, length: usize, _flags: c_uint) -> isize {
+pub(crate) unsafe extern "C" fn getrandom(
+    buffer: *mut c_void,
+    length: usize,
+    _flags: c_uint,
+) -> isize {
     if length == 0 {
         return 0;
     }
@@ -66,7 +70,7 @@ pub unsafe extern "C" fn getrandom(buffer: *mut c_void, length: usize, _flags: c
 /// # Safety
 /// `time` must be valid for a write of two 64-bit numbers.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn clock_gettime(clock: c_int, time: *mut Time) -> c_int {
+pub(crate) unsafe extern "C" fn clock_gettime(clock: c_int, time: *mut Time) -> c_int {
     let now = if SIMULATES.load(Ordering::SeqCst) {
         let millis = sim::virtual_millis();
         Time {
@@ -91,7 +95,7 @@ pub unsafe extern "C" fn clock_gettime(clock: c_int, time: *mut Time) -> c_int {
 
 /// `struct timespec` of 64-bit Linux.
 #[repr(C)]
-pub struct Time {
+pub(crate) struct Time {
     seconds: i64,
     nanos: i64,
 }

@@ -1,5 +1,7 @@
 //! The simulator does what it says: a seed gives the same run again, and a run that fails says so.
 
+#![allow(clippy::expect_used, reason = "a test helper may give up")]
+
 use std::process::{Command, Output};
 
 fn simulator(arguments: &[&str]) -> Output {

@@ -57,7 +57,7 @@ fn guests_die_with_their_node_and_a_new_process_has_its_own() {
         let all = ledger.alive().into_values().flatten();
         all.map(|a| a.sandbox).collect()
     };
-    let mut run_until = |sim: &mut turmoil::Sim<'_>, wanted: u64| {
+    let run_until = |sim: &mut turmoil::Sim<'_>, wanted: u64| {
         for _ in 0..10_000 {
             if heard.load(Ordering::Relaxed) == wanted {
                 return;
