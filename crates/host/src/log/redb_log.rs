@@ -358,7 +358,10 @@ fn checksum(key: &[u8], bytes: &[u8]) -> u32 {
 fn open_file(path: &Path) -> io::Result<Database> {
     let directory = path.parent().unwrap_or_else(|| Path::new("."));
     disk::create_directory(directory)?;
-    if !path.try_exists()? {
+    if path.try_exists()? {
+        // Whoever made it may have ended before its name was on disk.
+        disk::sync_directory(directory)?;
+    } else {
         create_file(path, directory)?;
     }
     for _ in 1..disk::LOCK_ATTEMPTS {

@@ -1,0 +1,64 @@
+//! The real adapters of a node's disks under every cut and error that a disk can come up with.
+//!
+//! A script runs once on a mounted disk that records. Then, without a mount, the power goes before every single step of the
+//! recording, and what was not synced is dropped, kept, torn or reordered; the adapter opens what is left in a plain
+//! directory, and everything that was acknowledged must be there, nothing half. Then the script runs again for every step
+//! with an error injected at it, and once more with the process restarted after the error and the power cut after that.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "a test may give up, and says what it tried"
+)]
+
+#[path = "crash_matrix/blobs.rs"]
+mod blobs;
+mod fuse;
+#[path = "crash_matrix/log.rs"]
+mod log;
+#[path = "crash_matrix/model.rs"]
+mod model;
+#[path = "crash_matrix/run.rs"]
+mod run;
+#[path = "crash_matrix/store.rs"]
+mod store;
+#[path = "crash_matrix/subject.rs"]
+mod subject;
+
+use run::{Report, Run};
+
+/// Fewer points than this prove too little.
+const POINTS_MIN: usize = 2000;
+
+#[test]
+fn whatever_was_acknowledged_survives() {
+    let only = std::env::var("FAULTFS_POINT").ok();
+    let mut report = Report::default();
+    let subjects = std::thread::scope(|scope| {
+        let log = scope.spawn(|| Run::new(log::Log, only.as_deref()).map(Run::whole));
+        let store = scope.spawn(|| Run::new(store::Tables, only.as_deref()).map(Run::whole));
+        let blobs = scope.spawn(|| Run::new(blobs::Packages, only.as_deref()).map(Run::whole));
+        [log, store, blobs].map(|run| run.join().unwrap())
+    });
+    for subject in subjects {
+        match subject {
+            Some(part) => report.add(part),
+            // The machine has no FUSE, and that has been said.
+            None => return,
+        }
+    }
+    eprintln!("{report}");
+    assert!(
+        report.failures.is_empty(),
+        "{} points failed",
+        report.failures.len()
+    );
+    let enough = only.map_or(POINTS_MIN, |_| 1);
+    assert!(
+        report.points() >= enough,
+        "expected at least {enough} points, tried {}",
+        report.points()
+    );
+}
