@@ -5,7 +5,7 @@ find it; the rest is a patch. Each is applied to a copy of the present commit un
 on until a seed fails. The commit as it is must survive the same seeds.
 
     planted.py            all of them; writes crates/sim/planted/FOUND.md
-    planted.py NAME...    some of them; writes nothing
+    planted.py NAME...    some of them; renews their rows of it
     planted.py --check    only looks whether every patch still applies and says what it should
 
 Needs nothing but Python, git and cargo.
@@ -74,7 +74,7 @@ def main() -> int:
                 applies(bug, ROOT)
             return 0
         chosen = [bug for bug in bugs if not arguments.names or bug.name in arguments.names]
-        return plant(chosen, arguments, whole=not arguments.names)
+        return plant(chosen, arguments)
     except Unfit as error:
         print(error, file=sys.stderr)
         return 1
@@ -101,7 +101,7 @@ def applies(bug: Bug, where: Path) -> None:
         raise Unfit(f"{bug.name} does not apply any more; make the patch anew:\n{done.stderr}")
 
 
-def plant(bugs: list[Bug], arguments: argparse.Namespace, whole: bool) -> int:
+def plant(bugs: list[Bug], arguments: argparse.Namespace) -> int:
     commit = git("rev-parse", "--short=10", "HEAD", where=ROOT)
     if TREE.exists():
         clean()
@@ -110,6 +110,7 @@ def plant(bugs: list[Bug], arguments: argparse.Namespace, whole: bool) -> int:
         PLACE.mkdir(parents=True, exist_ok=True)
         git("worktree", "prune", where=ROOT)
         git("worktree", "add", "--quiet", "--detach", str(TREE), commit, where=ROOT)
+    today = datetime.datetime.now(datetime.timezone.utc).date()
     healthy = Healthy(arguments)
     rows, missed = [], []
     for bug in sorted(bugs, key=lambda bug: (bug.check == MATRIX, touched(bug))):
@@ -125,24 +126,17 @@ def plant(bugs: list[Bug], arguments: argparse.Namespace, whole: bool) -> int:
         seconds = round(time.monotonic() - began)
         if found.seed == "–":
             missed.append(bug)
-        rows.append(f"| `{bug.name}` | {bug.wrong} | {found.check} | {found.seed} | {seconds} |")
+        told = [f"`{bug.name}`", bug.wrong, found.check, found.seed, str(seconds), f"{today} at {commit}"]
+        rows.append(f"| {' | '.join(told)} |")
         print(rows[-1], flush=True)
         if bug not in missed:
             healthy.needs(bug, found)
     clean()
     unhealthy = healthy.prove()
-    text = "\n".join(
-        [
-            "| bug | what is wrong | found by | at seed | seconds, build included |",
-            "|---|---|---|---|---|",
-            *sorted(rows),
-        ]
-    )
-    print(f"\n{text}\n")
     for line in unhealthy:
         print(f"the commit itself fails: {line}", file=sys.stderr)
-    if whole:
-        write(text, commit, len(rows), len(missed), unhealthy)
+    if not unhealthy:
+        print(f"\n{renew(rows)}")
     return 0 if len(missed) <= 1 and not unhealthy else 1
 
 
@@ -259,14 +253,31 @@ class Healthy:
         return failed
 
 
-def write(table: str, commit: str, count: int, missed: int, unhealthy: list[str]) -> None:
-    today = datetime.datetime.now(datetime.timezone.utc).date()
-    itself = "; ".join(unhealthy) if unhealthy else "nothing under the same seeds"
-    (BUGS / "FOUND.md").write_text(
-        f"# Planted bugs and who found them\n\n"
-        f"Made by `make sim-planted` on {today} at {commit}: {count - missed} of {count} were found. "
-        f"The commit itself failed {itself}.\n\n{table}\n"
+def renew(rows: list[str]) -> str:
+    """Puts rows into FOUND.md in the place of older ones, and forgets those of bugs that are no more."""
+    file = BUGS / "FOUND.md"
+    old = file.read_text().splitlines() if file.exists() else []
+    named = {name_of(row): row for row in [*old, *rows] if row.startswith("| `")}
+    kept = [row for name, row in sorted(named.items()) if (BUGS / f"{name}.patch").exists()]
+    found = sum("**" not in row for row in kept)
+    text = "\n".join(
+        [
+            "# Planted bugs and who found them",
+            "",
+            f"`make sim-planted` made this: {found} of {len(kept)} were found. Without a bug, the same seeds hold.",
+            "",
+            "| bug | what is wrong | found by | at seed | seconds, build included | when |",
+            "|---|---|---|---|---|---|",
+            *kept,
+            "",
+        ]
     )
+    file.write_text(text)
+    return text
+
+
+def name_of(row: str) -> str:
+    return row.split("`")[1]
 
 
 def clean() -> None:

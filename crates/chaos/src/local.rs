@@ -2,8 +2,9 @@
 //! certificates of its own, on the default network of which this run is the wire.
 //!
 //! Nodes are named by their zone: `a1` to `c1` are controllers that work, `a2` to `c2` frontends; or `a1` to `c1` have
-//! every role. Clients live on the host `client`.
+//! every role; or each has one, and workers are `a3` to `c3`. Clients live on the host `client`.
 
+mod disk;
 mod node;
 mod supplies;
 
@@ -17,7 +18,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use host::Tasks;
+use host::{Entropy, SeededEntropy, Tasks};
 use model::{Role, Roles};
 use tokio::time::Instant;
 
@@ -66,6 +67,8 @@ pub struct LocalOptions {
     pub seed: u64,
     /// Whether the nodes' wall clocks will be moved.
     pub clocks: bool,
+    /// Whether the nodes' disks will be broken.
+    pub disks: bool,
 }
 
 /// A running local cluster. Dropping it kills its nodes.
@@ -87,6 +90,11 @@ pub enum LocalError {
     /// What its nodes need could not be made.
     #[error(transparent)]
     Supplies(#[from] SuppliesError),
+    /// There are no disks that can be broken.
+    #[error(
+        "there are no disks to break; load the module fuse, and pass /dev/fuse into this environment"
+    )]
+    Disk(#[from] faultfs::MountError),
     /// A node could not be started.
     #[error(transparent)]
     Start(#[from] TargetError),
@@ -104,10 +112,18 @@ pub enum LocalError {
 #[must_use]
 pub fn members(shape: Shape) -> Vec<(Member, Ipv4Addr)> {
     let core = Roles::default().with(Role::Controller).with(Role::Worker);
-    let edge = Roles::default().with(Role::Frontend);
+    let only = |role| Roles::default().with(role);
+    let (split, apart);
     let of_zone: &[Roles] = match shape {
-        Shape::Split => &[core, edge],
+        Shape::Split => {
+            split = [core, only(Role::Frontend)];
+            &split
+        }
         Shape::Whole => &[Roles::ALL],
+        Shape::Apart => {
+            apart = [Role::Controller, Role::Frontend, Role::Worker].map(only);
+            &apart
+        }
     };
     let mut members = Vec::new();
     for (zone, zone_number) in ZONES.iter().zip(1..) {
@@ -153,6 +169,7 @@ impl LocalCluster {
             Some(found) => found.clone().map(drop),
         };
         let faketime = faketime.and_then(Result::ok);
+        let disks = SeededEntropy::new(options.seed).fork("disks");
         let mut nodes = BTreeMap::new();
         for (member, _) in &placed {
             let directory = supplies::node_directory(&options.directory, &member.name);
@@ -163,6 +180,9 @@ impl LocalCluster {
                 fabric.clone(),
                 faketime.clone(),
             );
+            if options.disks {
+                node.mount_disk(disks.next_u64())?;
+            }
             nodes.insert(member.name.clone(), Arc::new(node));
         }
         let this = Self {
@@ -227,6 +247,10 @@ impl LocalCluster {
             if let Err(error) = node.kill().await {
                 tracing::error!(error = %error, "a node is left");
             }
+        }
+        for disk in self.nodes.values().filter_map(|node| node.disk().cloned()) {
+            // A panic of it was told already; what counts is that the others come down, too.
+            let _down = self.tasks.blocking(move || disk.unmount()).await;
         }
     }
 
@@ -360,8 +384,9 @@ impl Target for LocalCluster {
         Some(self.fabric.links())
     }
 
-    fn disk(&self, _node: &str) -> Option<Arc<dyn Disk>> {
-        None
+    fn disk(&self, node: &str) -> Option<Arc<dyn Disk>> {
+        let disk = self.nodes.get(node)?.disk()?;
+        Some(disk.clone())
     }
 
     fn clock(&self, node: &str) -> Result<PathBuf, String> {

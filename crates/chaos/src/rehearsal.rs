@@ -207,6 +207,10 @@ impl Disk for RehearsedDisk {
         self.say("stall the disk of")
     }
 
+    async fn slow(&self, by: Duration) -> Result<(), TargetError> {
+        self.say(&format!("slow, by {by:?}, the disk of"))
+    }
+
     async fn fail(&self) -> Result<(), TargetError> {
         self.say("fail the disk of")
     }

@@ -114,8 +114,8 @@ pub async fn run(
         .steps(options.duration, &*entropy.fork("steps"));
     let finished = match &options.staging {
         None => {
-            let clocks = steps.iter().any(|step| step.fault.name() == "clock-step");
-            let cluster = local(options, clocks, say).await?;
+            let has = |kind: &str| steps.iter().any(|step| step.fault.name() == kind);
+            let cluster = local(options, has("clock-step"), has("disk"), say).await?;
             let command = cluster.client_command(&python)?;
             let orders = orders(options, cluster.endpoints()?, {
                 let c = cluster.credentials();
@@ -243,6 +243,7 @@ impl Stage<'_> {
 async fn local(
     options: &Options,
     clocks: bool,
+    disks: bool,
     say: &mut (dyn FnMut(&str) + Send),
 ) -> Result<LocalCluster, RunError> {
     let local = LocalOptions {
@@ -251,6 +252,7 @@ async fn local(
         shape: options.scenario.cluster,
         seed: options.seed,
         clocks,
+        disks,
     };
     say("starting a cluster in three zones");
     Ok(LocalCluster::start(&local).await?)
@@ -313,9 +315,13 @@ fn tidy(options: &Options, finished: Option<&Finished>) {
     }
     let nodes = options.out.join(CLUSTER).join("nodes");
     for node in fs::read_dir(nodes).into_iter().flatten().flatten() {
-        let data = node.path().join("data");
-        if let Err(error) = fs::remove_dir_all(&data) {
-            tracing::warn!(path = %data.display(), %error, "a node's data are left");
+        for folder in ["data", "disk"] {
+            match fs::remove_dir_all(node.path().join(folder)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    tracing::warn!(node = %node.path().display(), %error, "a node's data are left");
+                }
+                _ => {}
+            }
         }
     }
 }

@@ -66,6 +66,8 @@ pub enum Shape {
     Split,
     /// In each zone one node with all roles.
     Whole,
+    /// In each zone a controller, a frontend and a worker.
+    Apart,
 }
 
 /// What clients do.

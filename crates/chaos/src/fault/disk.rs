@@ -1,4 +1,4 @@
-//! A disk does not do its work: it stalls, answers errors, is full, or loses its power.
+//! A disk does not do its work: it stalls, is slow, answers errors, is full, or loses its power.
 //!
 //! A node whose disk fails is expected to stop itself rather than to go on without; so what is not up when the disk is
 //! whole again is started.
@@ -28,6 +28,9 @@ pub struct DiskFault {
     pub count: Option<usize>,
     /// What it does.
     pub how: How,
+    /// How much longer everything takes on a slow disk. 20 ms unless told.
+    #[serde(default = "by")]
+    pub by: Span,
     /// How long. 10 s unless told.
     #[serde(default = "lasts")]
     pub lasts: Span,
@@ -39,6 +42,8 @@ pub struct DiskFault {
 pub enum How {
     /// Nothing comes to an end.
     Stall,
+    /// Everything takes longer.
+    Slow,
     /// Reads, writes and syncs answer EIO.
     Eio,
     /// Writes that need room answer ENOSPC.
@@ -49,6 +54,10 @@ pub enum How {
 
 fn lasts() -> Span {
     Span(Duration::from_secs(10))
+}
+
+fn by() -> Span {
+    Span(Duration::from_millis(20))
 }
 
 struct Breaking {
@@ -64,6 +73,10 @@ impl DiskFault {
                 "cut the power of {who}: what was not synced is lost; power is back after {}",
                 self.lasts
             ),
+            How::Slow => format!(
+                "let all that the disk of {who} does take {} longer for {}",
+                self.by, self.lasts
+            ),
             How::Stall | How::Eio | How::Full => {
                 format!("let the disk of {who} {} for {}", self.how, self.lasts)
             }
@@ -75,6 +88,7 @@ impl fmt::Display for How {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Stall => "stall",
+            Self::Slow => "be slow",
             Self::Eio => "answer EIO",
             Self::Full => "be full",
             Self::PowerCut => "lose its power",
@@ -121,10 +135,11 @@ impl Act for Breaking {
     }
 
     async fn begin(&mut self, target: &dyn Target) -> Result<(), FaultError> {
-        let how = self.fault.how;
+        let DiskFault { how, by, .. } = self.fault;
         together(self.disks.iter().map(|disk| async move {
             match how {
                 How::Stall => disk.stall().await?,
+                How::Slow => disk.slow(by.0).await?,
                 How::Eio => disk.fail().await?,
                 How::Full => disk.fill().await?,
                 How::PowerCut => disk.cut_power().await?,
@@ -151,7 +166,7 @@ impl Act for Breaking {
         }
         let healed = together(self.disks.iter().map(|disk| async move {
             match how {
-                How::Stall | How::Eio | How::Full => disk.heal().await?,
+                How::Stall | How::Slow | How::Eio | How::Full => disk.heal().await?,
                 How::PowerCut => disk.restore_power().await?,
             }
             Ok(())

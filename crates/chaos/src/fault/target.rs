@@ -66,13 +66,16 @@ pub trait Disk: Send + Sync {
     /// Nothing that it is asked comes to an end, until [`Disk::heal`].
     async fn stall(&self) -> Result<(), TargetError>;
 
+    /// Everything that it is asked takes this much longer, until [`Disk::heal`].
+    async fn slow(&self, by: Duration) -> Result<(), TargetError>;
+
     /// Every read, write and sync answers EIO, until [`Disk::heal`].
     async fn fail(&self) -> Result<(), TargetError>;
 
     /// Every write that needs room answers ENOSPC, until [`Disk::heal`].
     async fn fill(&self) -> Result<(), TargetError>;
 
-    /// Takes stalls, errors and fullness off. What waited goes on.
+    /// Takes stalls, slowness, errors and fullness off. What waited goes on.
     async fn heal(&self) -> Result<(), TargetError>;
 
     /// The power fails: what was not synced is lost, and nothing is written from here on. The caller kills the process that

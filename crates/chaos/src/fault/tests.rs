@@ -205,6 +205,10 @@ impl Disk for RemembersDisk {
         self.note("stall")
     }
 
+    async fn slow(&self, by: Duration) -> Result<(), TargetError> {
+        self.note(&format!("slow by {by:?}"))
+    }
+
     async fn fail(&self) -> Result<(), TargetError> {
         self.note("fail")
     }

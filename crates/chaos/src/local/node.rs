@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, ExitStatus, Stdio},
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::Instant;
 
+use super::{LocalError, disk::LocalDisk};
 use crate::{
     fabric::Fabric,
     fault::{Faketime, TargetError, Verb},
@@ -37,7 +38,8 @@ pub(super) struct Node {
     faketime: Option<Faketime>,
     process: Mutex<Process>,
     /// Whether it may end by itself: its disk is broken, say.
-    excused: AtomicBool,
+    excused: Arc<AtomicBool>,
+    disk: OnceLock<Arc<LocalDisk>>,
 }
 
 #[derive(Default)]
@@ -64,8 +66,27 @@ impl Node {
             fabric,
             faketime,
             process: Mutex::default(),
-            excused: AtomicBool::new(false),
+            excused: Arc::default(),
+            disk: OnceLock::new(),
         }
+    }
+
+    /// Puts a disk that can be broken under its data. Called once, before it starts.
+    pub(super) fn mount_disk(&self, seed: u64) -> Result<(), LocalError> {
+        let at = super::supplies::data_directory(&self.directory);
+        let backing = super::supplies::backing_directory(&self.directory);
+        for folder in [&at, &backing] {
+            super::supplies::create(folder)?;
+        }
+        let disk = LocalDisk::mount(&self.name, &at, &backing, self.excused.clone(), seed)?;
+        // It is called once.
+        let _first = self.disk.set(Arc::new(disk));
+        Ok(())
+    }
+
+    /// The disk under its data, if it can be broken.
+    pub(super) fn disk(&self) -> Option<&Arc<LocalDisk>> {
+        self.disk.get()
     }
 
     pub(super) fn name(&self) -> &str {
@@ -91,6 +112,7 @@ impl Node {
         let child = self.spawn().map_err(|e| self.error(Verb::Start, e))?;
         process.child = Some(child);
         process.told = false;
+        self.excused.store(false, Ordering::Release);
         Ok(())
     }
 
@@ -140,6 +162,9 @@ impl Node {
     pub(super) fn wipe(&self) -> Result<(), TargetError> {
         if self.is_up() {
             return Err(self.error(Verb::Wipe, io::Error::other("it runs")));
+        }
+        if let Some(disk) = self.disk() {
+            return disk.replace();
         }
         let data = super::supplies::data_directory(&self.directory);
         match fs::remove_dir_all(data) {

@@ -81,6 +81,11 @@ pub(super) fn data_directory(node_directory: &Path) -> PathBuf {
     node_directory.join("data")
 }
 
+/// Where the content of a disk that can be broken goes when it is taken down.
+pub(super) fn backing_directory(node_directory: &Path) -> PathBuf {
+    node_directory.join("disk")
+}
+
 /// What the caller's environment says about nodes is not about these.
 pub(super) fn forget_variables(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
@@ -211,7 +216,7 @@ fn run(program: &Path, arguments: &[&str]) -> Result<(), SuppliesError> {
     ))
 }
 
-fn create(directory: &Path) -> Result<(), SuppliesError> {
+pub(super) fn create(directory: &Path) -> Result<(), SuppliesError> {
     fs::create_dir_all(directory).map_err(|source| SuppliesError::File {
         path: directory.display().to_string(),
         source,
