@@ -89,7 +89,8 @@ async fn operate(
 ) -> Result<Answer, OperationError> {
     // Route: on the raw path, because a label may hold encoded slashes. A request that leads nowhere hears of it only once
     // we know who asks.
-    let routed = route::route(&head.method, head.uri.path()).map_err(ApiError::from);
+    let query = head.uri.query().unwrap_or_default();
+    let routed = route::route(&head.method, head.uri.path(), query).map_err(ApiError::from);
     let named = routed.as_ref().ok().map(|r| r.operation);
     let span = tracing::Span::current();
     span.record("operation", named.map(Operation::name));
@@ -107,7 +108,7 @@ async fn operate(
     span.record("account", field::display(caller.account));
     let Routed { operation, labels } = routed?;
     // Parse: from here on there are only `model` types.
-    let query = Query::parse(head.uri.query().unwrap_or_default()).map_err(ApiError::from)?;
+    let query = Query::parse(query).map_err(ApiError::from)?;
     let scope = caller.scope();
     let parsed = request::Request::parse(&request::Input {
         operation,

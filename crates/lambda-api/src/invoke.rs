@@ -10,11 +10,9 @@ use model::{
 use serde::de::IgnoredAny;
 
 use crate::{
-    constraint,
     error::ApiError,
     request::Input,
     target::{self, Target},
-    validate::Violations,
 };
 
 /// The header with the id of a request; for an invocation, the id that the function sees.
@@ -72,21 +70,6 @@ pub(crate) fn parse(input: &Input<'_>) -> Result<Call, ApiError> {
     let [kind, log, durable, tenant] =
         [INVOCATION_TYPE, LOG_TYPE, DURABLE_EXECUTION_NAME, TENANT_ID]
             .map(|h| text(input.headers, h));
-    let mut violations = Violations::default();
-    target::check(&mut violations, input.operation, name, qualifier);
-    violations.text(
-        "invocationType",
-        kind.as_deref(),
-        constraint::INVOCATION_TYPE,
-    );
-    violations.text("logType", log.as_deref(), constraint::LOG_TYPE);
-    violations.text(
-        "durableExecutionName",
-        durable.as_deref(),
-        constraint::DURABLE_EXECUTION_NAME,
-    );
-    violations.text("tenantId", tenant.as_deref(), constraint::TENANT_ID);
-    violations.finish()?;
     for (member, value) in [("DurableExecutionName", durable), ("TenantId", tenant)] {
         if value.is_some() {
             return Err(ApiError::unsupported_member(member));

@@ -8,14 +8,14 @@
 //! time, the secret of an access key and the limits, and maps the outcome to an effect.
 //!
 //! A request goes through [`route::route`], [`sigv4::verify`] and [`request::Request::parse`]; its answer is built from
-//! [`response`] or from an [`error::ApiError`]. To add an operation: a line in [`operation`], a file in `request/`, and a
-//! shape in `response/` if none fits.
+//! [`response`] or from an [`error::ApiError`]. What an operation takes stands in
+//! `schema/lambda.txt`; what is made of it, in a file of `request/`.
 //!
-//! Invariants: no member of a request is believed before it has passed its constraint; every violation of a request is
+//! Invariants: no member of a request is believed before it was held against the schema; every violation of a request is
 //! reported at once; an error text that AWS fixes is written in exactly one place, a constructor of
 //! [`error::ApiError`]; the secret half of a credential has neither `Debug` nor `Display`.
 
-mod constraint;
+mod schema;
 mod validate;
 
 pub mod error;

@@ -1,10 +1,41 @@
-//! The operations, one line each: name, method, path, success status, and the action that a policy must allow.
+//! The operations of the API model 2015-03-31, and the action that a policy must allow for each. What they take stands in
+//! `schema/lambda.txt`.
 
 use http::{Method, StatusCode};
 
-/// An operation of the API that this cluster serves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Operation {
+use crate::schema::Schema;
+
+macro_rules! operations {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// An operation of the API.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Operation {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Operation {
+            /// Every operation, in the order of the schema.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// Its name in the API model.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => stringify!($name),)*
+                }
+            }
+
+            /// The action of the same name.
+            const fn own_action(self) -> &'static str {
+                match self {
+                    $(Self::$name => concat!("lambda:", stringify!($name)),)*
+                }
+            }
+        }
+    };
+}
+
+operations! {
     /// Creates a function.
     CreateFunction,
     /// Configuration, code location and tags of a function.
@@ -33,136 +64,195 @@ pub enum Operation {
     DeleteAlias,
     /// Every alias of a function.
     ListAliases,
-    /// Limits and usage of an account.
-    GetAccountSettings,
     /// Runs a function.
     Invoke,
+    /// Runs a function and streams its response.
+    InvokeWithResponseStream,
+    /// Queues an event, in the form of 2014.
+    InvokeAsync,
+    /// Adds a statement to the policy of a function.
+    AddPermission,
+    /// The policy of a function.
+    GetPolicy,
+    /// Takes a statement out of the policy of a function.
+    RemovePermission,
+    /// Replaces a whole policy.
+    PutResourcePolicy,
+    /// A whole policy.
+    GetResourcePolicy,
+    /// Deletes a whole policy.
+    DeleteResourcePolicy,
+    /// Sets tags.
+    TagResource,
+    /// Takes tags away.
+    UntagResource,
+    /// The tags of a resource.
+    ListTags,
+    /// Makes a new version of a layer.
+    PublishLayerVersion,
+    /// One version of a layer.
+    GetLayerVersion,
+    /// One version of a layer, by its ARN.
+    GetLayerVersionByArn,
+    /// Deletes a version of a layer.
+    DeleteLayerVersion,
+    /// The versions of a layer.
+    ListLayerVersions,
+    /// The layers of an account.
+    ListLayers,
+    /// Adds a statement to the policy of a layer version.
+    AddLayerVersionPermission,
+    /// The policy of a layer version.
+    GetLayerVersionPolicy,
+    /// Takes a statement out of the policy of a layer version.
+    RemoveLayerVersionPermission,
+    /// Reserves concurrency for a function.
+    PutFunctionConcurrency,
+    /// The reserved concurrency of a function.
+    GetFunctionConcurrency,
+    /// Gives reserved concurrency back.
+    DeleteFunctionConcurrency,
+    /// Keeps environments of a version or alias ready.
+    PutProvisionedConcurrencyConfig,
+    /// The provisioned concurrency of a version or alias.
+    GetProvisionedConcurrencyConfig,
+    /// Keeps no environments ready any more.
+    DeleteProvisionedConcurrencyConfig,
+    /// The provisioned concurrency of a function.
+    ListProvisionedConcurrencyConfigs,
+    /// Replaces what becomes of asynchronous invocations.
+    PutFunctionEventInvokeConfig,
+    /// Changes what becomes of asynchronous invocations.
+    UpdateFunctionEventInvokeConfig,
+    /// What becomes of asynchronous invocations.
+    GetFunctionEventInvokeConfig,
+    /// Deletes what was set for asynchronous invocations.
+    DeleteFunctionEventInvokeConfig,
+    /// What was set for asynchronous invocations of a function.
+    ListFunctionEventInvokeConfigs,
+    /// Connects an event source with a function.
+    CreateEventSourceMapping,
+    /// One event source mapping.
+    GetEventSourceMapping,
+    /// Changes an event source mapping.
+    UpdateEventSourceMapping,
+    /// Deletes an event source mapping.
+    DeleteEventSourceMapping,
+    /// Event source mappings.
+    ListEventSourceMappings,
+    /// Gives a function or alias a URL.
+    CreateFunctionUrlConfig,
+    /// The URL of a function or alias.
+    GetFunctionUrlConfig,
+    /// Changes the URL of a function or alias.
+    UpdateFunctionUrlConfig,
+    /// Deletes the URL of a function or alias.
+    DeleteFunctionUrlConfig,
+    /// The URLs of a function.
+    ListFunctionUrlConfigs,
+    /// Creates a code-signing configuration.
+    CreateCodeSigningConfig,
+    /// One code-signing configuration.
+    GetCodeSigningConfig,
+    /// Changes a code-signing configuration.
+    UpdateCodeSigningConfig,
+    /// Deletes a code-signing configuration.
+    DeleteCodeSigningConfig,
+    /// The code-signing configurations of an account.
+    ListCodeSigningConfigs,
+    /// The functions that use a code-signing configuration.
+    ListFunctionsByCodeSigningConfig,
+    /// Attaches a code-signing configuration to a function.
+    PutFunctionCodeSigningConfig,
+    /// The code-signing configuration of a function.
+    GetFunctionCodeSigningConfig,
+    /// Takes the code-signing configuration off a function.
+    DeleteFunctionCodeSigningConfig,
+    /// Sets when the runtime of a version is updated.
+    PutRuntimeManagementConfig,
+    /// When the runtime of a version is updated.
+    GetRuntimeManagementConfig,
+    /// Sets what happens when a function calls itself in a loop.
+    PutFunctionRecursionConfig,
+    /// What happens when a function calls itself in a loop.
+    GetFunctionRecursionConfig,
+    /// Limits and usage of an account.
+    GetAccountSettings,
+    /// Creates a capacity provider.
+    CreateCapacityProvider,
+    /// One capacity provider.
+    GetCapacityProvider,
+    /// Changes a capacity provider.
+    UpdateCapacityProvider,
+    /// Deletes a capacity provider.
+    DeleteCapacityProvider,
+    /// The capacity providers of an account.
+    ListCapacityProviders,
+    /// The versions that run on a capacity provider.
+    ListFunctionVersionsByCapacityProvider,
+    /// Sets how many environments a version has on a capacity provider.
+    PutFunctionScalingConfig,
+    /// How many environments a version has on a capacity provider.
+    GetFunctionScalingConfig,
+    /// Saves the progress of a durable execution.
+    CheckpointDurableExecution,
+    /// One durable execution.
+    GetDurableExecution,
+    /// The history of a durable execution.
+    GetDurableExecutionHistory,
+    /// The state that a durable execution replays.
+    GetDurableExecutionState,
+    /// The durable executions of a function.
+    ListDurableExecutionsByFunction,
+    /// Stops a durable execution.
+    StopDurableExecution,
+    /// Pauses a durable execution.
+    PauseDurableExecution,
+    /// Resumes a durable execution.
+    ResumeDurableExecution,
+    /// Deletes a durable execution.
+    DeleteDurableExecution,
+    /// Completes a callback.
+    SendDurableExecutionCallbackSuccess,
+    /// Fails a callback.
+    SendDurableExecutionCallbackFailure,
+    /// Keeps a callback alive.
+    SendDurableExecutionCallbackHeartbeat,
 }
-
-/// What is fixed about an operation.
-#[derive(Debug)]
-pub(crate) struct Spec {
-    name: &'static str,
-    pub(crate) method: Method,
-    /// Segments in braces are labels.
-    pub(crate) path: &'static str,
-    success: StatusCode,
-    action: &'static str,
-}
-
-const FUNCTIONS: &str = "/2015-03-31/functions";
-const FUNCTION: &str = "/2015-03-31/functions/{FunctionName}";
-const CONFIGURATION: &str = "/2015-03-31/functions/{FunctionName}/configuration";
-const CODE: &str = "/2015-03-31/functions/{FunctionName}/code";
-const VERSIONS: &str = "/2015-03-31/functions/{FunctionName}/versions";
-const ALIASES: &str = "/2015-03-31/functions/{FunctionName}/aliases";
-const ALIAS: &str = "/2015-03-31/functions/{FunctionName}/aliases/{Name}";
-const INVOCATIONS: &str = "/2015-03-31/functions/{FunctionName}/invocations";
-const ACCOUNT_SETTINGS: &str = "/2016-08-19/account-settings";
-
-const OK: StatusCode = StatusCode::OK;
-const CREATED: StatusCode = StatusCode::CREATED;
-const NO_CONTENT: StatusCode = StatusCode::NO_CONTENT;
 
 impl Operation {
-    /// Every operation.
-    pub const ALL: [Self; 16] = [
-        Self::CreateFunction,
-        Self::GetFunction,
-        Self::GetFunctionConfiguration,
-        Self::ListFunctions,
-        Self::UpdateFunctionCode,
-        Self::UpdateFunctionConfiguration,
-        Self::DeleteFunction,
-        Self::PublishVersion,
-        Self::ListVersionsByFunction,
-        Self::CreateAlias,
-        Self::GetAlias,
-        Self::UpdateAlias,
-        Self::DeleteAlias,
-        Self::ListAliases,
-        Self::GetAccountSettings,
-        Self::Invoke,
-    ];
-
-    #[rustfmt::skip]
-    pub(crate) const fn spec(self) -> Spec {
-        match self {
-            Self::ListFunctions => spec("ListFunctions", Method::GET, FUNCTIONS, OK, "lambda:ListFunctions"),
-            Self::CreateFunction => spec("CreateFunction", Method::POST, FUNCTIONS, CREATED, "lambda:CreateFunction"),
-            Self::GetFunction => spec("GetFunction", Method::GET, FUNCTION, OK, "lambda:GetFunction"),
-            Self::DeleteFunction => spec("DeleteFunction", Method::DELETE, FUNCTION, NO_CONTENT, "lambda:DeleteFunction"),
-            Self::GetFunctionConfiguration => spec("GetFunctionConfiguration", Method::GET, CONFIGURATION, OK, "lambda:GetFunctionConfiguration"),
-            Self::UpdateFunctionConfiguration => spec("UpdateFunctionConfiguration", Method::PUT, CONFIGURATION, OK, "lambda:UpdateFunctionConfiguration"),
-            Self::UpdateFunctionCode => spec("UpdateFunctionCode", Method::PUT, CODE, OK, "lambda:UpdateFunctionCode"),
-            Self::ListVersionsByFunction => spec("ListVersionsByFunction", Method::GET, VERSIONS, OK, "lambda:ListVersionsByFunction"),
-            Self::PublishVersion => spec("PublishVersion", Method::POST, VERSIONS, CREATED, "lambda:PublishVersion"),
-            Self::ListAliases => spec("ListAliases", Method::GET, ALIASES, OK, "lambda:ListAliases"),
-            Self::CreateAlias => spec("CreateAlias", Method::POST, ALIASES, CREATED, "lambda:CreateAlias"),
-            Self::GetAlias => spec("GetAlias", Method::GET, ALIAS, OK, "lambda:GetAlias"),
-            Self::UpdateAlias => spec("UpdateAlias", Method::PUT, ALIAS, OK, "lambda:UpdateAlias"),
-            Self::DeleteAlias => spec("DeleteAlias", Method::DELETE, ALIAS, NO_CONTENT, "lambda:DeleteAlias"),
-            Self::Invoke => spec("Invoke", Method::POST, INVOCATIONS, OK, "lambda:InvokeFunction"),
-            Self::GetAccountSettings => spec("GetAccountSettings", Method::GET, ACCOUNT_SETTINGS, OK, "lambda:GetAccountSettings"),
-        }
-    }
-
-    /// Its name in the API model.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        self.spec().name
-    }
-
     /// The action that a policy must allow: the name, with exceptions such as `lambda:InvokeFunction`.
     #[must_use]
-    pub fn action(self) -> &'static str {
-        self.spec().action
+    pub const fn action(self) -> &'static str {
+        match self {
+            Self::Invoke | Self::InvokeAsync | Self::InvokeWithResponseStream => {
+                "lambda:InvokeFunction"
+            }
+            Self::GetLayerVersionByArn => Self::GetLayerVersion.own_action(),
+            other => other.own_action(),
+        }
     }
 
     /// The status of a success. [`Operation::Invoke`] answers by its invocation type: see
     /// [`crate::invoke::success_status`].
     #[must_use]
     pub fn success(self) -> StatusCode {
-        self.spec().success
+        Schema::input(self).success
+    }
+
+    /// Whether it runs a function rather than changes or shows the catalog.
+    #[must_use]
+    pub const fn is_invocation(self) -> bool {
+        matches!(
+            self,
+            Self::Invoke | Self::InvokeAsync | Self::InvokeWithResponseStream
+        )
     }
 
     /// Whether it changes the catalog.
     #[must_use]
-    pub const fn is_mutation(self) -> bool {
-        match self {
-            Self::CreateFunction
-            | Self::UpdateFunctionCode
-            | Self::UpdateFunctionConfiguration
-            | Self::DeleteFunction
-            | Self::PublishVersion
-            | Self::CreateAlias
-            | Self::UpdateAlias
-            | Self::DeleteAlias => true,
-            Self::GetFunction
-            | Self::GetFunctionConfiguration
-            | Self::ListFunctions
-            | Self::ListVersionsByFunction
-            | Self::GetAlias
-            | Self::ListAliases
-            | Self::GetAccountSettings
-            | Self::Invoke => false,
-        }
-    }
-}
-
-const fn spec(
-    name: &'static str,
-    method: Method,
-    path: &'static str,
-    success: StatusCode,
-    action: &'static str,
-) -> Spec {
-    Spec {
-        name,
-        method,
-        path,
-        success,
-        action,
+    pub fn is_mutation(self) -> bool {
+        Schema::input(self).method != Method::GET && !self.is_invocation()
     }
 }
 
@@ -171,25 +261,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_operation_is_listed_under_its_own_name() {
-        for (i, operation) in Operation::ALL.into_iter().enumerate() {
-            assert_eq!(operation as usize, i, "{operation:?}");
+    fn every_operation_of_the_model_is_here() {
+        assert_eq!(Operation::ALL.len(), 91);
+        for (i, operation) in Operation::ALL.iter().enumerate() {
+            assert_eq!(*operation as usize, i, "{operation:?}");
             assert_eq!(operation.name(), format!("{operation:?}"));
-            if operation != Operation::Invoke {
-                assert_eq!(operation.action(), format!("lambda:{operation:?}"));
-            }
         }
         assert_eq!(Operation::Invoke.action(), "lambda:InvokeFunction");
+        assert_eq!(
+            Operation::GetLayerVersionByArn.action(),
+            "lambda:GetLayerVersion"
+        );
+        assert_eq!(Operation::ListTags.action(), "lambda:ListTags");
     }
 
     #[test]
     fn no_two_operations_share_method_and_path() {
+        let key = |o: Operation| {
+            let input = Schema::input(o);
+            (&input.method, input.path, input.query)
+        };
         for a in Operation::ALL {
-            for b in Operation::ALL.into_iter().filter(|b| *b != a) {
-                assert!(
-                    a.spec().method != b.spec().method || a.spec().path != b.spec().path,
-                    "{a:?} and {b:?}"
-                );
+            for b in Operation::ALL.iter().filter(|b| *b != a) {
+                assert!(key(*a) != key(*b), "{a:?} and {b:?}");
             }
         }
     }

@@ -10,8 +10,8 @@ use model::{FunctionArn, Limits};
 use serde::Deserialize;
 
 use crate::{
-    error::ApiError, invoke, operation::Operation, query::Query, route::Labels, scope::Scope,
-    target::Target,
+    error::ApiError, invoke, operation::Operation, query::Query, route::Labels, schema,
+    scope::Scope, target::Target,
 };
 
 mod absent;
@@ -88,6 +88,7 @@ impl Request {
     /// # Errors
     /// The [`ApiError`] that AWS answers such a request with.
     pub fn parse(input: &Input<'_>) -> Result<Self, ApiError> {
+        schema::check(input)?;
         Ok(match input.operation {
             Operation::CreateFunction => {
                 Self::CreateFunction(Box::new(create_function::parse(input)?))
@@ -115,6 +116,7 @@ impl Request {
             Operation::ListAliases => Self::ListAliases(list::aliases(input)?),
             Operation::GetAccountSettings => Self::GetAccountSettings,
             Operation::Invoke => Self::Invoke(invoke::parse(input)?),
+            _ => return Err(ApiError::UnknownOperation),
         })
     }
 

@@ -8,6 +8,7 @@ use http::Method;
 use crate::{
     operation::Operation,
     percent::{self, InvalidEncoding},
+    schema::Schema,
 };
 
 /// A request that has found its operation.
@@ -54,28 +55,45 @@ impl Labels {
     }
 }
 
-/// Finds the operation of a request. `raw_path` is the path as it came, percent-encoded and without the query.
+/// Finds the operation of a request. `raw_path` and `raw_query` are the path and the query as they came, percent-encoded.
 ///
 /// A path that ends with a literal segment may have one slash more: older clients send `/2015-03-31/functions/`.
 ///
 /// # Errors
 /// [`RouteError`] if no operation fits or a label is not encoded text.
-pub fn route(method: &Method, raw_path: &str) -> Result<Routed, RouteError> {
+pub fn route(method: &Method, raw_path: &str, raw_query: &str) -> Result<Routed, RouteError> {
     let mut error = RouteError::UnknownPath;
+    let mut found = None;
     for operation in Operation::ALL {
-        let spec = operation.spec();
-        let Some(raw_labels) = match_path(spec.path, raw_path) else {
+        let input = Schema::input(*operation);
+        let Some(raw_labels) = match_path(input.path, raw_path) else {
             continue;
         };
-        if spec.method == *method {
-            return Ok(Routed {
-                operation,
-                labels: decode(&raw_labels)?,
-            });
+        if input.method != *method {
+            error = RouteError::UnknownMethod;
+            continue;
         }
-        error = RouteError::UnknownMethod;
+        match input.query {
+            // An operation that the query singles out goes before the other one on its path.
+            Some(parameter) if has_parameter(raw_query, parameter) => {
+                found = Some((*operation, raw_labels));
+                break;
+            }
+            Some(_) => error = RouteError::UnknownMethod,
+            None => found = found.or(Some((*operation, raw_labels))),
+        }
     }
-    Err(error)
+    let (operation, raw_labels) = found.ok_or(error)?;
+    Ok(Routed {
+        operation,
+        labels: decode(&raw_labels)?,
+    })
+}
+
+fn has_parameter(raw_query: &str, (name, value): (&str, &str)) -> bool {
+    raw_query
+        .split('&')
+        .any(|part| part.split_once('=') == Some((name, value)))
 }
 
 fn match_path<'p>(
@@ -118,8 +136,9 @@ mod tests {
     use super::*;
 
     fn check(request: &str, expected: &str) {
-        let (method, path) = request.split_once(' ').unwrap();
-        let got = match route(&method.parse().unwrap(), path) {
+        let (method, target) = request.split_once(' ').unwrap();
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let got = match route(&method.parse().unwrap(), path, query) {
             Ok(Routed { operation, labels }) => {
                 let labels: Vec<_> = labels.0.iter().map(|(n, v)| format!(" {n}={v}")).collect();
                 format!("{}{}", operation.name(), labels.concat())
@@ -188,6 +207,24 @@ mod tests {
             "POST /2015-03-31/functions/f/invocations",
             "Invoke FunctionName=f",
         );
+        check("GET /2018-10-31/layers", "ListLayers");
+        check("GET /2018-10-31/layers?Marker=m", "ListLayers");
+        check(
+            "GET /2018-10-31/layers?find=LayerVersion&Arn=a",
+            "GetLayerVersionByArn",
+        );
+        check(
+            "GET /2019-09-30/functions/f/provisioned-concurrency?List=ALL",
+            "ListProvisionedConcurrencyConfigs FunctionName=f",
+        );
+        check(
+            "GET /2019-09-30/functions/f/provisioned-concurrency?Qualifier=1",
+            "GetProvisionedConcurrencyConfig FunctionName=f",
+        );
+        check(
+            "DELETE /2018-10-31/layers/l/versions/3/policy/s",
+            "RemoveLayerVersionPermission LayerName=l VersionNumber=3 StatementId=s",
+        );
         check("GET /2016-08-19/account-settings", "GetAccountSettings");
         check("GET /2016-08-19/account-settings/", "GetAccountSettings");
     }
@@ -249,14 +286,14 @@ mod tests {
         #[test]
         fn any_function_name_comes_back_as_sent(name in "[^/]{1,30}|[a-z/:$%?#]{1,30}") {
             let path = format!("/2015-03-31/functions/{}/configuration", percent::encode(&name));
-            let routed = route(&Method::GET, &path).unwrap();
+            let routed = route(&Method::GET, &path, "").unwrap();
             prop_assert_eq!(routed.operation, Operation::GetFunctionConfiguration);
             prop_assert_eq!(routed.labels.get("FunctionName"), Some(name.as_str()));
         }
 
         #[test]
         fn routing_never_panics(path in "[/a-z%0-9{}-]{0,60}") {
-            let _ = route(&Method::GET, &path);
+            let _ = route(&Method::GET, &path, "");
         }
     }
 }

@@ -7,13 +7,7 @@
 
 use model::{FunctionArn, FunctionId, FunctionReference, Qualifier, Version};
 
-use crate::{
-    constraint::{BARE_FUNCTION_NAME, FUNCTION_NAME, NAMESPACED_FUNCTION_NAME, QUALIFIER},
-    error::ApiError,
-    operation::Operation,
-    scope::Scope,
-    validate::Violations,
-};
+use crate::{error::ApiError, operation::Operation, scope::Scope};
 
 /// A function, perhaps with a qualifier.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,44 +42,8 @@ impl Target {
 /// Resolves the `FunctionName` of a request and its `Qualifier` parameter.
 ///
 /// # Errors
-/// [`ApiError::Validation`] for a name or qualifier that breaks its constraint, [`ApiError::InvalidParameterValue`] for
-/// two different qualifiers, [`ApiError::ResourceNotFound`] for another region or a qualifier that can name nothing,
-/// [`ApiError::AccessDenied`] for another account.
-pub fn resolve(
-    operation: Operation,
-    name: &str,
-    qualifier: Option<&str>,
-    scope: &Scope,
-) -> Result<Target, ApiError> {
-    let mut violations = Violations::default();
-    check(&mut violations, operation, name, qualifier);
-    violations.finish()?;
-    locate(operation, name, qualifier, scope)
-}
-
-/// Notes what is wrong with a name and a qualifier.
-pub(crate) fn check(
-    violations: &mut Violations,
-    operation: Operation,
-    name: &str,
-    qualifier: Option<&str>,
-) {
-    let rules = if operation.is_mutation() {
-        FUNCTION_NAME
-    } else {
-        NAMESPACED_FUNCTION_NAME
-    };
-    violations.text("functionName", Some(name), rules);
-    if let Some(bare) = bare_name(name) {
-        let whole_is_short = rules.iter().all(|rule| rule.holds(name));
-        if whole_is_short && !BARE_FUNCTION_NAME.iter().all(|rule| rule.holds(bare)) {
-            violations.text("functionName", Some(name), BARE_FUNCTION_NAME);
-        }
-    }
-    violations.text("qualifier", qualifier, QUALIFIER);
-}
-
-/// Resolves what [`check`] has found nothing wrong with.
+/// [`ApiError::InvalidParameterValue`] for two different qualifiers, [`ApiError::ResourceNotFound`] for another region or a
+/// qualifier that can name nothing, [`ApiError::AccessDenied`] for another account.
 pub(crate) fn locate(
     operation: Operation,
     name: &str,
@@ -133,17 +91,6 @@ pub(crate) fn locate(
     })
 }
 
-/// Whether a text is a function's name, partial ARN or ARN, whatever its length.
-pub(crate) fn is_reference(text: &str) -> bool {
-    match bare_name(text) {
-        // The length is a constraint of its own; a stand-in lets the rest be judged without it.
-        Some(bare) if bare.len() > 64 => {
-            is_word(bare) && split(&text.replacen(bare, "f", 1)).is_some()
-        }
-        _ => split(text).is_some(),
-    }
-}
-
 /// The reference without its qualifier, and the text of the qualifier. A qualifier of the right alphabet that can name
 /// nothing (`0`, `01`, `$LATEST.PUBLISHED`) is split off too: it is well formed, and not found.
 fn split(text: &str) -> Option<(FunctionReference, Option<&str>)> {
@@ -165,7 +112,7 @@ fn split(text: &str) -> Option<(FunctionReference, Option<&str>)> {
 }
 
 /// The part of a name, partial ARN or ARN that stands where the bare name does.
-fn bare_name(text: &str) -> Option<&str> {
+pub(crate) fn bare_name(text: &str) -> Option<&str> {
     let mut segments = text.split(':');
     match segments.next()? {
         "arn" => segments.nth(5),
@@ -201,7 +148,7 @@ mod tests {
 
     #[track_caller]
     fn check_resolved(name: &str, qualifier: Option<&str>, expected: &str) {
-        let got = match resolve(Operation::GetFunction, name, qualifier, &scope()) {
+        let got = match locate(Operation::GetFunction, name, qualifier, &scope()) {
             Ok(target) => target.arn().to_string(),
             Err(e) => format!("{} {e}", e.name()),
         };
@@ -255,42 +202,9 @@ mod tests {
     }
 
     #[test]
-    fn constraints_are_told_together() {
-        let error = resolve(Operation::GetFunction, "a b", Some("x.y"), &scope())
-            .unwrap_err()
-            .to_string();
-        assert!(error.starts_with("2 validation errors detected: Value 'a b' at 'functionName' failed to satisfy constraint: Member must satisfy regular expression pattern: (arn:"), "{error}");
-        assert!(
-            error.contains("; Value 'x.y' at 'qualifier' failed"),
-            "{error}"
-        );
-        let long = "a".repeat(65);
-        for name in [long.clone(), format!("{long}:1"), format!("{ARN}:{long}")] {
-            assert_eq!(
-                resolve(Operation::GetFunction, &name, None, &scope())
-                    .unwrap_err()
-                    .to_string(),
-                format!(
-                    "1 validation error detected: Value '{name}' at 'functionName' failed to satisfy constraint: Member must have length less than or equal to 64"
-                )
-            );
-        }
-        let long = "a".repeat(150);
-        let error = resolve(Operation::CreateAlias, &long, None, &scope())
-            .unwrap_err()
-            .to_string();
-        assert_eq!(
-            error,
-            format!(
-                "1 validation error detected: Value '{long}' at 'functionName' failed to satisfy constraint: Member must have length less than or equal to 140"
-            )
-        );
-    }
-
-    #[test]
     fn only_the_function_itself_is_the_whole_function() {
         let resolve = |name| {
-            resolve(Operation::PublishVersion, name, None, &scope())
+            locate(Operation::PublishVersion, name, None, &scope())
                 .unwrap()
                 .whole_function()
         };
@@ -312,13 +226,13 @@ mod tests {
     proptest! {
         #[test]
         fn resolving_answers_anything(name in "[a-z0-9:$. -]{0,40}", qualifier in proptest::option::of("[a-z0-9$.]{0,8}")) {
-            let _ = resolve(Operation::Invoke, &name, qualifier.as_deref(), &scope());
+            let _ = locate(Operation::Invoke, &name, qualifier.as_deref(), &scope());
         }
 
         #[test]
         fn an_arn_of_ours_resolves_to_itself(name in "[a-zA-Z0-9_-]{1,64}", qualifier in "(\\$LATEST|[1-9][0-9]{0,6}|[a-z][a-z0-9]{0,10})") {
             let arn = format!("{ARN}:{name}:{qualifier}");
-            let target = resolve(Operation::Invoke, &arn, None, &scope()).unwrap();
+            let target = locate(Operation::Invoke, &arn, None, &scope()).unwrap();
             prop_assert_eq!(target.arn().to_string(), arn);
         }
     }

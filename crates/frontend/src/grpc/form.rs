@@ -76,13 +76,13 @@ impl Form {
         caller: &Caller,
         limits: &Limits,
     ) -> Result<Authorized<Request>, OperationError> {
-        let Routed { operation, labels } =
-            route::route(&self.method, &self.path).map_err(ApiError::from)?;
         let pairs = self
             .query
             .iter()
             .map(|(name, value)| format!("{name}={}", percent::encode(value)));
         let query = pairs.collect::<Vec<_>>().join("&");
+        let Routed { operation, labels } =
+            route::route(&self.method, &self.path, &query).map_err(ApiError::from)?;
         let query = Query::parse(&query).map_err(ApiError::from)?;
         let body = Value::Object(self.body).to_string();
         let request = Request::parse(&Input {

@@ -9,7 +9,7 @@ use model::{
 use serde::Deserialize;
 
 use super::{Input, expected_revision};
-use crate::{constraint, error::ApiError, target, validate::Violations};
+use crate::{error::ApiError, target};
 
 /// An alias to be created.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,12 +119,6 @@ struct RoutingShape {
 
 pub(super) fn create(input: &Input<'_>) -> Result<CreateAlias, ApiError> {
     let shape: Shape = input.body()?;
-    let mut violations = Violations::default();
-    violations.required("name", shape.name.as_ref());
-    violations.required("functionVersion", shape.function_version.as_ref());
-    check(&mut violations, input, shape.name.as_deref(), &shape);
-    violations.finish()?;
-
     let function = function(input)?;
     let canary = shape
         .routing_config
@@ -145,10 +139,6 @@ pub(super) fn create(input: &Input<'_>) -> Result<CreateAlias, ApiError> {
 
 pub(super) fn update(input: &Input<'_>) -> Result<UpdateAlias, ApiError> {
     let shape: Shape = input.body()?;
-    let mut violations = Violations::default();
-    check(&mut violations, input, Some(input.label("Name")), &shape);
-    violations.finish()?;
-
     let function = function(input)?;
     Ok(UpdateAlias {
         name: name(input.label("Name"))?,
@@ -168,69 +158,10 @@ pub(super) fn update(input: &Input<'_>) -> Result<UpdateAlias, ApiError> {
 }
 
 pub(super) fn named(input: &Input<'_>) -> Result<NamedAlias, ApiError> {
-    let mut violations = Violations::default();
-    check(
-        &mut violations,
-        input,
-        Some(input.label("Name")),
-        &Shape::default(),
-    );
-    violations.finish()?;
     Ok(NamedAlias {
         function: function(input)?,
         name: name(input.label("Name"))?,
     })
-}
-
-fn check(violations: &mut Violations, input: &Input<'_>, name: Option<&str>, shape: &Shape) {
-    target::check(violations, input.operation, input.function_name(), None);
-    violations.text("name", name, constraint::ALIAS_NAME);
-    violations.text(
-        "functionVersion",
-        shape.function_version.as_deref(),
-        constraint::VERSION,
-    );
-    violations.text(
-        "description",
-        shape.description.as_deref(),
-        constraint::DESCRIPTION,
-    );
-    let weights = shape
-        .routing_config
-        .as_ref()
-        .and_then(|routing| routing.additional_version_weights.as_ref());
-    if let Some(weights) = weights {
-        check_weights(violations, weights);
-    }
-}
-
-fn check_weights(violations: &mut Violations, weights: &BTreeMap<String, f64>) {
-    const PATH: &str = "routingConfig.additionalVersionWeights";
-    let shown = || {
-        let pairs: Vec<_> = weights
-            .iter()
-            .map(|(version, weight)| format!("{version}={weight}"))
-            .collect();
-        format!("{{{}}}", pairs.join(", "))
-    };
-    if weights.keys().any(|key| {
-        !constraint::CANARY_VERSION
-            .iter()
-            .all(|rule| rule.holds(key))
-    }) {
-        let demand = "Map keys must satisfy constraint: [Member must have length less than or equal to 1024, Member \
-                      must have length greater than or equal to 1, Member must satisfy regular expression pattern: \
-                      [0-9]+]";
-        violations.push(PATH, shown(), demand);
-    }
-    if weights
-        .values()
-        .any(|weight| Weight::from_fraction(*weight).is_err())
-    {
-        let demand = "Map value must satisfy constraint: [Member must have value less than or equal to 1, Member must \
-                      have value greater than or equal to 0]";
-        violations.push(PATH, shown(), demand);
-    }
 }
 
 fn function(input: &Input<'_>) -> Result<FunctionId, ApiError> {
@@ -383,11 +314,11 @@ mod tests {
             ),
             (
                 of(r#"{"2":1.5}"#),
-                "ValidationException: 1 validation error detected: Value '{2=1.5}' at 'routingConfig.additionalVersionWeights' failed to satisfy constraint: Map value must satisfy constraint: [Member must have value less than or equal to 1, Member must have value greater than or equal to 0]",
+                "ValidationException: 1 validation error detected: Value '{2=1.5}' at 'routingConfig.additionalVersionWeights' failed to satisfy constraint: Map value must satisfy constraint: [Member must have value less than or equal to 1.0, Member must have value greater than or equal to 0.0, Member must not be null]",
             ),
             (
                 of(r#"{"$LATEST":0.5}"#),
-                "ValidationException: 1 validation error detected: Value '{$LATEST=0.5}' at 'routingConfig.additionalVersionWeights' failed to satisfy constraint: Map keys must satisfy constraint: [Member must have length less than or equal to 1024, Member must have length greater than or equal to 1, Member must satisfy regular expression pattern: [0-9]+]",
+                "ValidationException: 1 validation error detected: Value '{$LATEST=0.5}' at 'routingConfig.additionalVersionWeights' failed to satisfy constraint: Map keys must satisfy constraint: [Member must have length less than or equal to 1024, Member must have length greater than or equal to 1, Member must satisfy regular expression pattern: [0-9]+, Member must not be null]",
             ),
         ] {
             assert_eq!(refused(CREATE, &body), expected);

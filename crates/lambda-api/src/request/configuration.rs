@@ -9,11 +9,7 @@ use model::{
 use serde::Deserialize;
 
 use super::absent::{self, Unsupported};
-use crate::{
-    constraint,
-    error::ApiError,
-    validate::{Shown, Violations, clip},
-};
+use crate::{error::ApiError, validate::clip};
 
 /// Longest timeout of a function, in seconds; the API model allows more.
 const TIMEOUT_QUOTA: u64 = 900;
@@ -108,54 +104,7 @@ struct SnapStartShape {
 }
 
 impl Shape {
-    /// Notes which members break the constraints of the API model. The runtime is not among them: see [`Self::patch`].
-    pub(crate) fn check(&self, violations: &mut Violations) {
-        violations.text("role", self.role.as_deref(), constraint::ROLE);
-        violations.text("handler", self.handler.as_deref(), constraint::HANDLER);
-        violations.text(
-            "description",
-            self.description.as_deref(),
-            constraint::DESCRIPTION,
-        );
-        violations.integer("timeout", self.timeout, &constraint::TIMEOUT);
-        violations.integer("memorySize", self.memory_size, &constraint::MEMORY);
-        if let Some(storage) = &self.ephemeral_storage {
-            violations.required("ephemeralStorage.size", storage.size.as_ref());
-            violations.integer(
-                "ephemeralStorage.size",
-                storage.size,
-                &constraint::EPHEMERAL,
-            );
-        }
-        if let Some(variables) = self.environment.as_ref().and_then(|e| e.variables.as_ref()) {
-            violations.map(
-                "environment.variables",
-                variables,
-                constraint::ENVIRONMENT_NAME,
-                &[],
-                Shown::No,
-            );
-        }
-        if let Some(tracing) = &self.tracing_config {
-            violations.text(
-                "tracingConfig.mode",
-                tracing.mode.as_deref(),
-                constraint::TRACING_MODE,
-            );
-        }
-        if let Some(snap_start) = &self.snap_start {
-            violations.text(
-                "snapStart.applyOn",
-                snap_start.apply_on.as_deref(),
-                constraint::SNAP_START,
-            );
-        }
-        if let Some(logging) = &self.logging_config {
-            logging.check(violations);
-        }
-    }
-
-    /// What a configuration becomes by these members, after [`Self::check`].
+    /// What a configuration becomes by these members.
     ///
     /// # Errors
     /// [`ApiError::InvalidParameterValue`] for a member that this cluster does not implement, a runtime that is unknown
@@ -229,35 +178,6 @@ impl Shape {
 }
 
 impl LoggingShape {
-    fn check(&self, violations: &mut Violations) {
-        let Self {
-            log_format,
-            application_log_level,
-            system_log_level,
-            log_group,
-        } = self;
-        violations.text(
-            "loggingConfig.logFormat",
-            log_format.as_deref(),
-            constraint::LOG_FORMAT,
-        );
-        violations.text(
-            "loggingConfig.applicationLogLevel",
-            application_log_level.as_deref(),
-            constraint::APPLICATION_LOG_LEVEL,
-        );
-        violations.text(
-            "loggingConfig.systemLogLevel",
-            system_log_level.as_deref(),
-            constraint::SYSTEM_LOG_LEVEL,
-        );
-        violations.text(
-            "loggingConfig.logGroup",
-            log_group.as_deref(),
-            constraint::LOG_GROUP,
-        );
-    }
-
     fn into_logging(self) -> Result<Logging, ApiError> {
         let Self {
             log_format,

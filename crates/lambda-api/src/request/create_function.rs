@@ -13,12 +13,7 @@ use super::{
     absent::{self, Unsupported},
     code, configuration,
 };
-use crate::{
-    constraint,
-    error::ApiError,
-    target,
-    validate::{Shown, Violations},
-};
+use crate::{error::ApiError, target};
 
 /// A function to be created.
 #[derive(Clone, PartialEq, Eq)]
@@ -94,8 +89,6 @@ struct Shape<'a> {
 pub(super) fn parse(input: &Input<'_>) -> Result<CreateFunction, ApiError> {
     let shape: Shape<'_> = input.body()?;
     let settings: configuration::Shape = input.body()?;
-    check(&shape, &settings, input)?;
-
     let name = shape.function_name.as_deref().unwrap_or_default();
     let target = target::locate(input.operation, name, None, input.scope)?;
     let function = target.whole_function()?;
@@ -125,41 +118,6 @@ pub(super) fn parse(input: &Input<'_>) -> Result<CreateFunction, ApiError> {
     })
 }
 
-fn check(
-    shape: &Shape<'_>,
-    settings: &configuration::Shape,
-    input: &Input<'_>,
-) -> Result<(), ApiError> {
-    let mut violations = Violations::default();
-    violations.required("functionName", shape.function_name.as_ref());
-    if let Some(name) = &shape.function_name {
-        target::check(&mut violations, input.operation, name, None);
-    }
-    violations.required("role", settings.role.as_ref());
-    violations.required("code", shape.code.as_ref());
-    settings.check(&mut violations);
-    violations.text(
-        "packageType",
-        shape.package_type.as_deref(),
-        constraint::PACKAGE_TYPE,
-    );
-    violations.single(
-        "architectures",
-        shape.architectures.as_deref(),
-        constraint::ARCHITECTURE,
-    );
-    if let Some(tags) = &shape.tags {
-        violations.map(
-            "tags",
-            tags,
-            constraint::TAG_KEY,
-            constraint::TAG_VALUE,
-            Shown::Yes,
-        );
-    }
-    violations.finish()
-}
-
 fn config(patch: ConfigPatch, architecture: Option<Architecture>) -> Result<Config, ApiError> {
     let (Some(runtime), Some(handler)) = (patch.runtime, patch.handler) else {
         return Err(ApiError::runtime_and_handler_required());
@@ -180,7 +138,7 @@ fn config(patch: ConfigPatch, architecture: Option<Architecture>) -> Result<Conf
     })
 }
 
-/// The architecture in a list that has passed its constraint.
+/// The architecture in a list of one.
 pub(super) fn architecture(list: Option<&[String]>) -> Option<Architecture> {
     list?.first()?.parse().ok()
 }

@@ -21,7 +21,7 @@ impl From<DeleteFunction> for Mutation {
 }
 
 pub(super) fn parse(input: &Input<'_>) -> Result<DeleteFunction, ApiError> {
-    let target = target::resolve(
+    let target = target::locate(
         input.operation,
         input.function_name(),
         input.query.get("Qualifier"),

@@ -7,7 +7,7 @@ use crate::{
 };
 
 pub(super) fn parse(input: &Input<'_>) -> Result<Target, ApiError> {
-    target::resolve(
+    target::locate(
         input.operation,
         input.function_name(),
         input.query.get("Qualifier"),

@@ -4,11 +4,9 @@ use model::{AliasName, FunctionId, Version};
 
 use super::Input;
 use crate::{
-    constraint,
     error::ApiError,
     page::{self, FunctionKey, PageRequest, PageSize},
     target,
-    validate::Violations,
 };
 
 /// Functions and versions come fifty at a time, whatever the caller wishes.
@@ -59,11 +57,6 @@ pub(super) fn functions(input: &Input<'_>) -> Result<ListFunctions, ApiError> {
         input.query.get("FunctionVersion"),
         input.query.get("MasterRegion"),
     );
-    let mut violations = Violations::default();
-    violations.text("functionVersion", versions, constraint::FUNCTION_VERSION);
-    violations.text("masterRegion", master_region, constraint::MASTER_REGION);
-    page::check(&mut violations, input.query);
-    violations.finish()?;
     Ok(ListFunctions {
         all_versions: versions.is_some(),
         master_region: master_region.map(str::to_owned),
@@ -72,15 +65,6 @@ pub(super) fn functions(input: &Input<'_>) -> Result<ListFunctions, ApiError> {
 }
 
 pub(super) fn versions(input: &Input<'_>) -> Result<ListVersions, ApiError> {
-    let mut violations = Violations::default();
-    target::check(
-        &mut violations,
-        input.operation,
-        input.function_name(),
-        None,
-    );
-    page::check(&mut violations, input.query);
-    violations.finish()?;
     Ok(ListVersions {
         function: function(input)?,
         page: page::request(input.query, FIFTY)?,
@@ -89,17 +73,6 @@ pub(super) fn versions(input: &Input<'_>) -> Result<ListVersions, ApiError> {
 
 pub(super) fn aliases(input: &Input<'_>) -> Result<ListAliases, ApiError> {
     let version = input.query.get("FunctionVersion");
-    let mut violations = Violations::default();
-    target::check(
-        &mut violations,
-        input.operation,
-        input.function_name(),
-        None,
-    );
-    violations.text("functionVersion", version, constraint::VERSION);
-    page::check(&mut violations, input.query);
-    violations.finish()?;
-
     let function = function(input)?;
     let not_found = |text: &str| ApiError::qualifier_not_found(&function.arn(None), text);
     let version = version

@@ -8,12 +8,7 @@ use super::{
     absent::{self, Unsupported},
     expected_revision,
 };
-use crate::{
-    constraint,
-    error::ApiError,
-    target,
-    validate::{Violations, clip},
-};
+use crate::{error::ApiError, target, validate::clip};
 
 /// A numbered version to be made out of `$LATEST`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,15 +52,6 @@ struct Shape {
 pub(super) fn parse(input: &Input<'_>) -> Result<PublishVersion, ApiError> {
     let shape: Shape = input.body()?;
     let name = input.function_name();
-    let mut violations = Violations::default();
-    target::check(&mut violations, input.operation, name, None);
-    violations.text(
-        "description",
-        shape.description.as_deref(),
-        constraint::DESCRIPTION,
-    );
-    violations.finish()?;
-
     let function = target::locate(input.operation, name, None, input.scope)?.whole_function()?;
     absent::refuse([("PublishTo", shape.publish_to)])?;
     Ok(PublishVersion {

@@ -7,10 +7,24 @@ pub(crate) fn parse_with(
     headers: &HeaderMap,
     body: &str,
 ) -> Result<Request, ApiError> {
+    with_input(request, headers, body, Request::parse)
+}
+
+/// What a request is found to be by the schema alone.
+pub(crate) fn checked(request: &str, body: &str) -> Result<(), ApiError> {
+    with_input(request, &HeaderMap::new(), body, crate::schema::check)
+}
+
+fn with_input<T>(
+    request: &str,
+    headers: &HeaderMap,
+    body: &str,
+    then: impl FnOnce(&Input<'_>) -> Result<T, ApiError>,
+) -> Result<T, ApiError> {
     let (method, target) = request.split_once(' ').unwrap();
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let routed = crate::route::route(&method.parse().unwrap(), path).unwrap();
-    Request::parse(&Input {
+    let routed = crate::route::route(&method.parse().unwrap(), path, query).unwrap();
+    then(&Input {
         operation: routed.operation,
         labels: &routed.labels,
         query: &Query::parse(query).unwrap(),

@@ -12,7 +12,7 @@ use super::{
     create_function::architecture,
     expected_revision,
 };
-use crate::{constraint, error::ApiError, target, validate::Violations};
+use crate::{error::ApiError, target};
 
 /// New code for `$LATEST`.
 #[derive(Clone, PartialEq, Eq)]
@@ -89,15 +89,6 @@ pub(super) fn parse(input: &Input<'_>) -> Result<UpdateFunctionCode, ApiError> {
     let shape: Shape = input.body()?;
     let code: code::Shape<'_> = input.body()?;
     let name = input.function_name();
-    let mut violations = Violations::default();
-    target::check(&mut violations, input.operation, name, None);
-    violations.single(
-        "architectures",
-        shape.architectures.as_deref(),
-        constraint::ARCHITECTURE,
-    );
-    violations.finish()?;
-
     let function = target::locate(input.operation, name, None, input.scope)?.whole_function()?;
     absent::refuse([("PublishTo", shape.publish_to)])?;
     Ok(UpdateFunctionCode {
@@ -176,7 +167,7 @@ mod tests {
                 "InvalidParameterValueException: Please provide a source for function code.",
             ),
             (
-                r#"{"S3Bucket":"b","S3Key":"k"}"#,
+                r#"{"S3Bucket":"bucket","S3Key":"k"}"#,
                 "InvalidParameterValueException: Code.S3Bucket is not supported by this cluster.",
             ),
             (

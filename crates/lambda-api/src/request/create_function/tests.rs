@@ -138,23 +138,23 @@ fn every_violation_is_told_at_once() {
         [
             "functionName",
             "role",
-            "code",
             "handler",
+            "code",
             "description",
             "timeout",
             "memorySize",
-            "ephemeralStorage.size",
+            "packageType",
             "environment.variables",
             "tracingConfig.mode",
+            "tags",
+            "architectures",
+            "ephemeralStorage.size",
             "snapStart.applyOn",
             "loggingConfig.logFormat",
             "loggingConfig.applicationLogLevel",
             "loggingConfig.systemLogLevel",
             "loggingConfig.logGroup",
             "loggingConfig.logGroup",
-            "packageType",
-            "architectures",
-            "tags",
         ]
     );
 }
@@ -163,7 +163,7 @@ fn every_violation_is_told_at_once() {
 fn a_body_that_is_not_the_json_it_should_be() {
     let refused = |body| refused(CREATE, body);
     expect!["InvalidRequestContentException: Could not parse request body into json: EOF while parsing an object at line 1 column 1"].assert_eq(&refused("{"));
-    expect!["InvalidRequestContentException: Could not parse request body into json: invalid type: string \"x\", expected i64 at line 1 column 14"].assert_eq(&refused(r#"{"Timeout":"x"}"#));
+    expect!["InvalidRequestContentException: Could not parse request body into json: expected an integer at 'timeout', got a string"].assert_eq(&refused(r#"{"Timeout":"x"}"#));
     expect!["ValidationException: 3 validation errors detected: Value null at 'functionName' failed to satisfy constraint: Member must not be null; Value null at 'role' failed to satisfy constraint: Member must not be null; Value null at 'code' failed to satisfy constraint: Member must not be null"].assert_eq(&refused(""));
 }
 
@@ -290,7 +290,7 @@ fn sources_of_code() {
         &expect!["InvalidParameterValueException: Please provide a source for function code."],
     );
     check_refused(
-        &json!({"Code": {"ZipFile": "UEsDBA==", "S3Bucket": "b"}}),
+        &json!({"Code": {"ZipFile": "UEsDBA==", "S3Bucket": "bucket"}}),
         &expect![
             "InvalidParameterValueException: Please do not provide other FunctionCode parameters when providing a ZipFile."
         ],
@@ -303,7 +303,7 @@ fn sources_of_code() {
     );
     for member in ["S3Bucket", "S3Key", "ImageUri"] {
         assert_eq!(
-            refused(CREATE, &with(&json!({"Code": {member: "x"}}))),
+            refused(CREATE, &with(&json!({"Code": {member: "xyz"}}))),
             format!("InvalidParameterValueException: Code.{member} {UNSUPPORTED}")
         );
     }
@@ -325,7 +325,7 @@ fn members_of_other_clusters_are_refused_by_name() {
         ),
         (
             "FileSystemConfigs",
-            json!([{"Arn": "a", "LocalMountPath": "/mnt/a"}]),
+            json!([{"Arn": "arn:aws:elasticfilesystem:us-east-1:123456789012:access-point/fsap-0123456789abcdef0", "LocalMountPath": "/mnt/a"}]),
         ),
         (
             "KMSKeyArn",
@@ -336,18 +336,26 @@ fn members_of_other_clusters_are_refused_by_name() {
             json!({"TargetArn": "arn:aws:sqs:us-east-1:123456789012:q"}),
         ),
         ("SnapStart", json!({"ApplyOn": "PublishedVersions"})),
-        ("CodeSigningConfigArn", json!("arn")),
+        (
+            "CodeSigningConfigArn",
+            json!(
+                "arn:aws:lambda:us-east-1:123456789012:code-signing-config:csc-0123456789abcdef0"
+            ),
+        ),
         (
             "TenancyConfig",
             json!({"TenantIsolationMode": "PER_TENANT"}),
         ),
         (
             "CapacityProviderConfig",
-            json!({"LambdaManagedInstancesCapacityProviderConfig": {"CapacityProviderArn": "a"}}),
+            json!({"LambdaManagedInstancesCapacityProviderConfig": {"CapacityProviderArn": "arn:aws:lambda:us-east-1:123456789012:capacity-provider:p"}}),
         ),
         ("DurableConfig", json!({"ExecutionTimeout": 1})),
         ("ImageConfig", json!({"Command": ["a"]})),
-        ("RuntimeConfig", json!({"RuntimeArn": "a"})),
+        (
+            "RuntimeConfig",
+            json!({"RuntimeArn": "arn:aws:lambda:us-east-1:123456789012:runtime/runtime-r", "RuntimeAlias": "a"}),
+        ),
         ("AcceleratorConfig", json!({"AcceleratorMemorySize": 1})),
         ("PublishTo", json!("LATEST_PUBLISHED")),
     ] {
