@@ -25,8 +25,8 @@ use proto::internal as pb;
 use tokio::time::Instant;
 use tonic::Streaming;
 
-pub use attempt::AttemptError;
 use attempt::Others;
+pub use attempt::{AttemptError, Newer};
 
 use crate::{
     Router,
@@ -199,7 +199,7 @@ impl Router {
         let mut changed = self.members_changed();
         let mut patience = Patience::new(&self.shared.options, Instant::now());
         loop {
-            let round = self.round(&resolved, call, &mut patience).await;
+            let round = self.round(&mut resolved, call, &mut patience).await;
             let explanation = match round {
                 Ok(dispatched) => return Ok(*dispatched),
                 Err(explanation) => explanation,
@@ -225,19 +225,19 @@ impl Router {
         }
     }
 
-    /// Tries the best candidates once.
+    /// Tries the best candidates once. A candidate that knows a newer revision than this node, which may have lost its way to
+    /// the controllers, is tried again with that one.
     async fn round(
         &self,
-        resolved: &Resolved,
+        resolved: &mut Resolved,
         call: &Call,
         patience: &mut Patience,
     ) -> Result<Box<Dispatched>, Explanation> {
-        let wanted = Wanted::of(&resolved.version);
         let mut tried = BTreeSet::new();
         patience.begin_round();
         let mut last = Explanation::default();
         for _ in 0..ATTEMPTS_A_ROUND {
-            last = self.choose(&wanted, &tried);
+            last = self.choose(&Wanted::of(&resolved.version), &tried);
             let Some(best) = last.ranked.first().map(|r| r.member.clone()) else {
                 break;
             };
@@ -255,6 +255,10 @@ impl Router {
                     if error.is_the_workers_fault() {
                         let mut aside = self.shared.aside.lock();
                         aside.failed(&best.name, Instant::now());
+                    }
+                    if let Some(newer) = error.newer_than(resolved) {
+                        *resolved = newer;
+                        tried.remove(&best.name);
                     }
                     patience.note(error);
                 }

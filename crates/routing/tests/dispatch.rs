@@ -63,6 +63,19 @@ async fn a_response_comes_back_in_order() {
 }
 
 #[tokio::test]
+async fn a_revision_that_only_workers_know_is_run() {
+    let cluster = Cluster::start(&[Script::KnowsNewer]).await;
+    let dispatched = cluster.dispatch(&call("{}")).await.unwrap();
+    assert_eq!(dispatched.accepted().attempts, 2);
+    let heads = cluster.heads(0);
+    assert_ne!(heads[0].revision_id, heads[1].revision_id);
+    assert_eq!(
+        (heads[0].catalog_revision, heads[1].catalog_revision),
+        (5, 6)
+    );
+}
+
+#[tokio::test]
 async fn a_function_error_is_part_of_the_end() {
     let cluster = Cluster::start(&[Script::FunctionError]).await;
     let dispatched = cluster.dispatch(&call("{}")).await.unwrap();

@@ -4,15 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use model::{
-    Digest, ErrorKind, Failure, Revision, RevisionId, VersionId, function::FunctionVersion,
-};
+use model::{Digest, ErrorKind, Failure, Revision, VersionId, function::FunctionVersion};
 
 /// The node's copy of the catalog, as far as a worker looks at it.
 #[async_trait]
 pub trait Versions: Send + Sync + 'static {
-    /// A version, if this copy holds it at exactly this revision. Must be cheap: it is asked for every invocation.
-    fn version(&self, id: &VersionId, revision: RevisionId) -> Option<Arc<FunctionVersion>>;
+    /// A version as this copy holds it, with a position of the catalog that has it. Must be cheap: it is asked for every
+    /// invocation.
+    fn current(&self, id: &VersionId) -> Option<(Arc<FunctionVersion>, Revision)>;
 
     /// Returns when the copy holds this position of the catalog, or `limit` has passed.
     async fn wait_for(&self, position: Revision, limit: Duration);

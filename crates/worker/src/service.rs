@@ -58,11 +58,11 @@ impl worker_server::Worker for Service {
             return Ok(one(refused));
         }
         let Ok(_reading) = self.reads.clone().try_acquire_owned() else {
-            let reason = pb::refused::Reason::NoCapacity;
-            return Ok(one(message::refused(
-                reason,
-                "too many payloads are on their way",
-            )));
+            return Ok(one(message::refused(pb::Refused {
+                reason: pb::refused::Reason::NoCapacity.into(),
+                detail: "too many payloads are on their way".to_owned(),
+                ..Default::default()
+            })));
         };
         let limit = self.invoker.request_limit();
         let request = head.with_payload(&mut parts, limit).await?;

@@ -142,7 +142,9 @@ impl Worker {
         };
         let known = versions.clone();
         let pool = Pool::start(bounds, idle, tasks.clone(), move |key| {
-            known.version(&key.version, key.revision).is_some()
+            known
+                .current(&key.version)
+                .is_some_and(|(version, _)| version.revision_id == key.revision)
         });
 
         let (slots, cpu) = (options.slots, options.cpu_millis);

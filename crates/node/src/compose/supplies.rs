@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use catalog::{Controllers, LocalCopy};
 use host::{Blobs, blobs::BlobError};
-use model::{Digest, Failure, Revision, RevisionId, VersionId, function::FunctionVersion};
+use model::{Digest, Failure, Revision, VersionId, function::FunctionVersion};
 use worker::{CodeSource, FetchError, Versions};
 
 /// How long the controllers may take to hand out a package.
@@ -22,10 +22,11 @@ pub(super) struct Supplies {
 
 #[async_trait]
 impl Versions for Supplies {
-    fn version(&self, id: &VersionId, revision: RevisionId) -> Option<Arc<FunctionVersion>> {
-        self.copy
-            .read(|catalog| catalog.version(id).cloned())
-            .filter(|version| version.revision_id == revision)
+    fn current(&self, id: &VersionId) -> Option<(Arc<FunctionVersion>, Revision)> {
+        // Read before the record: the record is at least as new as this.
+        let position = self.copy.revision();
+        let version = self.copy.read(|catalog| catalog.version(id).cloned())?;
+        Some((version, position))
     }
 
     async fn wait_for(&self, position: Revision, limit: Duration) {

@@ -1,11 +1,12 @@
 //! One attempt at one worker.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use model::{
-    Role,
+    Revision, Role,
     capacity::{Member, WarmKey},
+    function::{FunctionVersion, State},
 };
 use proto::internal::{
     self as pb, invoke_event::Part, invoke_request, refused::Reason, worker_client::WorkerClient,
@@ -33,6 +34,8 @@ pub enum AttemptError {
         reason: Reason,
         /// More of why.
         detail: String,
+        /// The version as it is now, if the worker knows a newer revision of it than it was asked for.
+        newer: Option<Box<Newer>>,
     },
     /// The connection could not be made or broke.
     #[error("the worker could not be reached")]
@@ -48,6 +51,15 @@ pub enum AttemptError {
     Slow(Duration),
 }
 
+/// A version as a worker knows it, of which this node has an older revision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Newer {
+    /// Its record.
+    pub version: Arc<FunctionVersion>,
+    /// A position of the catalog that has it.
+    pub revision: Revision,
+}
+
 /// Whether another worker could be tried instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Others {
@@ -56,6 +68,26 @@ pub(super) enum Others {
 }
 
 impl AttemptError {
+    /// The resolved version as the worker that refused knows it, if that is newer and can be invoked. Workers hold nothing
+    /// but what the controllers have committed, so it is as good as what this node's own copy will say later.
+    pub(super) fn newer_than(&self, resolved: &Resolved) -> Option<Resolved> {
+        let Self::Refused {
+            newer: Some(newer), ..
+        } = self
+        else {
+            return None;
+        };
+        let Newer { version, revision } = &**newer;
+        let usable = version.id == resolved.version.id
+            && *revision > resolved.revision
+            && version.state == State::Active;
+        usable.then(|| Resolved {
+            version: version.clone(),
+            revision: *revision,
+            invoked: resolved.invoked.clone(),
+        })
+    }
+
     /// Whether the worker should be left in peace for a while. A refusal is an answer.
     pub(super) const fn is_the_workers_fault(&self) -> bool {
         match self {
@@ -144,6 +176,7 @@ async fn verdict(events: &mut Streaming<pb::InvokeEvent>) -> Result<pb::Accepted
             Some(Part::Refused(refused)) => {
                 return Err(AttemptError::Refused {
                     reason: refused.reason(),
+                    newer: newer(refused.newer, refused.newer_catalog_revision).map(Box::new),
                     detail: refused.detail,
                 });
             }
@@ -152,6 +185,14 @@ async fn verdict(events: &mut Streaming<pb::InvokeEvent>) -> Result<pb::Accepted
             Some(Part::Chunk(_) | Part::Finished(_)) => return Err(AttemptError::Closed),
         }
     }
+}
+
+/// What a refusal says of a newer revision. What cannot be read says nothing: the refusal stands without it.
+fn newer(version: Option<pb::FunctionVersion>, revision: u64) -> Option<Newer> {
+    Some(Newer {
+        version: Arc::new(version?.try_into().ok()?),
+        revision: Revision(revision),
+    })
 }
 
 /// The request as messages: the head with the beginning of the payload, then the rest of it.

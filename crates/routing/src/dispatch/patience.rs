@@ -127,6 +127,7 @@ mod tests {
     fn refused(reason: Reason) -> AttemptError {
         AttemptError::Refused {
             reason,
+            newer: None,
             detail: String::new(),
         }
     }

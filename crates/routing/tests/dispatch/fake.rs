@@ -38,6 +38,8 @@ pub(crate) enum Script {
     Echo,
     FunctionError,
     Refuse(Reason),
+    /// Knows a newer revision than it is asked for, and runs that one.
+    KnowsNewer,
     /// Does not open its answer.
     Silent,
     /// Opens its answer, and accepts later.
@@ -82,6 +84,7 @@ impl Worker for FakeWorker {
             return Err(Status::invalid_argument("expected a head"));
         };
         let mut payload = head.payload.to_vec();
+        let revision = head.revision_id.clone();
         self.heads.lock().unwrap().push(head);
         while let Some(pb::InvokeRequest {
             part: Some(invoke_request::Part::Payload(more)),
@@ -96,7 +99,16 @@ impl Worker for FakeWorker {
             Script::FailTheCall => return Err(Status::internal("out of order")),
             Script::Refuse(reason) => vec![event(Part::Refused(pb::Refused {
                 reason: reason.into(),
-                detail: String::new(),
+                ..Default::default()
+            }))],
+            Script::KnowsNewer if revision == newer().version.revision_id.to_string() => {
+                vec![event(accepted()), end()]
+            }
+            Script::KnowsNewer => vec![event(Part::Refused(pb::Refused {
+                reason: Reason::UnknownVersion.into(),
+                newer: Some((&*newer().version).into()),
+                newer_catalog_revision: newer().revision.0,
+                ..Default::default()
             }))],
             Script::DieBeforeAccepting => vec![broken()],
             Script::DieAfterAccepting => {
@@ -288,6 +300,14 @@ fn member(name: &str, address: String) -> Member {
         warm: BTreeMap::new(),
         runtimes: vec!["python3.13".to_owned()],
     }
+}
+
+/// The same version after a change that the router has not heard of.
+fn newer() -> Resolved {
+    let mut newer = resolved();
+    Arc::make_mut(&mut newer.version).revision_id = RevisionId::from_random(2);
+    newer.revision = Revision(6);
+    newer
 }
 
 fn resolved() -> Resolved {

@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use host::{Entropy, Tasks};
-use model::{Architecture, Failure, function::FunctionVersion};
-use proto::internal::{InvokeEvent, refused::Reason};
+use model::{Architecture, Failure, Revision, function::FunctionVersion};
+use proto::internal::{self as pb, InvokeEvent, refused::Reason};
 use tokio::{sync::mpsc, time::Instant};
 
 use super::message::{self, Head, Invoke};
@@ -41,7 +41,7 @@ enum Refused {
     #[error(transparent)]
     Pool(#[from] Refusal),
     #[error("expected a version that this worker's catalog holds, got one that it does not")]
-    UnknownVersion,
+    UnknownVersion(Option<Newer>),
     #[error("expected {expected}, got code for {got}")]
     Architecture {
         expected: &'static str,
@@ -59,12 +59,33 @@ enum Refused {
     TooLate,
 }
 
+/// A version of which the caller knows an older revision only.
+#[derive(Debug)]
+struct Newer {
+    version: Arc<FunctionVersion>,
+    position: Revision,
+}
+
 impl Refused {
+    fn told(&self) -> InvokeEvent {
+        let mut told = pb::Refused {
+            reason: self.reason().into(),
+            detail: self.to_string(),
+            newer: None,
+            newer_catalog_revision: 0,
+        };
+        if let Self::UnknownVersion(Some(Newer { version, position })) = self {
+            told.newer = Some((&**version).into());
+            told.newer_catalog_revision = position.0;
+        }
+        message::refused(told)
+    }
+
     fn reason(&self) -> Reason {
         match self {
             Self::Pool(Refusal::NoCapacity) => Reason::NoCapacity,
             Self::Pool(Refusal::Draining) => Reason::Draining,
-            Self::UnknownVersion => Reason::UnknownVersion,
+            Self::UnknownVersion(_) => Reason::UnknownVersion,
             Self::Architecture { .. } | Self::Runtime(_) => Reason::RuntimeMissing,
             Self::Code(_) => Reason::CodeUnavailable,
             Self::Sandbox(_) => Reason::SandboxFailed,
@@ -89,7 +110,10 @@ impl Invoker {
             Refusal::Draining
         } else {
             let id = &head.request.version;
-            let version = self.versions.version(id, head.revision)?;
+            let (version, _) = self.versions.current(id)?;
+            if version.revision_id != head.revision {
+                return None;
+            }
             let key = Key {
                 version: id.clone(),
                 revision: head.revision,
@@ -98,7 +122,7 @@ impl Invoker {
         };
         self.meter.refused();
         let refused = Refused::Pool(refusal);
-        Some(message::refused(refused.reason(), refused.to_string()))
+        Some(refused.told())
     }
 
     pub(super) fn request_limit(&self) -> u64 {
@@ -115,7 +139,7 @@ impl Invoker {
             self.meter.refused();
             let id = invoke.request.id;
             tracing::debug!(request_id = %id, function = %invoke.request.version.function.name, %refused, "refused");
-            let told = message::refused(refused.reason(), refused.to_string());
+            let told = refused.told();
             let _nobody_may_listen = events.send(told).await;
         }
     }
@@ -162,17 +186,23 @@ impl Invoker {
     }
 
     async fn version(&self, invoke: &Invoke) -> Result<Arc<FunctionVersion>, Refused> {
-        let look = || {
-            self.versions
-                .version(&invoke.request.version, invoke.revision)
+        let look = || match self.versions.current(&invoke.request.version) {
+            Some((version, _)) if version.revision_id == invoke.revision => Ok(version),
+            // What the caller has not heard of yet: it may have lost its way to the controllers.
+            Some((version, position)) if position > invoke.catalog => {
+                Err(Some(Newer { version, position }))
+            }
+            Some(_) | None => Err(None),
         };
-        if let Some(version) = look() {
-            return Ok(version);
+        match look() {
+            Ok(version) => return Ok(version),
+            Err(newer @ Some(_)) => return Err(Refused::UnknownVersion(newer)),
+            Err(None) => {}
         }
         self.versions
             .wait_for(invoke.catalog, CATCH_UP_MAX.min(invoke.wait))
             .await;
-        look().ok_or(Refused::UnknownVersion)
+        look().map_err(Refused::UnknownVersion)
     }
 
     fn launch(&self, version: &FunctionVersion) -> Result<Launch, Refused> {

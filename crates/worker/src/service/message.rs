@@ -6,7 +6,7 @@ use bytes::Bytes;
 use model::{Revision, RevisionId, VersionId};
 use proto::{
     InvalidMessage,
-    internal::{self as pb, invoke_event::Part as Event, invoke_request::Part, refused::Reason},
+    internal::{self as pb, invoke_event::Part as Event, invoke_request::Part},
 };
 use tonic::Status;
 
@@ -99,11 +99,7 @@ where
     })
 }
 
-pub(crate) fn refused(reason: Reason, detail: impl Into<String>) -> pb::InvokeEvent {
-    let refused = pb::Refused {
-        reason: reason.into(),
-        detail: detail.into(),
-    };
+pub(crate) fn refused(refused: pb::Refused) -> pb::InvokeEvent {
     event(Event::Refused(refused))
 }
 

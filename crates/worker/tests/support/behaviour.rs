@@ -409,10 +409,9 @@ pub async fn nothing_is_shared(harness: &Harness) {
     let newer = python(harness, "a", app);
     assert_ne!(newer.revision_id, a.revision_id);
     assert_eq!(harness.invoke(&newer, "4").await.text(), "[4]");
-    assert_eq!(
-        harness.invoke(&a, "5").await.refused,
-        Some(Reason::UnknownVersion)
-    );
+    let refused = harness.invoke(&a, "5").await;
+    assert_eq!(refused.refused, Some(Reason::UnknownVersion));
+    assert_eq!(refused.newer, Some(newer.revision_id.to_string()));
 }
 
 pub async fn burst(harness: &Harness, slots: usize) {
