@@ -4,7 +4,7 @@ Every file of crates/sim/planted is a bug: its first lines say what is wrong, wh
 find it; the rest is a patch. Each is applied to a copy of the present commit under target/planted/, built, and run from seed 1
 on until a seed fails. The commit as it is must survive the same seeds.
 
-    planted.py            all of them; writes crates/sim/planted/FOUND.md
+    planted.py            all of them; writes the table in docs/reliability.md
     planted.py NAME...    some of them; renews their rows of it
     planted.py --check    only looks whether every patch still applies and says what it should
 
@@ -25,6 +25,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 BUGS = ROOT / "crates" / "sim" / "planted"
+PAGE = ROOT / "docs" / "reliability.md"
+BEGIN, END = "<!-- planted bugs: made by make sim-planted -->\n", "<!-- planted bugs: end -->\n"
 PLACE = ROOT / "target" / "planted"
 TREE, TARGET = PLACE / "tree", PLACE / "target"
 BINARY = TARGET / "debug" / "dunlin-sim"
@@ -254,17 +256,16 @@ class Healthy:
 
 
 def renew(rows: list[str]) -> str:
-    """Puts rows into FOUND.md in the place of older ones, and forgets those of bugs that are no more."""
-    file = BUGS / "FOUND.md"
-    old = file.read_text().splitlines() if file.exists() else []
-    named = {name_of(row): row for row in [*old, *rows] if row.startswith("| `")}
+    """Puts rows into the table of docs/reliability.md in the place of older ones, and forgets those of bugs that are no more."""
+    before, rest = PAGE.read_text().split(BEGIN)
+    old, after = rest.split(END)
+    named = {name_of(row): row for row in [*old.splitlines(), *rows] if row.startswith("| `")}
     kept = [row for name, row in sorted(named.items()) if (BUGS / f"{name}.patch").exists()]
     found = sum("**" not in row for row in kept)
     text = "\n".join(
         [
-            "# Planted bugs and who found them",
             "",
-            f"`make sim-planted` made this: {found} of {len(kept)} were found. Without a bug, the same seeds hold.",
+            f"{found} of {len(kept)} were found. Without a bug, the same seeds hold.",
             "",
             "| bug | what is wrong | found by | at seed | seconds, build included | when |",
             "|---|---|---|---|---|---|",
@@ -272,7 +273,7 @@ def renew(rows: list[str]) -> str:
             "",
         ]
     )
-    file.write_text(text)
+    PAGE.write_text(f"{before}{BEGIN}{text}{END}{after}")
     return text
 
 
