@@ -75,7 +75,9 @@ def test_a_cluster_holds_what_it_promises_while_it_is_broken(dunlin, possible, s
     lines = [json.loads(line) for line in (out / "load.jsonl").read_text().splitlines()]
     invokes = [line for line in lines if line["kind"] == "invoke"]
     assert len(invokes) == result["totals"]["invokes"] > 150
-    assert {line["via"] for line in invokes if line["outcome"] != "ok"} <= {"c2"}
+    # What ran on the node that was killed may fail through any frontend; the cut is felt through its own zone's alone.
+    cut_began = result["began_wall_ms"] + cut["begins_ms"]
+    assert {line["via"] for line in invokes if line["outcome"] != "ok" and line["start"] > cut_began} == {"c2"}
     assert any(line["via"] == "c2" and line["outcome"] == "unanswered" for line in invokes)
     assert sum(second["acked"] for second in result["series"]) > 30
     page = (out / "report.html").read_text()
