@@ -211,4 +211,6 @@ const fn check_format(format: u32) -> Result<(), InvalidMessage> {
 }
 
 #[cfg(test)]
+mod golden;
+#[cfg(test)]
 mod tests;

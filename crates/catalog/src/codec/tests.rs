@@ -12,7 +12,7 @@ use model::{
 
 use super::*;
 
-fn function() -> FunctionId {
+pub(super) fn function() -> FunctionId {
     FunctionId {
         account: "123456789012".parse().unwrap(),
         region: "eu-west-1".parse().unwrap(),
@@ -20,7 +20,7 @@ fn function() -> FunctionId {
     }
 }
 
-fn version(state: State, last_update: Option<LastUpdate>) -> FunctionVersion {
+pub(super) fn version(state: State, last_update: Option<LastUpdate>) -> FunctionVersion {
     FunctionVersion {
         id: VersionId {
             function: function(),
@@ -55,7 +55,7 @@ fn version(state: State, last_update: Option<LastUpdate>) -> FunctionVersion {
     }
 }
 
-fn alias(canary: Option<Canary>) -> Alias {
+pub(super) fn alias(canary: Option<Canary>) -> Alias {
     Alias {
         function: function(),
         name: "live".parse().unwrap(),
@@ -66,7 +66,21 @@ fn alias(canary: Option<Canary>) -> Alias {
     }
 }
 
-fn answer(result: Result<Changed, Rejection>) -> Record {
+pub(super) fn canary() -> Canary {
+    Canary {
+        version: 2.try_into().unwrap(),
+        weight: Weight::from_millionths(123_456),
+    }
+}
+
+pub(super) fn reason() -> Reason {
+    Reason {
+        code: "C".to_owned(),
+        text: "t".to_owned(),
+    }
+}
+
+pub(super) fn answer(result: Result<Changed, Rejection>) -> Record {
     Record::Answer(Box::new(Answer {
         key: IdempotencyKey(3),
         at: Timestamp(4),
@@ -77,14 +91,7 @@ fn answer(result: Result<Changed, Rejection>) -> Record {
 
 #[test]
 fn every_record_reads_as_it_was_written() {
-    let reason = Reason {
-        code: "C".to_owned(),
-        text: "t".to_owned(),
-    };
-    let canary = Canary {
-        version: 2.try_into().unwrap(),
-        weight: Weight::from_millionths(123_456),
-    };
+    let (reason, canary) = (reason(), canary());
     let records = [
         Record::Function {
             id: function(),
