@@ -84,9 +84,14 @@ fn format_1_is_written_as_ever() {
 }
 
 #[test]
+fn format_2_is_written_as_ever() {
+    check(2, commands_2(), records_2());
+}
+
+#[test]
 fn every_golden_file_is_read() {
     let mut read = 0;
-    for format in 1..=RECORD_FORMAT {
+    for format in FORMATS.oldest..=FORMATS.newest {
         for entry in fs::read_dir(directory(format)).unwrap() {
             let path = entry.unwrap().path();
             let text = fs::read_to_string(&path).unwrap();
@@ -108,6 +113,14 @@ fn every_golden_file_is_read() {
         }
     }
     assert!(read > 30, "{read} files");
+}
+
+fn commands_2() -> Vec<(&'static str, Mutation)> {
+    vec![("finalize", Mutation::Finalize { format: 2 })]
+}
+
+fn records_2() -> Vec<(&'static str, Record)> {
+    vec![("format", Record::Format(2))]
 }
 
 fn code() -> Code {
