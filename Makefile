@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help up down dev test check fix bench sim sim-soak sim-planted chaos chaos-soak
+.PHONY: help up down dev test check fix bench sim sim-soak sim-planted chaos chaos-soak upgrade
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,10 @@ chaos: ## Break a local cluster under load, as root: make chaos SCENARIO=leader 
 
 chaos-soak: ## Break it for hours, by chance
 	@$(MAKE) --no-print-directory chaos SCENARIO=soak
+
+upgrade: ## Upgrade a cluster from another revision and back, under load: make upgrade PREVIOUS=HEAD~1
+	@deploy/local/toolchain.sh && deploy/local/venv.sh boto3
+	@PREVIOUS='$(PREVIOUS)' .venv/bin/python -B deploy/local/upgrade.py $(OPTIONS)
 
 bench: ## Measure a cluster beside its floors
 	@deploy/local/toolchain.sh && deploy/local/venv.sh

@@ -2,7 +2,7 @@
 
 use model::{Mutation, Revision, Timestamp};
 use prost::Message;
-use proto::{InvalidMessage, RECORD_FORMAT, internal as pb};
+use proto::{FORMATS, InvalidMessage, internal as pb};
 use state::{Answer, Change, Command, IdempotencyKey, Key, Record, Stamp};
 
 /// One record as it travels and as it is stored: a key, and a value unless the record is gone.
@@ -54,11 +54,12 @@ pub fn encode_change(change: &Change) -> Row {
 /// # Errors
 /// [`CodecError`] if this build cannot read it.
 pub fn decode_row(row: &Row) -> Result<Change, CodecError> {
-    let text = String::from_utf8_lossy(&row.key);
-    let key: Key = text.parse()?;
-    match &row.value {
+    // The format first: a newer build also has keys that this one does not know.
+    let record = row.value.as_deref().map(read_record).transpose()?;
+    let key: Key = String::from_utf8_lossy(&row.key).parse()?;
+    match record {
         None => Ok(Change::Gone(key)),
-        Some(value) => decode_record(&key, value).map(Change::Put),
+        Some(record) => to_record(&key, record).map(Change::Put),
     }
 }
 
@@ -84,18 +85,23 @@ pub fn encode_record(record: &Record) -> Vec<u8> {
             at_ms: a.at.as_millis(),
             outcome: Some(pb::Outcome::new(a.revision, &a.result)),
         }),
+        Record::Format(format) => Wire::ClusterFormat(pb::ClusterFormat { format: *format }),
     };
     pb::Record {
-        format: RECORD_FORMAT,
+        format: record.format(),
         record: Some(wire),
     }
     .encode_to_vec()
 }
 
-fn decode_record(key: &Key, bytes: &[u8]) -> Result<Record, CodecError> {
-    use pb::record::Record as Wire;
+fn read_record(bytes: &[u8]) -> Result<pb::Record, CodecError> {
     let message = pb::Record::decode(bytes)?;
     check_format(message.format)?;
+    Ok(message)
+}
+
+fn to_record(key: &Key, message: pb::Record) -> Result<Record, CodecError> {
+    use pb::record::Record as Wire;
     let record = match message.record.ok_or(InvalidMessage::Missing("record"))? {
         Wire::Function(f) => Record::Function {
             id: f
@@ -123,6 +129,7 @@ fn decode_record(key: &Key, bytes: &[u8]) -> Result<Record, CodecError> {
                 result,
             }))
         }
+        Wire::ClusterFormat(f) => Record::Format(f.format),
     };
     if record.key() == *key {
         Ok(record)
@@ -141,7 +148,7 @@ fn misplaced(key: &Key) -> CodecError {
 #[must_use]
 pub fn encode_command(command: &Command) -> Vec<u8> {
     pb::Command {
-        format: RECORD_FORMAT,
+        format: command.mutation.format(),
         at_ms: command.stamp.at.as_millis(),
         seed: command.stamp.seed.to_be_bytes().to_vec().into(),
         idempotency_key: encode_key(command.key),
@@ -203,12 +210,14 @@ pub fn encode_unknown_command(revision: Revision) -> Vec<u8> {
 }
 
 const fn check_format(format: u32) -> Result<(), InvalidMessage> {
-    if format <= RECORD_FORMAT {
+    if FORMATS.reads(format) {
         Ok(())
     } else {
         Err(InvalidMessage::Format(format))
     }
 }
 
+#[cfg(test)]
+mod golden;
 #[cfg(test)]
 mod tests;

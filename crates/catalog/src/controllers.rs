@@ -76,6 +76,16 @@ pub enum ControllerError {
     /// The blob that a change names is not on a quorum of controllers.
     #[error("the code is not on a quorum of controllers")]
     BlobMissing,
+    /// The change needs a newer format than the cluster writes before its upgrade is finished. Nothing was done.
+    #[error(
+        "expected a change of format {cluster} or older, got one of format {needed}; finish the upgrade with `dunlin cluster finalize`"
+    )]
+    Unfinalized {
+        /// What the change needs.
+        needed: u32,
+        /// What the cluster writes.
+        cluster: u32,
+    },
     /// No controller has the blob, or none could keep it.
     #[error("no controller could be reached for blob {digest}")]
     Blob {
@@ -97,6 +107,7 @@ impl Failure for ControllerError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::NoLeader(_) | Self::BlobMissing | Self::Blob { .. } => ErrorKind::Unavailable,
+            Self::Unfinalized { .. } => ErrorKind::Conflict,
             Self::Refused(_) | Self::Answer(_) => ErrorKind::Internal,
         }
     }
@@ -153,6 +164,12 @@ impl Controllers {
                         Some(Answer::Outcome(outcome)) => Ok(Attempt::Done(Ok(outcome))),
                         Some(Answer::BlobMissing(_)) => {
                             Ok(Attempt::Done(Err(ControllerError::BlobMissing)))
+                        }
+                        Some(Answer::Unfinalized(u)) => {
+                            Ok(Attempt::Done(Err(ControllerError::Unfinalized {
+                                needed: u.needed,
+                                cluster: u.cluster,
+                            })))
                         }
                         Some(Answer::NotLeader(hint)) => Ok(Attempt::Elsewhere(hint.address)),
                         None => Ok(Attempt::Elsewhere(String::new())),

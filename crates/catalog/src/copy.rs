@@ -4,8 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use host::store::{Store, StoreError, Write};
 use model::{ErrorKind, Failure, Revision};
-use parking_lot::RwLock;
-use state::{Catalog, Change};
+use parking_lot::{Mutex, RwLock};
+use proto::{FORMATS, TooOld};
+use state::{Catalog, Change, Record};
 use tokio::{
     sync::{Notify, watch},
     time::Instant,
@@ -54,6 +55,8 @@ pub struct LocalCopy {
 }
 
 struct Shared {
+    /// The newest format that this node reads.
+    newest: u32,
     catalog: RwLock<Catalog>,
     store: Arc<dyn Store>,
     position: watch::Sender<Position>,
@@ -61,6 +64,8 @@ struct Shared {
     written: Notify,
     /// The first error of the store: what is on the disk is unknown from there on, and nothing more is written.
     failed: watch::Sender<Option<Arc<StoreError>>>,
+    /// Why controllers do not let this node follow, if they do not.
+    refusal: Mutex<Option<String>>,
 }
 
 /// Where a copy stands.
@@ -78,7 +83,15 @@ impl LocalCopy {
     /// # Errors
     /// [`OpenError`] if the disk fails. A record that this build cannot read empties the copy: it is fetched anew.
     pub async fn open(store: Arc<dyn Store>) -> Result<Self, OpenError> {
-        let (catalog, position) = match load(&*store).await? {
+        Self::open_up_to(store, FORMATS.newest).await
+    }
+
+    /// As [`LocalCopy::open`], for a node that reads formats only up to `newest`.
+    ///
+    /// # Errors
+    /// See [`LocalCopy::open`].
+    pub async fn open_up_to(store: Arc<dyn Store>, newest: u32) -> Result<Self, OpenError> {
+        let (catalog, position) = match load(&*store, newest).await? {
             Ok(loaded) => loaded,
             Err(error) => {
                 tracing::warn!(error = %error, "the local catalog copy is not readable; fetching it anew");
@@ -87,11 +100,13 @@ impl LocalCopy {
             }
         };
         let shared = Shared {
+            newest,
             catalog: RwLock::new(catalog),
             store,
             position: watch::Sender::new(position),
             written: Notify::new(),
             failed: watch::Sender::new(None),
+            refusal: Mutex::new(None),
         };
         Ok(Self {
             shared: Arc::new(shared),
@@ -123,6 +138,26 @@ impl LocalCopy {
             .borrow()
             .confirmed
             .map(|at| at.elapsed())
+    }
+
+    /// Why controllers refuse this node as a follower, in words for an operator; `None` if they do not.
+    #[must_use]
+    pub fn refusal(&self) -> Option<String> {
+        self.shared.refusal.lock().clone()
+    }
+
+    /// The newest format that this node reads.
+    pub(crate) fn newest(&self) -> u32 {
+        self.shared.newest
+    }
+
+    /// A controller refused this node.
+    pub(crate) fn refused(&self, why: &str) {
+        let mut refusal = self.shared.refusal.lock();
+        if refusal.as_deref() != Some(why) {
+            tracing::error!(why, "this node cannot follow the catalog");
+            *refusal = Some(why.to_owned());
+        }
     }
 
     /// Wakes whenever the revision or its confirmation changes.
@@ -222,6 +257,7 @@ impl LocalCopy {
     /// A controller says that everything up to this revision was sent. Revisions without a record (a change of the
     /// controllers' membership, a new leader) are reached by this alone; the disk may stay behind them, for it lacks nothing.
     pub(crate) fn confirm(&self, revision: Revision) {
+        self.shared.refusal.lock().take();
         self.shared.position.send_modify(|p| {
             p.revision = p.revision.max(revision);
             p.confirmed = Some(Instant::now());
@@ -235,7 +271,7 @@ impl LocalCopy {
         revision: Revision,
         rows: Vec<Row>,
     ) -> Result<(), FollowError> {
-        let changes = decode_all(&rows)?;
+        let changes = decode_all(&rows, self.shared.newest)?;
         let cluster_id = self.position().cluster_id;
         let mut batch: Vec<Write> = rows
             .into_iter()
@@ -262,7 +298,7 @@ impl LocalCopy {
         rows: Vec<Row>,
     ) -> Result<(), FollowError> {
         let mut catalog = Catalog::default();
-        for change in decode_all(&rows)? {
+        for change in decode_all(&rows, self.shared.newest)? {
             catalog.put(change);
         }
         self.write(vec![Write::Delete { key: MARK.to_vec() }])
@@ -301,6 +337,8 @@ pub(crate) enum FollowError {
     TooLarge(#[source] StoreError),
     #[error("the controller sent a record that this build cannot read")]
     Codec(#[from] CodecError),
+    #[error(transparent)]
+    TooOld(#[from] TooOld),
 }
 
 /// Answers are the controllers' own memory: no follower needs them.
@@ -308,10 +346,16 @@ fn is_private(key: &[u8]) -> bool {
     key.starts_with(b"i/")
 }
 
-fn decode_all(rows: &[Row]) -> Result<Vec<Change>, CodecError> {
+fn decode_all(rows: &[Row], newest: u32) -> Result<Vec<Change>, FollowError> {
     rows.iter()
         .filter(|r| !is_private(&r.key))
-        .map(codec::decode_row)
+        .map(|row| {
+            let change = codec::decode_row(row)?;
+            if let Change::Put(Record::Format(format)) = change {
+                TooOld::check(newest, format)?;
+            }
+            Ok(change)
+        })
         .collect()
 }
 
@@ -334,7 +378,10 @@ fn mark(cluster_id: &str, revision: Revision) -> Write {
     }
 }
 
-async fn load(store: &dyn Store) -> Result<Result<(Catalog, Position), CodecError>, StoreError> {
+async fn load(
+    store: &dyn Store,
+    newest: u32,
+) -> Result<Result<(Catalog, Position), FollowError>, StoreError> {
     let Some(position) = store.get(TABLE, MARK).await?.as_deref().and_then(read_mark) else {
         return Ok(Ok(Default::default()));
     };
@@ -348,11 +395,12 @@ async fn load(store: &dyn Store) -> Result<Result<(Catalog, Position), CodecErro
             if key == MARK {
                 continue;
             }
-            match codec::decode_row(&Row {
+            let row = Row {
                 key,
                 value: Some(value),
-            }) {
-                Ok(change) => catalog.put(change),
+            };
+            match decode_all(&[row], newest) {
+                Ok(changes) => changes.into_iter().for_each(|c| catalog.put(c)),
                 Err(error) => return Ok(Err(error)),
             }
         }

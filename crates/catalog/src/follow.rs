@@ -5,7 +5,7 @@ use std::time::Duration;
 use host::task::{Kind, Tasks};
 use model::Revision;
 use proto::internal::{self as pb, catalog_client::CatalogClient, watch_frame::Frame};
-use tonic::Streaming;
+use tonic::{Code, Streaming};
 
 use crate::{Controllers, LocalCopy, codec::Row, copy::FollowError};
 
@@ -47,8 +47,16 @@ impl LocalCopy {
             loop {
                 let before = copy.position();
                 let Err(end) = copy.follow_one(&controllers).await;
-                if let StreamEnd::Local(FollowError::Failed(_)) = end {
-                    return;
+                match &end {
+                    StreamEnd::Local(FollowError::Failed(_)) => return,
+                    // Asking again is of no use before this node has another build.
+                    StreamEnd::Status(status) if status.code() == Code::FailedPrecondition => {
+                        copy.refused(status.message());
+                    }
+                    StreamEnd::Local(FollowError::TooOld(error)) => {
+                        copy.refused(&error.to_string());
+                    }
+                    _ => {}
                 }
                 if copy.position().confirmed > before.confirmed {
                     wait = RETRY_MIN;
@@ -69,6 +77,7 @@ impl LocalCopy {
         let request = pb::WatchRequest {
             cluster_id: position.cluster_id,
             after: position.revision.0,
+            newest_format: self.newest(),
         };
         let mut client = CatalogClient::new(channel).max_decoding_message_size(16 << 20);
         let open = client.watch(request);

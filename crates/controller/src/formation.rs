@@ -4,7 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use host::task::Kind;
 use model::{NodeName, Role};
-use proto::internal::{self as pb, catalog_client::CatalogClient};
+use proto::{
+    TooOld, announced,
+    internal::{self as pb, catalog_client::CatalogClient},
+};
 use replica::ClusterId;
 
 use crate::Shared;
@@ -21,9 +24,17 @@ enum Peer {
     /// No answer.
     Silent,
     /// It is fresh, too.
-    Fresh,
+    Fresh {
+        /// The newest format that it reads.
+        newest: u32,
+    },
     /// It is a member of a cluster.
-    Member { address: String },
+    Member {
+        /// Where it is.
+        address: String,
+        /// The format that its cluster writes.
+        format: u32,
+    },
 }
 
 /// What to do next.
@@ -33,23 +44,36 @@ enum Step {
     Wait,
     /// Ask this member to be taken in.
     Join(String),
-    /// Begin the cluster.
-    Bootstrap,
+    /// Begin the cluster, with the newest format that all who form it read.
+    Bootstrap {
+        /// That format.
+        format: u32,
+    },
+    /// This build does not read what the cluster writes.
+    Refuse(TooOld),
 }
 
 /// Decides for a fresh controller. A cluster begins only when every initial controller is there and none has ever been in
 /// one, and then by the one with the smallest name: a node that lost its disk finds the cluster among the others instead.
-fn decide(own: &NodeName, initial: &[(NodeName, Peer)], gossiped: &[Peer]) -> Step {
+fn decide(own: &NodeName, reads: u32, initial: &[(NodeName, Peer)], gossiped: &[Peer]) -> Step {
     let known = initial.iter().map(|(_, p)| p).chain(gossiped);
-    if let Some(Peer::Member { address }) = known.clone().find(|p| matches!(p, Peer::Member { .. }))
-    {
-        return Step::Join(address.clone());
+    let mut lowest = reads;
+    let mut all_fresh = true;
+    for peer in known {
+        match peer {
+            Peer::Member { address, format } => {
+                return match TooOld::check(reads, *format) {
+                    Ok(()) => Step::Join(address.clone()),
+                    Err(too_old) => Step::Refuse(too_old),
+                };
+            }
+            Peer::Fresh { newest } => lowest = lowest.min(*newest),
+            Peer::Silent => all_fresh = false,
+        }
     }
-    let all_fresh = initial.iter().all(|(_, p)| *p == Peer::Fresh)
-        && gossiped.iter().all(|p| *p == Peer::Fresh);
     let first = initial.iter().map(|(name, _)| name).min();
     if all_fresh && first == Some(own) {
-        Step::Bootstrap
+        Step::Bootstrap { format: lowest }
     } else {
         Step::Wait
     }
@@ -62,15 +86,28 @@ pub(crate) fn spawn(shared: &Arc<Shared>) {
     // Drawn once: beginning again under the same id is safe.
     let cluster = ClusterId::new(shared.ports.entropy.next_u128());
     tasks.spawn(Kind::Background, "formation", async move {
-        let mut begun = false;
+        let mut begun = None;
         while !shared.is_member() {
+            if begun.is_some() {
+                // It takes a moment until the first member counts itself.
+                tokio::time::sleep(SETTLE).await;
+                continue;
+            }
             match shared.next_step().await {
                 Step::Wait => tokio::time::sleep(ROUND).await,
                 Step::Join(address) => shared.join(&address).await,
-                // It takes a moment until the first member counts itself.
-                Step::Bootstrap if begun => tokio::time::sleep(SETTLE).await,
-                Step::Bootstrap => begun = shared.bootstrap(cluster).await,
+                Step::Bootstrap { format } => {
+                    begun = shared.bootstrap(cluster).await.then_some(format);
+                }
+                Step::Refuse(too_old) => {
+                    shared.too_old.send_replace(Some(too_old));
+                    return;
+                }
             }
+        }
+        if let Some(format) = begun {
+            shared.begin_with_format(format).await;
+            shared.beginning.send_replace(false);
         }
         let status = shared.replica.status();
         tracing::info!(cluster = ?status.cluster, "this controller is a member of the cluster");
@@ -94,7 +131,8 @@ impl Shared {
         )
         .await;
         if self.options.initial.contains_key(&self.options.name) {
-            initial.push((self.options.name.clone(), Peer::Fresh));
+            let newest = self.options.newest_format;
+            initial.push((self.options.name.clone(), Peer::Fresh { newest }));
         }
         let members = self.ports.membership.watch().borrow().clone();
         let unknown = members.values().filter(|m| {
@@ -103,15 +141,19 @@ impl Shared {
                 && !self.options.initial.contains_key(&m.name)
         });
         let gossiped = futures::future::join_all(unknown.map(|m| self.ask(&m.address))).await;
-        decide(&self.options.name, &initial, &gossiped)
+        let reads = self.options.newest_format;
+        decide(&self.options.name, reads, &initial, &gossiped)
     }
 
     async fn ask(&self, address: &str) -> Peer {
         let mut client = CatalogClient::new(self.ports.channels.get_to(address, Role::Controller));
         match tokio::time::timeout(ASK_MAX, client.status(pb::StatusRequest {})).await {
-            Ok(Ok(answer)) if answer.get_ref().cluster_id.is_empty() => Peer::Fresh,
-            Ok(Ok(_)) => Peer::Member {
+            Ok(Ok(answer)) if answer.get_ref().cluster_id.is_empty() => Peer::Fresh {
+                newest: announced(answer.get_ref().newest_format),
+            },
+            Ok(Ok(answer)) => Peer::Member {
                 address: address.to_owned(),
+                format: announced(answer.get_ref().format),
             },
             Ok(Err(_)) | Err(_) => Peer::Silent,
         }
@@ -123,6 +165,7 @@ impl Shared {
             incarnation: self.options.incarnation.0,
             address: self.options.address.clone(),
             zone: self.options.zone.to_string(),
+            newest_format: self.options.newest_format,
         };
         let mut address = member.to_owned();
         // The member may hint at the leader; a leader may hint at a newer one.
@@ -149,12 +192,14 @@ impl Shared {
     }
 
     async fn bootstrap(&self, cluster: ClusterId) -> bool {
+        self.beginning.send_replace(true);
         match self.replica.bootstrap(cluster).await {
             Ok(()) => {
                 tracing::info!(%cluster, "a new cluster begins here");
                 true
             }
             Err(error) => {
+                self.beginning.send_replace(false);
                 tracing::warn!(error = %error, "the cluster could not be begun; trying again");
                 tokio::time::sleep(ROUND).await;
                 false
@@ -167,50 +212,72 @@ impl Shared {
 mod tests {
     use super::*;
 
+    const FRESH: Peer = Peer::Fresh { newest: 2 };
+
+    fn member(format: u32) -> Peer {
+        Peer::Member {
+            address: "b:1".to_owned(),
+            format,
+        }
+    }
+
+    /// What a controller that reads formats up to 2 does.
     fn check(own: &str, initial: &[(&str, Peer)], gossiped: &[Peer], expected: &Step) {
         let initial: Vec<_> = initial
             .iter()
             .map(|(n, p)| (n.parse().unwrap(), p.clone()))
             .collect();
-        assert_eq!(&decide(&own.parse().unwrap(), &initial, gossiped), expected);
+        assert_eq!(
+            &decide(&own.parse().unwrap(), 2, &initial, gossiped),
+            expected
+        );
     }
 
     #[test]
     fn the_first_name_begins_once_everybody_is_there_and_fresh() {
-        let fresh = [("a", Peer::Fresh), ("b", Peer::Fresh), ("c", Peer::Fresh)];
-        check("a", &fresh, &[], &Step::Bootstrap);
+        let fresh = [("a", FRESH), ("b", FRESH), ("c", FRESH)];
+        check("a", &fresh, &[], &Step::Bootstrap { format: 2 });
         check("b", &fresh, &[], &Step::Wait);
         check(
             "a",
-            &[("a", Peer::Fresh), ("b", Peer::Silent), ("c", Peer::Fresh)],
+            &[("a", FRESH), ("b", Peer::Silent), ("c", FRESH)],
             &[],
             &Step::Wait,
         );
-        check("a", &[("a", Peer::Fresh)], &[], &Step::Bootstrap);
+        check("a", &[("a", FRESH)], &[], &Step::Bootstrap { format: 2 });
+    }
+
+    #[test]
+    fn a_cluster_begins_with_what_all_who_form_it_read() {
+        let old = Peer::Fresh { newest: 1 };
+        let mixed = [("a", FRESH), ("b", old), ("c", FRESH)];
+        check("a", &mixed, &[], &Step::Bootstrap { format: 1 });
+        let newer = Peer::Fresh { newest: 3 };
+        let mixed = [("a", FRESH), ("b", newer)];
+        check("a", &mixed, &[], &Step::Bootstrap { format: 2 });
     }
 
     #[test]
     fn a_lost_disk_joins_what_is_there() {
-        let member = Peer::Member {
-            address: "b:1".to_owned(),
-        };
+        let joins = Step::Join("b:1".to_owned());
         check(
             "a",
-            &[
-                ("a", Peer::Fresh),
-                ("b", member.clone()),
-                ("c", Peer::Silent),
-            ],
+            &[("a", FRESH), ("b", member(2)), ("c", Peer::Silent)],
             &[],
-            &Step::Join("b:1".to_owned()),
+            &joins,
         );
-        check(
-            "d",
-            &[("a", Peer::Silent)],
-            &[member],
-            &Step::Join("b:1".to_owned()),
-        );
-        check("a", &[("a", Peer::Fresh)], &[Peer::Silent], &Step::Wait);
+        check("d", &[("a", Peer::Silent)], &[member(1)], &joins);
+        check("a", &[("a", FRESH)], &[Peer::Silent], &Step::Wait);
         check("d", &[], &[], &Step::Wait);
+    }
+
+    #[test]
+    fn a_build_that_is_too_old_does_not_join() {
+        let refuse = Step::Refuse(TooOld {
+            newest: 2,
+            cluster: 3,
+        });
+        check("a", &[("a", FRESH), ("b", member(3))], &[], &refuse);
+        check("d", &[], &[member(3)], &refuse);
     }
 }

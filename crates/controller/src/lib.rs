@@ -3,6 +3,7 @@
 //! - [`Controller`]: starts the group, forms or joins the cluster, serves the `Catalog` and `Blobs` services.
 //! - `proposals`: the leader stamps time and ids into a command and proposes it; a blob that a command names is on a
 //!   quorum of controllers first.
+//! - `finalize`: the end of an upgrade; until then no command is proposed that an older build does not read.
 //! - `watch`: the stream that frontends and workers follow.
 //! - `reconcile`: background work of the leader (settling creations and updates) and of every controller (fetching blobs
 //!   that it lacks). Reconcilers take no input: woken, they compare what is with what should be, and act idempotently.
@@ -10,6 +11,7 @@
 //! Nothing of an invocation passes through here.
 
 mod blobs;
+mod finalize;
 mod formation;
 mod machine;
 mod proposals;
@@ -21,10 +23,12 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use host::{Blobs, Clock, Entropy, Membership, Tasks, net::channel::Channels};
 use model::{Incarnation, NodeName, Zone};
-use proto::internal::{
-    blobs_server::BlobsServer, catalog_server::CatalogServer, raft_server::RaftServer,
+use proto::{
+    TooOld,
+    internal::{blobs_server::BlobsServer, catalog_server::CatalogServer, raft_server::RaftServer},
 };
 use replica::{Identity, Replica, StartError};
+use tokio::sync::{Mutex, watch::Sender};
 
 use crate::machine::CatalogMachine;
 
@@ -42,6 +46,8 @@ pub struct ControllerOptions {
     /// The controllers that form a new cluster, by name, with their addresses; this node among them if it is one. All of
     /// them must answer before a cluster is formed, so that a lost disk never starts a second one.
     pub initial: BTreeMap<NodeName, String>,
+    /// The newest format that this node reads: that of the build, or less for one that is held back.
+    pub newest_format: u32,
     /// Raft's settings.
     pub raft: replica::Options,
 }
@@ -77,6 +83,12 @@ pub(crate) struct Shared {
     pub(crate) options: ControllerOptions,
     pub(crate) ports: ControllerPorts,
     pub(crate) replica: Replica<CatalogMachine>,
+    /// Held while a controller is taken in, and while it is decided that everybody reads a format.
+    pub(crate) members_change: Mutex<()>,
+    /// Whether this controller is beginning a cluster, whose format is not written yet.
+    pub(crate) beginning: Sender<bool>,
+    /// Set if the cluster that this controller should join is beyond it.
+    pub(crate) too_old: Sender<Option<TooOld>>,
 }
 
 /// What an operator asks first.
@@ -90,6 +102,8 @@ pub struct ControllerStatus {
     pub term: u64,
     /// The last applied revision.
     pub applied: u64,
+    /// The format that the cluster writes, as far as this controller has applied.
+    pub format: u32,
     /// The members' names, voters first.
     pub members: Vec<String>,
 }
@@ -119,7 +133,7 @@ impl Controller {
         let replica = Replica::start(
             options.raft.clone(),
             identity,
-            CatalogMachine::default(),
+            CatalogMachine::new(options.newest_format),
             raft_ports,
         )
         .await?;
@@ -127,6 +141,9 @@ impl Controller {
             options,
             ports,
             replica,
+            members_change: Mutex::new(()),
+            beginning: Sender::new(false),
+            too_old: Sender::new(None),
         });
         formation::spawn(&shared);
         reconcile::spawn(&shared);
@@ -165,6 +182,7 @@ impl Controller {
                 .unwrap_or_default(),
             term: status.term,
             applied: status.applied,
+            format: self.shared.format(),
             members: status
                 .voters
                 .iter()
@@ -174,9 +192,22 @@ impl Controller {
         }
     }
 
-    /// Ends when the storage failed: the node must end too.
+    /// Ends when the storage failed, or when the cluster is beyond what this build reads: the node must end too.
     pub async fn failed(&self) -> replica::Fatal {
-        self.shared.replica.failed().await
+        let mut too_old = self.shared.too_old.subscribe();
+        let refused = async {
+            match too_old.wait_for(Option::is_some).await.map(|found| *found) {
+                Ok(Some(too_old)) => too_old.to_string(),
+                Ok(None) | Err(_) => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            fatal = self.shared.replica.failed() => fatal,
+            what = refused => replica::Fatal::State {
+                group: self.shared.options.raft.group,
+                what,
+            },
+        }
     }
 
     /// Hands leadership over and stops.

@@ -6,12 +6,16 @@ use catalog::codec;
 use futures::Stream;
 use host::net::serve::require_role;
 use model::{ErrorKind, Failure, Incarnation, Mutation, Role};
-use proto::internal::{self as pb, catalog_server::Catalog};
+use proto::{
+    TooOld, announced,
+    internal::{self as pb, catalog_server::Catalog},
+};
 use replica::{Identity, MembershipError, ProposeError, ReadError};
 use tonic::{Request, Response, Status};
 
 use crate::{
     Shared,
+    finalize::{self, FinalizeError},
     proposals::{MutateError, PROPOSE_MAX},
     watch,
 };
@@ -45,15 +49,23 @@ impl Catalog for CatalogService {
             .ok_or_else(|| Status::invalid_argument("expected a mutation, got none"))?
             .try_into()
             .map_err(invalid)?;
-        if matches!(mutation, Mutation::Settle { .. }) {
+        if matches!(
+            mutation,
+            Mutation::Settle { .. } | Mutation::Finalize { .. }
+        ) {
             return Err(Status::permission_denied(
-                "only the leader itself settles a function",
+                "only the leader itself settles a function or finishes an upgrade",
             ));
         }
+        self.begun(patience).await?;
         let answer = match self.shared.mutate(key, mutation, patience).await {
             Ok(outcome) => Answer::Outcome(outcome),
-            Err(MutateError::Propose(ProposeError::NotLeader { leader })) => {
-                Answer::NotLeader(hint(leader))
+            Err(
+                MutateError::Propose(ProposeError::NotLeader { leader })
+                | MutateError::Read(ReadError::NotLeader { leader }),
+            ) => Answer::NotLeader(hint(leader)),
+            Err(MutateError::Unfinalized { needed, cluster }) => {
+                Answer::Unfinalized(pb::Unfinalized { needed, cluster })
             }
             Err(MutateError::BlobMissing(digest)) => {
                 Answer::BlobMissing(digest.as_bytes().to_vec().into())
@@ -93,6 +105,9 @@ impl Catalog for CatalogService {
         request: Request<pb::WatchRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
         require_role(request.extensions(), &Role::ALL)?;
+        self.begun(PROPOSE_MAX).await?;
+        let newest = announced(request.get_ref().newest_format);
+        TooOld::check(newest, self.shared.format()).map_err(too_old)?;
         let frames = watch::stream(&self.shared, request.into_inner())?;
         Ok(Response::new(Box::pin(frames)))
     }
@@ -117,7 +132,11 @@ impl Catalog for CatalogService {
             message.address,
             message.zone.parse().map_err(invalid)?,
         );
-        tracing::info!(node = %node.name, incarnation = node.incarnation.0, "a controller asks to join");
+        let newest = announced(message.newest_format);
+        tracing::info!(node = %node.name, incarnation = node.incarnation.0, newest, "a controller asks to join");
+        self.begun(JOIN_MAX).await?;
+        let _turn = self.shared.members_change.lock().await;
+        TooOld::check(newest, self.shared.format()).map_err(too_old)?;
         let answer = match self.shared.replica.add_controller(node, JOIN_MAX).await {
             Ok(()) => Answer::ClusterId(
                 self.shared
@@ -153,6 +172,30 @@ impl Catalog for CatalogService {
         }))
     }
 
+    async fn finalize(
+        &self,
+        request: Request<pb::FinalizeRequest>,
+    ) -> Result<Response<pb::FinalizeResponse>, Status> {
+        use pb::finalize_response::Result as Answer;
+        require_role(request.extensions(), &[Role::Controller])?;
+        let format = announced(request.into_inner().format);
+        tracing::info!(format, "an operator asks to finish an upgrade");
+        let answer = match self.shared.finalize(format).await {
+            Ok(format) => Answer::Format(format),
+            Err(FinalizeError::Propose(MutateError::Propose(ProposeError::NotLeader {
+                leader,
+            }))) => Answer::NotLeader(hint(leader)),
+            Err(FinalizeError::Behind { format, nodes }) => Answer::Behind(pb::NodesBehind {
+                format,
+                nodes: finalize::messages(&nodes),
+            }),
+            Err(error) => return Err(status(&error)),
+        };
+        Ok(Response::new(pb::FinalizeResponse {
+            result: Some(answer),
+        }))
+    }
+
     async fn status(
         &self,
         request: Request<pb::StatusRequest>,
@@ -182,7 +225,21 @@ impl Catalog for CatalogService {
             controllers,
             name: self.shared.options.name.to_string(),
             incarnation: self.shared.options.incarnation.0,
+            newest_format: self.shared.options.newest_format,
+            format: self.shared.format(),
+            nodes: finalize::messages(&self.shared.announcements()),
         }))
+    }
+}
+
+impl CatalogService {
+    /// Waits while this controller begins a cluster: nobody sees one before its format is settled.
+    async fn begun(&self, patience: Duration) -> Result<(), Status> {
+        let mut beginning = self.shared.beginning.subscribe();
+        match tokio::time::timeout(patience, beginning.wait_for(|b| !b)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Status::unavailable("the cluster is just being begun")),
+        }
     }
 }
 
@@ -216,6 +273,14 @@ fn hint(leader: Option<String>) -> pb::NotLeader {
     pb::NotLeader {
         address: leader.unwrap_or_default(),
     }
+}
+
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "the shape that map_err wants"
+)]
+fn too_old(error: TooOld) -> Status {
+    Status::failed_precondition(error.to_string())
 }
 
 #[allow(

@@ -7,6 +7,7 @@
     reason = "a test says what failed by failing"
 )]
 
+mod upgrade;
 mod world;
 
 use std::{collections::BTreeMap, time::Duration};

@@ -8,7 +8,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use catalog::{Controllers, LocalCopy};
+use catalog::{ControllerError, Controllers, LocalCopy};
 use host::Entropy;
 use model::{Digest, Mutation, mutation::Changed};
 use prost::Message as _;
@@ -78,11 +78,28 @@ impl Control {
             Some(call_id) => repeatable(grant.caller(), call_id, mutation),
             None => IdempotencyKey(self.entropy.next_u128()),
         };
+        self.check_format(mutation).await?;
         let (revision, result) = self.controllers.mutate(key, mutation, WRITE).await?;
         if let Err(error) = self.copy.wait_for(revision, OWN_WRITE).await {
             tracing::warn!(%error, "a write was answered before this node's copy of the catalog had it");
         }
         Ok(result?)
+    }
+
+    /// Sends nobody a change that a build which is still in the cluster would not read: an older leader would take what it
+    /// knows of it and drop the rest.
+    async fn check_format(&self, mutation: &Mutation) -> Result<(), OperationError> {
+        let needed = mutation.format();
+        // The local copy may be behind the end of an upgrade, never ahead of it.
+        if needed <= self.glance(Catalog::format) {
+            return Ok(());
+        }
+        let cluster = self.read(Catalog::format).await?;
+        if needed <= cluster {
+            Ok(())
+        } else {
+            Err(ControllerError::Unfinalized { needed, cluster }.into())
+        }
     }
 
     /// Brings a package to a quorum of controllers.

@@ -111,6 +111,11 @@ fn controllers(error: &ControllerError) -> ApiError {
         ControllerError::NoLeader(_)
         | ControllerError::BlobMissing
         | ControllerError::Blob { .. } => ApiError::unavailable(),
+        // No SDK repeats a conflict by itself, and the same request may succeed once the operator has acted.
+        ControllerError::Unfinalized { needed, cluster } => ApiError::ResourceConflict(format!(
+            "This operation needs format {needed} of the catalog, but the upgrade of this cluster is not finished and it \
+             writes format {cluster}. Its operator finishes the upgrade with `dunlin cluster finalize`."
+        )),
         ControllerError::Refused(_) | ControllerError::Answer(_) => ApiError::internal(),
     }
 }
@@ -171,6 +176,7 @@ pub(crate) fn log(error: &OperationError) {
         OperationError::Controllers(
             ControllerError::NoLeader(_)
             | ControllerError::BlobMissing
+            | ControllerError::Unfinalized { .. }
             | ControllerError::Blob { .. },
         )
         | OperationError::Behind(_)
@@ -233,6 +239,14 @@ mod tests {
             ControllerError::NoLeader(Duration::from_secs(1)),
             503,
             "ServiceUnavailableException",
+        );
+        check(
+            ControllerError::Unfinalized {
+                needed: 2,
+                cluster: 1,
+            },
+            409,
+            "ResourceConflictException",
         );
         check(
             OperationError::Overloaded { limit: 1 },

@@ -65,4 +65,6 @@ pub struct Member {
     pub warm: BTreeMap<WarmKey, u16>,
     /// Runtime identifiers it can start.
     pub runtimes: Vec<String>,
+    /// The newest format of the catalog that it reads.
+    pub newest_format: u32,
 }

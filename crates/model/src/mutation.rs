@@ -109,6 +109,12 @@ pub enum Mutation {
         /// `None` if it can be invoked now.
         failure: Option<Reason>,
     },
+    /// The end of an upgrade: the cluster writes this format from here on. Proposed by the leader itself, on an operator's
+    /// word or when it begins a cluster; never by callers.
+    Finalize {
+        /// The format. One that is not newer than the present one changes nothing.
+        format: u32,
+    },
 }
 
 /// What an accepted change gives back.
@@ -198,10 +204,67 @@ impl Failure for Rejection {
     }
 }
 
-impl Mutation {
-    /// The function it is about.
+impl Changed {
+    /// The smallest format that can express it.
     #[must_use]
-    pub const fn function(&self) -> &FunctionId {
+    pub const fn format(&self) -> u32 {
+        match self {
+            Self::Version(_) | Self::Alias(_) | Self::Nothing => 1,
+        }
+    }
+}
+
+impl Rejection {
+    /// The smallest format that can express it.
+    #[must_use]
+    pub const fn format(&self) -> u32 {
+        match self {
+            Self::FunctionExists(_)
+            | Self::FunctionNotFound(_)
+            | Self::AliasNotFound(_)
+            | Self::AliasExists(_)
+            | Self::RevisionMismatch { .. }
+            | Self::UpdateInProgress(_)
+            | Self::Pending(_)
+            | Self::CodeMismatch { .. }
+            | Self::LatestNotDeletable
+            | Self::VersionInUse { .. }
+            | Self::CanaryIsPrimary(_)
+            | Self::LatestWithCanary
+            | Self::UnknownCommand => 1,
+        }
+    }
+}
+
+impl Mutation {
+    /// The smallest format that can express it: no older build understands it, so it is proposed only when the cluster
+    /// writes that format (ADR 8). A member that is newer than its mutation counts as soon as it is set.
+    #[must_use]
+    pub const fn format(&self) -> u32 {
+        match self {
+            Self::CreateFunction { .. }
+            | Self::UpdateFunctionCode { .. }
+            | Self::UpdateFunctionConfiguration { .. }
+            | Self::DeleteFunction { .. }
+            | Self::PublishVersion { .. }
+            | Self::CreateAlias { .. }
+            | Self::UpdateAlias { .. }
+            | Self::DeleteAlias { .. }
+            | Self::Settle { .. } => 1,
+            // Whoever reads less than what it ends in must not apply it.
+            Self::Finalize { format } => {
+                if *format > 2 {
+                    *format
+                } else {
+                    2
+                }
+            }
+        }
+    }
+
+    /// The function it is about, if it is about one.
+    #[must_use]
+    pub const fn function(&self) -> Option<&FunctionId> {
         match self {
             Self::CreateFunction { function, .. }
             | Self::UpdateFunctionCode { function, .. }
@@ -210,8 +273,9 @@ impl Mutation {
             | Self::PublishVersion { function, .. }
             | Self::CreateAlias { function, .. }
             | Self::UpdateAlias { function, .. }
-            | Self::DeleteAlias { function, .. } => function,
-            Self::Settle { version, .. } => &version.function,
+            | Self::DeleteAlias { function, .. } => Some(function),
+            Self::Settle { version, .. } => Some(&version.function),
+            Self::Finalize { .. } => None,
         }
     }
 

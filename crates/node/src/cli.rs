@@ -5,11 +5,13 @@
 
 mod authority;
 mod chaos;
+mod cluster;
 mod controller;
 mod dev;
 mod doctor;
 mod fetch;
 mod gossip_key;
+mod group;
 mod scratch;
 mod serve;
 mod server;
@@ -49,6 +51,9 @@ enum Command {
     Doctor(doctor::Arguments),
     /// Show a node's view of its cluster
     Status(status::Arguments),
+    /// Show the format of a cluster, and finish its upgrades
+    #[command(subcommand)]
+    Cluster(cluster::Command),
     /// Change the controllers' group
     #[command(subcommand)]
     Controller(controller::Command),
@@ -109,6 +114,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::GossipKey(arguments) => gossip_key::run(&arguments, &mut out),
         Command::Doctor(arguments) => doctor::run(&arguments, &mut out),
         Command::Status(arguments) => status::run(&arguments, &mut out),
+        Command::Cluster(command) => cluster::run(&command, &mut out),
         Command::Controller(command) => controller::run(&command, &mut out),
         Command::Chaos(command) => chaos::run(&command, &mut out),
         Command::Config(ConfigCommand::Keys) => print(&mut out, &config::document::listing()),

@@ -234,7 +234,8 @@ async fn share(config: NodeConfig, host: &Host) -> Result<Shared, StartError> {
         own: controls.then(|| config.listen.advertise_internal.clone()),
     };
     let controllers = Controllers::new(options, host.membership.clone(), channels.clone());
-    let copy = LocalCopy::open(host.store.clone()).await?;
+    let newest = config.cluster.newest_format;
+    let copy = LocalCopy::open_up_to(host.store.clone(), newest).await?;
     Ok(Shared {
         config: Arc::new(config),
         incarnation,
@@ -252,6 +253,7 @@ async fn start_controller(shared: &Shared, host: &Host) -> Result<Controller, St
         address: config.listen.advertise_internal.clone(),
         zone: config.node.zone.clone(),
         initial: config.cluster.initial_controllers.clone(),
+        newest_format: config.cluster.newest_format,
         raft: replica::Options::default(),
     };
     let ports = ControllerPorts {

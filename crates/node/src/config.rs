@@ -24,6 +24,7 @@ use std::{
 };
 
 use model::{AccountId, ByteCount, Limits, NodeName, Region, Role, Roles, Zone};
+use proto::FORMATS;
 use sandbox::Piece;
 
 pub use problem::{Place, Problem, Problems};
@@ -110,6 +111,8 @@ pub struct Cluster {
     pub gossip_key_files: Vec<PathBuf>,
     /// The directory with this node's certificate and key, and the authorities it trusts.
     pub identity_dir: PathBuf,
+    /// The newest format of the catalog that this node reads.
+    pub newest_format: u32,
 }
 
 /// Who may call the public APIs.
@@ -315,6 +318,16 @@ fn cluster(scope: &Scope<'_>, node: Option<&Node>) -> Option<Cluster> {
     let seeds = scope.list::<units::HostPort>("seeds");
     let gossip_key_files = scope.paths("gossip_key_files");
     let identity_dir = scope.path("identity_dir");
+    let newest_format = scope.integer("newest_format").unwrap_or(FORMATS.newest);
+    if !FORMATS.reads(newest_format) {
+        let (oldest, newest) = (FORMATS.oldest, FORMATS.newest);
+        scope.refuse(
+            "newest_format",
+            format!(
+                "expected a format that this build reads, {oldest} to {newest}, got {newest_format}"
+            ),
+        );
+    }
 
     let mut initial_controllers = BTreeMap::new();
     for units::NamedAddress { name, address } in controllers? {
@@ -350,6 +363,7 @@ fn cluster(scope: &Scope<'_>, node: Option<&Node>) -> Option<Cluster> {
         seeds: seeds?.into_iter().map(|s| s.0).collect(),
         gossip_key_files: gossip_key_files?,
         identity_dir: identity_dir?,
+        newest_format,
     })
 }
 

@@ -7,8 +7,7 @@ mod mutation;
 mod outcome;
 mod version;
 
-/// The format that this build writes in commands and records.
-pub const RECORD_FORMAT: u32 = 1;
+use crate::FORMATS;
 
 /// A message that means nothing to this build.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -25,7 +24,7 @@ pub enum InvalidMessage {
         why: String,
     },
     /// A newer build wrote this.
-    #[error("expected format {RECORD_FORMAT} or older, got {0}; finish the upgrade of this node")]
+    #[error("expected a format from {oldest} to {newest}, got {0}; finish the upgrade of this node", oldest = FORMATS.oldest, newest = FORMATS.newest)]
     Format(u32),
 }
 

@@ -5,8 +5,10 @@
 //! are never used twice.
 
 mod convert;
+mod formats;
 
-pub use convert::{InvalidMessage, RECORD_FORMAT};
+pub use convert::InvalidMessage;
+pub use formats::{FORMATS, Formats, TooOld, announced};
 
 /// The public API, `dunlin.v1`.
 #[allow(

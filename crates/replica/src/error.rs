@@ -5,7 +5,7 @@ use std::sync::Arc;
 use host::{log::LogError, store::StoreError};
 use model::{ErrorKind, Failure};
 
-use crate::{identity::ClusterId, machine::CorruptRow, marker::MarkerError};
+use crate::{identity::ClusterId, machine::RestoreError, marker::MarkerError};
 
 /// Why a command has no reply.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -136,9 +136,9 @@ pub enum StartError {
         /// The last entry that was taken away from the log.
         purged: u64,
     },
-    /// A row of the state is not readable.
+    /// The state is not readable by this build.
     #[error(transparent)]
-    CorruptRow(#[from] CorruptRow),
+    Restore(#[from] RestoreError),
     /// The storage failed while the member looked for where it stood.
     #[error(transparent)]
     Failed(#[from] Fatal),

@@ -35,7 +35,7 @@ mod wire;
 
 pub use error::{BootstrapError, Fatal, MembershipError, ProposeError, ReadError, StartError};
 pub use identity::{ClusterId, Identity, InvalidClusterId};
-pub use machine::{Applied, CorruptRow, RowChange, StateMachine};
+pub use machine::{Applied, CorruptRow, RestoreError, RowChange, StateMachine, TooNew};
 pub use options::Options;
 pub use replica::{Ports, Proposed, Replica, Status};
 pub use rows::Rows;

@@ -9,13 +9,33 @@ pub trait StateMachine: Send + Sync + 'static {
     /// no sense changes nothing and says so in its reply. A panic takes this member out of service.
     ///
     /// The changes are in the order in which they happened; the last one for a key counts.
-    fn apply(&mut self, index: u64, command: &[u8]) -> Applied;
+    ///
+    /// # Errors
+    /// [`TooNew`] if a newer build wrote the command: to pass over it would let this member differ from the others, so it
+    /// stops before it.
+    fn apply(&mut self, index: u64, command: &[u8]) -> Result<Applied, TooNew>;
 
     /// Replaces everything by these rows, which come in key order.
     ///
     /// # Errors
-    /// [`CorruptRow`] if a row means nothing to this build; the member stops.
-    fn restore(&mut self, rows: Vec<(Vec<u8>, Vec<u8>)>) -> Result<(), CorruptRow>;
+    /// [`RestoreError`] if this build does not understand them; the member stops.
+    fn restore(&mut self, rows: Vec<(Vec<u8>, Vec<u8>)>) -> Result<(), RestoreError>;
+}
+
+/// A newer build wrote what this member would have to read; the text says what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct TooNew(pub String);
+
+/// Why a state was not taken over.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RestoreError {
+    /// A row means nothing.
+    #[error(transparent)]
+    Corrupt(#[from] CorruptRow),
+    /// The state is of a newer build.
+    #[error(transparent)]
+    TooNew(#[from] TooNew),
 }
 
 /// What one command did.

@@ -19,7 +19,7 @@ pub(crate) use self::{
     table::{LoadError, Table},
 };
 use crate::{
-    machine::{Applied, CorruptRow, RowChange, StateMachine},
+    machine::{Applied, RestoreError, RowChange, StateMachine, TooNew},
     options::Options,
     rows::Rows,
     types::{Entry, LogId, Payload, Reply, StoredMembership},
@@ -39,10 +39,15 @@ struct Live<M> {
     changes: Changes,
 }
 
-/// The machine panicked: its contract says that it never does.
+/// Why an entry was not applied.
 #[derive(Debug, thiserror::Error)]
-#[error("the state machine panicked at entry {0}")]
-pub(crate) struct Panicked(u64);
+pub(crate) enum ApplyError {
+    /// The machine panicked: its contract says that it never does.
+    #[error("the state machine panicked at entry {0}")]
+    Panicked(u64),
+    #[error("entry {0}: {1}")]
+    TooNew(u64, TooNew),
+}
 
 impl<M: StateMachine> State<M> {
     pub(crate) fn new(machine: M, options: &Options) -> Self {
@@ -64,7 +69,7 @@ impl<M: StateMachine> State<M> {
         rows: Rows,
         applied: Option<LogId>,
         membership: StoredMembership,
-    ) -> Result<(), CorruptRow> {
+    ) -> Result<(), RestoreError> {
         let mut live = self.live.write();
         live.machine.restore(rows.to_vec())?;
         live.rows = rows;
@@ -78,7 +83,7 @@ impl<M: StateMachine> State<M> {
     fn apply<'a>(
         &self,
         entries: impl Iterator<Item = &'a Entry>,
-    ) -> Result<(Vec<Reply>, Vec<Write>), Panicked> {
+    ) -> Result<(Vec<Reply>, Vec<Write>), ApplyError> {
         let mut live = self.live.write();
         let mut replies = Vec::new();
         let mut writes = Vec::new();
@@ -129,7 +134,7 @@ impl<M: StateMachine> State<M> {
 }
 
 impl<M: StateMachine> Live<M> {
-    fn apply(&mut self, entry: &Entry, writes: &mut Vec<Write>) -> Result<Reply, Panicked> {
+    fn apply(&mut self, entry: &Entry, writes: &mut Vec<Write>) -> Result<Reply, ApplyError> {
         let index = entry.log_id.index;
         let reply = match &entry.payload {
             Payload::Blank => Reply::default(),
@@ -139,8 +144,9 @@ impl<M: StateMachine> Live<M> {
             }
             Payload::Normal(command) => {
                 let apply = || self.machine.apply(index, &command.0);
-                let Applied { reply, changes } =
-                    catch_unwind(AssertUnwindSafe(apply)).map_err(|_| Panicked(index))?;
+                let Applied { reply, changes } = catch_unwind(AssertUnwindSafe(apply))
+                    .map_err(|_| ApplyError::Panicked(index))?
+                    .map_err(|error| ApplyError::TooNew(index, error))?;
                 for change in &changes {
                     table::row(&self.rows, change, writes);
                     self.rows.apply(std::slice::from_ref(change));

@@ -173,5 +173,6 @@ fn member(name: &str, settings: &BTreeMap<&str, &str>) -> Member {
         },
         warm: warm.collect(),
         runtimes: vec![(*settings.get("runtime").unwrap_or(&"python3.13")).to_owned()],
+        newest_format: 2,
     }
 }

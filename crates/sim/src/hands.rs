@@ -177,6 +177,23 @@ impl Hands<'_> {
         }
     }
 
+    /// Nodes whose next process is of an older build.
+    pub(crate) fn held_back(&self) -> Vec<usize> {
+        let nodes = self.world.nodes.iter().enumerate();
+        nodes
+            .filter(|(_, node)| node.process.lock().held_back.is_some())
+            .map(|(n, _)| n)
+            .collect()
+    }
+
+    /// Ends the older build of a node in order; what starts next is today's.
+    pub(crate) fn upgrade(&mut self, index: usize) {
+        if let Some(node) = self.world.nodes.get(index) {
+            node.process.lock().held_back = None;
+        }
+        self.terminate(index);
+    }
+
     /// Cuts a direction. As many mendings as cuts restore it.
     pub(crate) fn cut(&mut self, from: usize, to: usize) {
         let count = self.damage.cuts.entry((from, to)).or_default();

@@ -34,6 +34,12 @@ impl Options {
         }
     }
 
+    /// Whether the run begins with an older build on every node: then it is upgraded on the way.
+    #[must_use]
+    pub fn begins_old(&self) -> bool {
+        self.faults.iter().any(|fault| fault == "upgrade")
+    }
+
     /// How long the faults last in all.
     #[must_use]
     pub fn duration(&self) -> Duration {

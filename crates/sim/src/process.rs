@@ -65,6 +65,7 @@ async fn begin(
     start: u64,
 ) -> Result<NodeHandle, Box<dyn std::error::Error>> {
     let config = configuration(world, node)?;
+    node.process.lock().reads = config.cluster.newest_format;
     let entropy = world.entropy.fork(&format!("{} #{start}", node.name));
     let tasks = Tasks::in_place();
     let mounted = node.disk.mount();
@@ -129,11 +130,13 @@ fn configuration(world: &World, node: &Node) -> Result<NodeConfig, Box<dyn std::
         .map(|c| format!("\"{0}={0}:7000\"", c.name))
         .collect();
     let roles: Vec<_> = node.roles.iter().map(|r| format!("\"{r}\"")).collect();
+    let held_back = node.process.lock().held_back;
+    let held_back = held_back.map_or(String::new(), |f| format!("newest_format = {f}\n"));
     let mut text = format!(
         "[node]\nname = \"{name}\"\nzone = \"{}\"\nroles = [{}]\ndata_dir = {:?}\n\
          [listen]\npublic = \"0.0.0.0:9000\"\ngrpc = \"0.0.0.0:9001\"\ninternal = \"0.0.0.0:7000\"\n\
          advertise_internal = \"{name}:7000\"\nadvertise_public = \"{name}:9000\"\n\
-         [cluster]\ninitial_controllers = [{}]\ngossip_key_files = [\"none\"]\nidentity_dir = \"none\"\n\
+         [cluster]\n{held_back}initial_controllers = [{}]\ngossip_key_files = [\"none\"]\nidentity_dir = \"none\"\n\
          [[auth.keys]]\naccess_key_id = \"{ACCESS_KEY}\"\nsecret_env = \"SECRET\"\n",
         node.zone,
         roles.join(", "),

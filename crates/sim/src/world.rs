@@ -13,6 +13,7 @@ use host::{Entropy, SeededEntropy};
 use model::{NodeName, Role, Roles, Zone};
 use node::compose::NodeHandle;
 use parking_lot::Mutex;
+use proto::FORMATS;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -69,6 +70,10 @@ pub(crate) struct Process {
     pub(crate) ended: Option<String>,
     /// Asks the process to end in order.
     pub(crate) terminate: CancellationToken,
+    /// The newest format that the next process reads, if it is of an older build.
+    pub(crate) held_back: Option<u32>,
+    /// The newest format that the running node reads.
+    pub(crate) reads: u32,
 }
 
 /// A time in which something was broken.
@@ -124,6 +129,7 @@ impl World {
     pub(crate) fn new(options: Options, scratch: PathBuf) -> Arc<Self> {
         let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(options.seed));
         let elapsed = Elapsed::default();
+        let held_back = options.begins_old().then_some(FORMATS.oldest);
         let nodes = topology(&*entropy.fork("topology"))
             .into_iter()
             .map(|(name, zone, roles)| Node {
@@ -132,7 +138,10 @@ impl World {
                 name: known(&name),
                 zone: known(zone),
                 roles,
-                process: Mutex::default(),
+                process: Mutex::new(Process {
+                    held_back,
+                    ..Process::default()
+                }),
             })
             .collect();
         let times = elapsed.clone();
@@ -240,6 +249,6 @@ fn topology(entropy: &dyn Entropy) -> Vec<(String, &'static str, Roles)> {
     clippy::expect_used,
     reason = "letters and digits are a name; a run without its nodes is none"
 )]
-fn known<T: std::str::FromStr<Err: fmt::Debug>>(name: &str) -> T {
+pub(crate) fn known<T: std::str::FromStr<Err: fmt::Debug>>(name: &str) -> T {
     name.parse().expect("letters and digits are a name")
 }

@@ -158,7 +158,16 @@ impl Step<'_> {
                 revision,
                 failure,
             } => self.settle(version, *revision, failure.as_ref()),
+            Mutation::Finalize { format } => Ok(self.finalize(*format)),
         }
+    }
+
+    /// The cluster's format only grows.
+    fn finalize(&mut self, format: u32) -> Changed {
+        if format > self.catalog.format() {
+            self.put(Record::Format(format));
+        }
+        Changed::Nothing
     }
 
     fn put(&mut self, record: Record) {

@@ -45,6 +45,8 @@ pub struct Catalog {
     pub(crate) answers: Answers,
     // Versions whose creation or update has not ended: what the leader's reconciler looks at.
     pub(crate) unsettled: BTreeMap<VersionId, Arc<FunctionVersion>>,
+    // See [`Record::Format`]; `None` while there is no such record.
+    pub(crate) format: Option<u32>,
 }
 
 impl FunctionEntry {
@@ -67,6 +69,12 @@ impl FunctionEntry {
 }
 
 impl Catalog {
+    /// The format that the cluster writes.
+    #[must_use]
+    pub fn format(&self) -> u32 {
+        self.format.unwrap_or(1)
+    }
+
     /// One function.
     #[must_use]
     pub fn function(&self, id: &FunctionId) -> Option<&FunctionEntry> {
@@ -176,12 +184,14 @@ impl Catalog {
                 .chain(versions)
                 .chain(f.aliases.values().cloned().map(Record::Alias))
         });
-        functions.chain(
-            self.answers
-                .iter()
-                .cloned()
-                .map(|a| Record::Answer(Box::new(a))),
-        )
+        functions
+            .chain(
+                self.answers
+                    .iter()
+                    .cloned()
+                    .map(|a| Record::Answer(Box::new(a))),
+            )
+            .chain(self.format.map(Record::Format))
     }
 
     /// Takes over one change that was applied elsewhere.
@@ -207,6 +217,7 @@ impl Catalog {
                     .insert(a.name.clone(), a);
             }
             Change::Put(Record::Answer(a)) => self.answers.put(*a),
+            Change::Put(Record::Format(format)) => self.format = Some(format),
             Change::Gone(key) => self.forget(&key),
         }
     }
@@ -227,6 +238,10 @@ impl Catalog {
     fn forget(&mut self, key: &Key) {
         let id = match key {
             Key::Answer(key) => return self.answers.forget(*key),
+            Key::Format => {
+                self.format = None;
+                return;
+            }
             Key::Function(id) | Key::Alias(id, _) => id,
             Key::Version(v) => {
                 self.unsettled.remove(v);
@@ -248,7 +263,7 @@ impl Catalog {
             Key::Alias(_, name) => {
                 entry.get_mut().aliases.remove(name);
             }
-            Key::Answer(_) => {}
+            Key::Answer(_) | Key::Format => {}
         }
         if entry.get().is_gone() {
             entry.remove();

@@ -6,6 +6,7 @@
 //! | version | `v/ACCOUNT/REGION/NAME/$LATEST` or `…/` and the number in 20 digits | `$LATEST` changes; numbers settle once |
 //! | alias | `a/ACCOUNT/REGION/NAME/ALIAS` | changes |
 //! | answer | `i/` and the idempotency key in 32 hexadecimal digits | written once, forgotten later |
+//! | format | `c/format` | grows |
 //!
 //! No part can hold a `/`, so a prefix of whole parts selects exactly what is below it. Keys are frozen: they are on disk.
 
@@ -26,6 +27,8 @@ pub enum Key {
     Alias(FunctionId, AliasName),
     /// The answer to a command.
     Answer(IdempotencyKey),
+    /// The format that the cluster writes.
+    Format,
 }
 
 /// A text that names no record.
@@ -49,6 +52,7 @@ impl fmt::Display for Key {
             }
             Self::Alias(id, name) => write!(f, "a/{}/{}/{}/{name}", id.account, id.region, id.name),
             Self::Answer(key) => write!(f, "i/{:032x}", key.0),
+            Self::Format => f.write_str("c/format"),
         }
     }
 }
@@ -90,6 +94,7 @@ fn parse(s: &str) -> Option<Key> {
         ["i", hex] if hex.len() == 32 => Some(Key::Answer(IdempotencyKey(
             u128::from_str_radix(hex, 16).ok()?,
         ))),
+        ["c", "format"] => Some(Key::Format),
         _ => None,
     }
 }
@@ -106,6 +111,7 @@ mod tests {
             "v/000000000000/us-east-1/hello/00000000000000000007",
             "a/000000000000/us-east-1/hello/live",
             "i/000000000000000000000000000000ff",
+            "c/format",
         ] {
             assert_eq!(key.parse::<Key>().unwrap().to_string(), key);
         }
@@ -115,6 +121,8 @@ mod tests {
             "v/000000000000/us-east-1/hello/7",
             "x/1",
             "i/ff",
+            "c",
+            "c/other",
             "a/000000000000/us-east-1/hello/7",
         ] {
             assert!(bad.parse::<Key>().is_err(), "{bad}");

@@ -26,6 +26,8 @@ pub enum Record {
     Alias(Arc<Alias>),
     /// The answer to a command.
     Answer(Box<Answer>),
+    /// The format that the cluster writes. There is none before the first upgrade that was finished: format 1.
+    Format(u32),
 }
 
 impl Record {
@@ -37,6 +39,22 @@ impl Record {
             Self::Version(v) => Key::Version(v.id.clone()),
             Self::Alias(a) => Key::Alias(a.function.clone(), a.name.clone()),
             Self::Answer(a) => Key::Answer(a.key),
+            Self::Format(_) => Key::Format,
+        }
+    }
+
+    /// The smallest format that can express it: what it is written with. A member that is newer than its record counts as
+    /// soon as it is set.
+    #[must_use]
+    pub fn format(&self) -> u32 {
+        match self {
+            Self::Function { .. } | Self::Version(_) | Self::Alias(_) => 1,
+            Self::Answer(a) => match &a.result {
+                Ok(changed) => changed.format(),
+                Err(rejection) => rejection.format(),
+            },
+            // Whoever reads less than what the cluster writes must not take it for a catalog of its own.
+            Self::Format(format) => (*format).max(2),
         }
     }
 }

@@ -12,7 +12,7 @@ use model::{
 
 use super::*;
 
-fn function() -> FunctionId {
+pub(super) fn function() -> FunctionId {
     FunctionId {
         account: "123456789012".parse().unwrap(),
         region: "eu-west-1".parse().unwrap(),
@@ -20,7 +20,7 @@ fn function() -> FunctionId {
     }
 }
 
-fn version(state: State, last_update: Option<LastUpdate>) -> FunctionVersion {
+pub(super) fn version(state: State, last_update: Option<LastUpdate>) -> FunctionVersion {
     FunctionVersion {
         id: VersionId {
             function: function(),
@@ -55,7 +55,7 @@ fn version(state: State, last_update: Option<LastUpdate>) -> FunctionVersion {
     }
 }
 
-fn alias(canary: Option<Canary>) -> Alias {
+pub(super) fn alias(canary: Option<Canary>) -> Alias {
     Alias {
         function: function(),
         name: "live".parse().unwrap(),
@@ -66,7 +66,21 @@ fn alias(canary: Option<Canary>) -> Alias {
     }
 }
 
-fn answer(result: Result<Changed, Rejection>) -> Record {
+pub(super) fn canary() -> Canary {
+    Canary {
+        version: 2.try_into().unwrap(),
+        weight: Weight::from_millionths(123_456),
+    }
+}
+
+pub(super) fn reason() -> Reason {
+    Reason {
+        code: "C".to_owned(),
+        text: "t".to_owned(),
+    }
+}
+
+pub(super) fn answer(result: Result<Changed, Rejection>) -> Record {
     Record::Answer(Box::new(Answer {
         key: IdempotencyKey(3),
         at: Timestamp(4),
@@ -77,14 +91,7 @@ fn answer(result: Result<Changed, Rejection>) -> Record {
 
 #[test]
 fn every_record_reads_as_it_was_written() {
-    let reason = Reason {
-        code: "C".to_owned(),
-        text: "t".to_owned(),
-    };
-    let canary = Canary {
-        version: 2.try_into().unwrap(),
-        weight: Weight::from_millionths(123_456),
-    };
+    let (reason, canary) = (reason(), canary());
     let records = [
         Record::Function {
             id: function(),
@@ -118,6 +125,7 @@ fn every_record_reads_as_it_was_written() {
             actual: Digest::of(b"2"),
         })),
         answer(Err(Rejection::RevisionMismatch { alias: true })),
+        Record::Format(2),
     ];
     for record in records {
         let change = Change::Put(record);
@@ -140,7 +148,7 @@ fn a_record_under_anothers_key_is_refused() {
 #[test]
 fn a_newer_format_is_refused_by_name() {
     let newer = pb::Record {
-        format: RECORD_FORMAT + 1,
+        format: FORMATS.newest + 1,
         record: None,
     }
     .encode_to_vec();
@@ -149,8 +157,47 @@ fn a_newer_format_is_refused_by_name() {
         value: Some(newer),
     };
     assert!(
-        matches!(decode_row(&row), Err(CodecError::Message(InvalidMessage::Format(f))) if f == RECORD_FORMAT + 1)
+        matches!(decode_row(&row), Err(CodecError::Message(InvalidMessage::Format(f))) if f == FORMATS.newest + 1)
     );
+}
+
+#[test]
+fn a_key_of_a_newer_format_is_told_by_its_format() {
+    let newer = pb::Record {
+        format: FORMATS.newest + 1,
+        record: None,
+    };
+    let row = Row {
+        key: b"zz/1".to_vec(),
+        value: Some(newer.encode_to_vec()),
+    };
+    assert!(matches!(
+        decode_row(&row),
+        Err(CodecError::Message(InvalidMessage::Format(_)))
+    ));
+}
+
+#[test]
+fn what_an_upgrade_ends_in_is_written_for_builds_that_read_it() {
+    let finalize = |format| Command {
+        stamp: Stamp {
+            at: Timestamp(1),
+            seed: 2,
+        },
+        key: IdempotencyKey(0),
+        mutation: Mutation::Finalize { format },
+    };
+    let newer = FORMATS.newest + 1;
+    assert!(decode_command(&encode_command(&finalize(FORMATS.newest))).is_ok());
+    assert!(matches!(
+        decode_command(&encode_command(&finalize(newer))),
+        Err(CodecError::Message(InvalidMessage::Format(f))) if f == newer
+    ));
+    let row = encode_change(&Change::Put(Record::Format(newer)));
+    assert!(matches!(
+        decode_row(&row),
+        Err(CodecError::Message(InvalidMessage::Format(f))) if f == newer
+    ));
 }
 
 #[test]
@@ -236,6 +283,7 @@ fn commands_read_as_they_were_written() {
                 text: "t".to_owned(),
             }),
         },
+        Mutation::Finalize { format: 2 },
     ];
     for mutation in mutations {
         let command = Command {

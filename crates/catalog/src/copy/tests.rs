@@ -107,6 +107,26 @@ async fn an_unreadable_record_empties_the_copy() {
 }
 
 #[tokio::test]
+async fn a_node_that_is_held_back_keeps_no_copy_of_a_newer_cluster() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(&dir).await;
+    let format = codec::encode_change(&Change::Put(Record::Format(2)));
+    let copy = LocalCopy::open(store.clone()).await.unwrap();
+    copy.replace("c1", Revision(5), vec![head("a", 1), format.clone()])
+        .await
+        .unwrap();
+    assert_eq!(copy.read(|catalog| catalog.format()), 2);
+    let old = LocalCopy::open_up_to(store, 1).await.unwrap();
+    assert_eq!((old.revision(), heads(&old)), (Revision(0), 0));
+    old.replace("c1", Revision(5), vec![head("a", 1)])
+        .await
+        .unwrap();
+    let refused = old.advance(Revision(6), vec![format]).await;
+    assert!(matches!(refused, Err(FollowError::TooOld(_))));
+    assert_eq!((old.revision(), heads(&old)), (Revision(5), 1));
+}
+
+#[tokio::test]
 async fn waiting_ends_with_the_revision_or_with_patience() {
     let dir = tempfile::tempdir().unwrap();
     let copy = LocalCopy::open(store(&dir).await).await.unwrap();

@@ -19,10 +19,11 @@ use host::{
     task::Kind,
 };
 use model::{
-    AccountId, Architecture, Digest, FunctionId, NodeName, Region, Roles,
+    AccountId, Architecture, Digest, FunctionId, NodeName, Region, Role, Roles,
     capacity::Member,
     function::{Config, Logging, TracingMode},
 };
+use proto::internal::{self as pb, catalog_client::CatalogClient};
 use tokio::{sync::watch, time::Instant};
 
 use self::stalling::Stalling;
@@ -91,12 +92,19 @@ pub(crate) struct World {
     directory: tempfile::TempDir,
     addresses: BTreeMap<NodeName, String>,
     nodes: BTreeMap<String, Node>,
+    /// The newest format that each node reads, if it is held back.
+    held_back: BTreeMap<String, u32>,
     client_tasks: Tasks,
 }
 
 impl World {
     /// Starts a cluster and waits until it has a leader.
     pub(crate) async fn start(names: &[&str]) -> Self {
+        Self::start_held_back(names, &[]).await
+    }
+
+    /// As [`World::start`], with nodes that read formats only up to one.
+    pub(crate) async fn start_held_back(names: &[&str], held_back: &[(&str, u32)]) -> Self {
         let mut addresses = BTreeMap::new();
         for name in names {
             // A port that was free a moment ago; the nodes must know each other's before they start.
@@ -111,6 +119,10 @@ impl World {
             directory,
             addresses,
             nodes: BTreeMap::new(),
+            held_back: held_back
+                .iter()
+                .map(|(name, newest)| ((*name).to_owned(), *newest))
+                .collect(),
             client_tasks: Tasks::new(),
         };
         for name in names {
@@ -132,7 +144,23 @@ impl World {
         self.directory.path().join(name)
     }
 
+    /// Starts a node as a build that reads formats up to `newest`.
+    pub(crate) async fn restart_reading(
+        &mut self,
+        name: &str,
+        newest: u32,
+    ) -> Result<(), replica::StartError> {
+        self.held_back.insert(name.to_owned(), newest);
+        self.try_restart(name).await
+    }
+
     pub(crate) async fn restart(&mut self, name: &str) {
+        self.try_restart(name).await.unwrap();
+    }
+
+    async fn try_restart(&mut self, name: &str) -> Result<(), replica::StartError> {
+        let newest_format = self.held_back.get(name).copied();
+        let newest_format = newest_format.unwrap_or(proto::FORMATS.newest);
         let path = self.path(name);
         std::fs::create_dir_all(&path).unwrap();
         let node_name: NodeName = name.parse().unwrap();
@@ -159,6 +187,7 @@ impl World {
             address: address.clone(),
             zone: "z".parse().unwrap(),
             initial: self.addresses.clone(),
+            newest_format,
             raft: replica::Options::default(),
         };
         let ports = ControllerPorts {
@@ -171,7 +200,7 @@ impl World {
             channels: Arc::new(Channels::new(network.clone())),
             tasks: tasks.clone(),
         };
-        let controller = Controller::start(options, ports).await.unwrap();
+        let controller = Controller::start(options, ports).await?;
         let address: SocketAddr = address.parse().unwrap();
         let listener = network.bind_internal(address).await.unwrap();
         let server = serve::server(&*entropy)
@@ -193,6 +222,7 @@ impl World {
                 tasks,
             },
         );
+        Ok(())
     }
 
     /// Stops a node without a word to the others.
@@ -225,8 +255,18 @@ impl World {
     }
 
     pub(crate) async fn follower(&self, controllers: &Controllers) -> LocalCopy {
-        let store = Arc::new(SledStore::open(&self.path("follower")).await.unwrap());
-        let copy = LocalCopy::open(store).await.unwrap();
+        self.follower_reading(controllers, proto::FORMATS.newest)
+            .await
+    }
+
+    pub(crate) async fn follower_reading(
+        &self,
+        controllers: &Controllers,
+        newest: u32,
+    ) -> LocalCopy {
+        let path = self.path(&format!("follower-{newest}"));
+        let store = Arc::new(SledStore::open(&path).await.unwrap());
+        let copy = LocalCopy::open_up_to(store, newest).await.unwrap();
         copy.follow(controllers.clone(), &self.client_tasks);
         copy
     }
@@ -240,6 +280,41 @@ impl World {
         };
         self.until("there is a leader", || leader().is_some()).await;
         leader().unwrap()
+    }
+
+    /// What the leader answers an operator who finishes an upgrade.
+    pub(crate) async fn finalize(&self) -> pb::finalize_response::Result {
+        let identity = PeerIdentity {
+            node: "operator".parse().unwrap(),
+            roles: Roles::ALL,
+        };
+        let channels = Channels::new(Arc::new(PlainNetwork::new(identity)));
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let leader: NodeName = self.leader().await.parse().unwrap();
+            let channel = channels.get_to(&self.addresses[&leader], Role::Controller);
+            let mut client = CatalogClient::new(channel);
+            let format = proto::FORMATS.newest;
+            let answer = client.finalize(pb::FinalizeRequest { format }).await;
+            match answer.map(|a| a.into_inner().result) {
+                Ok(Some(pb::finalize_response::Result::NotLeader(_))) | Err(_) => {}
+                Ok(answer) => return answer.unwrap(),
+            }
+            assert!(Instant::now() < deadline, "no leader answers");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// The format of the cluster as a controller has applied it.
+    pub(crate) fn format(&self, name: &str) -> u32 {
+        self.nodes[name].controller.status().format
+    }
+
+    /// Why a controller cannot go on.
+    pub(crate) async fn failed(&self, name: &str) -> String {
+        let failed = self.nodes[name].controller.failed();
+        let failed = tokio::time::timeout(Duration::from_secs(20), failed).await;
+        failed.unwrap().to_string()
     }
 
     pub(crate) fn applied(&self, name: &str) -> u64 {

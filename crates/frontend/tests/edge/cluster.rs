@@ -169,6 +169,7 @@ fn member(address: String) -> Member {
         },
         warm: BTreeMap::new(),
         runtimes: vec!["python3.13".to_owned()],
+        newest_format: 2,
     }
 }
 

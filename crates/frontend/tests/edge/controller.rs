@@ -211,6 +211,13 @@ impl CatalogService for Controller {
         Err(Status::unimplemented("not in this test"))
     }
 
+    async fn finalize(
+        &self,
+        _: Request<pb::FinalizeRequest>,
+    ) -> Result<Response<pb::FinalizeResponse>, Status> {
+        Err(Status::unimplemented("not in this test"))
+    }
+
     async fn status(
         &self,
         _: Request<pb::StatusRequest>,

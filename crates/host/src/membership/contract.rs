@@ -47,6 +47,7 @@ pub fn worker(name: &str, generation: u64) -> Member {
         capacity: Capacity::default(),
         warm: BTreeMap::new(),
         runtimes: vec!["provided.al2023".to_owned()],
+        newest_format: 2,
     }
 }
 

@@ -41,6 +41,13 @@ struct Identity {
     architecture: Option<String>,
     #[serde(default)]
     runtimes: Vec<String>,
+    /// Builds that know of no formats say nothing: they read the first.
+    #[serde(default = "first_format")]
+    newest_format: u32,
+}
+
+const fn first_format() -> u32 {
+    1
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -104,6 +111,7 @@ pub(super) fn decode<'a>(
         },
         warm: get(WARM).map(decode_warm).unwrap_or_default(),
         runtimes: identity.runtimes,
+        newest_format: identity.newest_format,
     })
 }
 
@@ -117,6 +125,7 @@ fn encode_identity(member: &Member) -> String {
         public_address: member.public_address.clone(),
         architecture: member.architecture.map(|a| a.to_string()),
         runtimes: member.runtimes.clone(),
+        newest_format: member.newest_format,
     };
     loop {
         let text = json(&identity);
@@ -187,6 +196,7 @@ mod tests {
             },
             warm: BTreeMap::from([(WarmKey(5), 2), (WarmKey(u32::MAX), u16::MAX)]),
             runtimes: vec!["python3.13".to_owned(), "provided.al2023".to_owned()],
+            newest_format: 3,
         }
     }
 
@@ -262,6 +272,7 @@ mod tests {
         let newer = newer.unwrap();
         assert_eq!(newer.roles, Roles::default().with(Role::Worker));
         assert_eq!(newer.capacity.slots, 3);
+        assert_eq!(newer.newest_format, 1, "who says nothing reads the first");
         assert!(of(r#"{"zone":"a"}"#, None).is_some());
         assert!(of("", None).is_none());
         assert!(of(r#"{"zone":"A B"}"#, None).is_none());

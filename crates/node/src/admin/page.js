@@ -21,6 +21,7 @@ function showCluster(status) {
     ["Term", cluster.term],
     ["Applied", cluster.applied],
     ["Catalog revision", `${catalog.revision}${catalog.following ? "" : " (local copy, no controller streams)"}`],
+    ["Format", `${cluster.format}; this node reads up to ${node.newest_format}`],
     ["Functions", catalog.functions],
     ["Controllers", cluster.controllers.map((c) => `${c.name} (${c.zone}${c.voter ? "" : ", learns"})`).join(", ") || "–"],
     ["Version", node.version],

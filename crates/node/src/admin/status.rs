@@ -40,6 +40,9 @@ pub struct NodeStatus {
     pub incarnation: u64,
     /// The version of its program.
     pub version: String,
+    /// The newest format of the catalog that it reads.
+    #[serde(default = "first_format")]
+    pub newest_format: u32,
     /// How long its process runs, in milliseconds.
     pub uptime_ms: u64,
     /// The sandbox driver, and what it does not enforce; on workers.
@@ -68,6 +71,9 @@ pub struct ClusterStatus {
     pub term: u64,
     /// The last log index applied here; 0 on nodes that are no controller.
     pub applied: u64,
+    /// The format that it writes, as far as this node knows.
+    #[serde(default = "first_format")]
+    pub format: u32,
     /// The controllers of the group; empty on nodes that are no controller.
     pub controllers: Vec<ControllerStatus>,
 }
@@ -119,6 +125,14 @@ pub struct MemberStatus {
     pub runtimes: Vec<String>,
     /// How many versions it has warm.
     pub warm: u64,
+    /// The newest format of the catalog that it reads.
+    #[serde(default = "first_format")]
+    pub newest_format: u32,
+}
+
+/// What a build reads that says nothing of formats.
+const fn first_format() -> u32 {
+    1
 }
 
 /// What a worker has free.
@@ -164,6 +178,7 @@ impl From<&Member> for MemberStatus {
             }),
             runtimes: member.runtimes.clone(),
             warm: u64::try_from(member.warm.len()).unwrap_or(u64::MAX),
+            newest_format: member.newest_format,
         }
     }
 }

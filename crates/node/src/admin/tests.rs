@@ -63,6 +63,7 @@ fn member() -> Member {
         },
         warm: BTreeMap::new(),
         runtimes: vec!["python3.12".to_owned()],
+        newest_format: 2,
     }
 }
 
@@ -74,6 +75,7 @@ fn status(readiness: Readiness) -> Status {
             roles: role_names(Roles::ALL),
             incarnation: 1,
             version: "0.1.0".to_owned(),
+            newest_format: 2,
             uptime_ms: 12,
             sandbox: None,
         },
@@ -83,6 +85,7 @@ fn status(readiness: Readiness) -> Status {
             leader: Some("a".to_owned()),
             term: 2,
             applied: 9,
+            format: 1,
             controllers: Vec::new(),
         },
         catalog: CatalogStatus {

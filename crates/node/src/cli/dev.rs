@@ -17,6 +17,7 @@ use anyhow::{Context, anyhow};
 use clap::Args;
 use host::{Clock, Entropy, SystemClock, SystemEntropy, certificate, net::Credentials};
 use model::{NodeName, Region, Roles, Zone};
+use proto::FORMATS;
 use sandbox::{Finding, Piece, Report};
 use tokio::{net::TcpListener, time::Instant};
 
@@ -164,6 +165,7 @@ fn config(arguments: &Arguments, directory: &Path) -> Result<NodeConfig, Exit> {
             seeds: Vec::new(),
             gossip_key_files: Vec::new(),
             identity_dir: PathBuf::new(),
+            newest_format: FORMATS.newest,
         },
         auth: Auth::Open,
         worker: Worker {

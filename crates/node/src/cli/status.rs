@@ -59,6 +59,11 @@ pub(crate) fn text(status: &Status) -> String {
     );
     let _ = writeln!(
         text,
+        "format   {}, this node reads up to {}",
+        cluster.format, node.newest_format
+    );
+    let _ = writeln!(
+        text,
         "catalog  revision {}, {} functions, {}",
         catalog.revision,
         catalog.functions,
@@ -70,8 +75,8 @@ pub(crate) fn text(status: &Status) -> String {
     );
     let _ = writeln!(
         text,
-        "\n{:<20} {:<12} {:<28} {:<9} {:>10} {:>12}  ADDRESS",
-        "NODE", "ZONE", "ROLES", "STATE", "SLOTS FREE", "MEMORY FREE"
+        "\n{:<20} {:<12} {:<28} {:<9} {:>10} {:>12} {:>6}  ADDRESS",
+        "NODE", "ZONE", "ROLES", "STATE", "SLOTS FREE", "MEMORY FREE", "READS"
     );
     for member in members {
         let _ = writeln!(text, "{}", line(member, cluster.leader.as_deref()));
@@ -93,9 +98,10 @@ fn line(member: &MemberStatus, leader: Option<&str>) -> String {
         },
     );
     format!(
-        "{name:<20} {:<12} {:<28} {state:<9} {slots:>10} {memory:>12}  {}",
+        "{name:<20} {:<12} {:<28} {state:<9} {slots:>10} {memory:>12} {:>6}  {}",
         member.zone,
         member.roles.join(","),
+        member.newest_format,
         member.address
     )
 }

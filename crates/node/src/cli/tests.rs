@@ -26,6 +26,8 @@ fn every_command_parses() {
         "doctor --json",
         "status --endpoint 127.0.0.1:9020 --json",
         "controller leave b --config f",
+        "cluster status --config f",
+        "cluster finalize --config f",
         "config keys",
         "config reference",
     ] {

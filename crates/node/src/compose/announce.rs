@@ -31,6 +31,7 @@ pub fn own(config: &NodeConfig, incarnation: Incarnation) -> Member {
         capacity: Capacity::default(),
         warm: BTreeMap::new(),
         runtimes: Vec::new(),
+        newest_format: config.cluster.newest_format,
     }
 }
 

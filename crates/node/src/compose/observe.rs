@@ -135,10 +135,23 @@ impl Observer {
             })
             .collect();
         // A controller knows without being asked.
-        let (id, leader, term, applied) = match self.controller.as_ref().map(Controller::status) {
-            Some(own) => (own.cluster_id, own.leader, own.term, own.applied),
-            None => (told.cluster_id, told.leader, told.term, told.applied),
-        };
+        let (id, leader, term, applied, format) =
+            match self.controller.as_ref().map(Controller::status) {
+                Some(own) => (
+                    own.cluster_id,
+                    own.leader,
+                    own.term,
+                    own.applied,
+                    own.format,
+                ),
+                None => (
+                    told.cluster_id,
+                    told.leader,
+                    told.term,
+                    told.applied,
+                    told.format,
+                ),
+            };
         let members = self.members.borrow().clone();
         let lives = |name: &str| members.keys().any(|m| m.as_str() == name);
         let leads = can_lead(&leader, &controllers, lives);
@@ -148,6 +161,7 @@ impl Observer {
             leader: Some(leader).filter(|_| leads),
             term,
             applied,
+            format: format.max(self.copy.read(|catalog| catalog.format())),
             controllers,
         }
     }
@@ -175,6 +189,7 @@ impl Subject for Observer {
         if self.copy.staleness().is_none() && !(has_copy && waited) {
             reasons.push("no controller has sent the catalog yet".to_owned());
         }
+        reasons.extend(self.copy.refusal());
         if !self.members.borrow().contains_key(&self.config.node.name) {
             reasons.push("gossip does not show this node yet".to_owned());
         }
@@ -193,6 +208,7 @@ impl Subject for Observer {
                 incarnation: self.incarnation.0,
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 uptime_ms: u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
+                newest_format: self.config.cluster.newest_format,
                 sandbox: self.sandbox.clone(),
             },
             cluster: self.cluster(),
@@ -223,6 +239,16 @@ impl Figures for Observer {
                 "catalog_revision",
                 "Revision of this node's copy of the catalog.",
                 self.copy.revision().0,
+            ),
+            Figure::gauge(
+                "catalog_format",
+                "Format that the cluster writes, as far as this node knows.",
+                u64::from(self.copy.read(|catalog| catalog.format())),
+            ),
+            Figure::gauge(
+                "newest_format",
+                "Newest format of the catalog that this node reads.",
+                u64::from(self.config.cluster.newest_format),
             ),
         ];
         if let Some(age) = self.copy.staleness() {

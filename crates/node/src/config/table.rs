@@ -190,6 +190,10 @@ pub const KEYS: &[Key] = &[
     key("cluster", "identity_dir", Path, Required,
         "Directory with `node.pem` and `node.key`, this node's certificate and key, and `ca.pem`, the authorities it trusts; \
          `dunlin ca issue` makes them."),
+    key("cluster", "newest_format", Integer, Otherwise("the newest format that the build reads"),
+        "Holds this node back: it reads formats of the catalog only up to this one, and tells others so, as an older build \
+         would. A cluster that is formed with such a node begins with that format, so that an older build can still take \
+         over; a cluster that is beyond it is refused. Leave it out otherwise."),
 
     key("auth", "mode", Text, Value("sigv4"),
         "`sigv4`: calls must be signed with one of the keys below. `none`: everybody may call, and an access key of twelve \

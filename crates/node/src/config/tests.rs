@@ -52,6 +52,7 @@ fn a_minimal_file_gets_every_default() {
     assert_eq!(config.node.roles, Roles::ALL);
     assert_eq!(config.node.data_dir, Path::new("/etc/dunlin/data"));
     assert_eq!(config.cluster.identity_dir, Path::new("/keys/a"));
+    assert_eq!(config.cluster.newest_format, FORMATS.newest);
     assert_eq!(config.listen.public, "127.0.0.1:9000".parse().unwrap());
     assert_eq!(config.listen.advertise_internal, "127.0.0.1:9010");
     assert_eq!(config.limits, Limits::default());
@@ -163,6 +164,10 @@ fn values_outside_their_range_are_refused() {
     refused(
         &minimal_and("sandbox", "allow_missing = [\"walls\"]"),
         "sandbox.allow_missing",
+    );
+    refused(
+        &minimal_and("cluster", "newest_format = 1000"),
+        "cluster.newest_format: expected a format that this build reads, 1 to",
     );
     refused("node = 1", "expected a section [node]");
     refused("[node\n", "dunlin.toml:1:");

@@ -104,6 +104,9 @@ impl From<&Mutation> for pb::Mutation {
                 revision: revision.to_string(),
                 failure: failure.as_ref().map(Into::into),
             }),
+            Mutation::Finalize { format } => {
+                wire::Mutation::Finalize(wire::Finalize { format: *format })
+            }
         };
         Self {
             mutation: Some(mutation),
@@ -183,6 +186,7 @@ impl TryFrom<pb::Mutation> for Mutation {
                 revision: text("revision", &m.revision)?,
                 failure: m.failure.map(Into::into),
             },
+            wire::Mutation::Finalize(m) => Self::Finalize { format: m.format },
         })
     }
 }

@@ -25,6 +25,7 @@ fn worker(name: &str, zone: &str) -> Member {
         },
         warm: BTreeMap::new(),
         runtimes: vec!["python3.13".to_owned()],
+        newest_format: 2,
     }
 }
 

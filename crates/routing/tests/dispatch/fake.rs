@@ -299,6 +299,7 @@ fn member(name: &str, address: String) -> Member {
         },
         warm: BTreeMap::new(),
         runtimes: vec!["python3.13".to_owned()],
+        newest_format: 2,
     }
 }
 

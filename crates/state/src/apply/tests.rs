@@ -615,7 +615,7 @@ proptest! {
         let mut cluster = Cluster::default();
         let mut follower = Catalog::default();
         for (mutation, key, settle) in steps {
-            let name = mutation.function().name.to_string();
+            let name = mutation.function().unwrap().name.to_string();
             let applied = cluster.step(key, mutation);
             for change in applied.changes {
                 follower.put(change);
@@ -638,6 +638,25 @@ proptest! {
         prop_assert_eq!(&restored.functions, &cluster.catalog.functions);
         prop_assert_eq!(&restored.unsettled, &cluster.catalog.unsettled);
         prop_assert_eq!(&follower.unsettled, &cluster.catalog.unsettled);
+    }
+}
+
+#[test]
+fn the_format_of_a_cluster_only_grows() {
+    let mut cluster = Cluster::default();
+    assert_eq!(cluster.catalog.format(), 1);
+    for (asked, then) in [(1, 1), (2, 2), (1, 2), (2, 2), (4, 4), (3, 4)] {
+        let before = cluster.catalog.format();
+        let applied = cluster.step(0, Mutation::Finalize { format: asked });
+        assert_eq!(applied.result, Ok(Changed::Nothing));
+        assert_eq!(cluster.catalog.format(), then);
+        assert_eq!(applied.changes.is_empty(), before == then);
+        let mut copy = Catalog::default();
+        for record in cluster.catalog.records() {
+            assert_eq!(record.format(), then.max(2));
+            copy.put(Change::Put(record));
+        }
+        assert_eq!(copy.format(), then);
     }
 }
 

@@ -109,6 +109,26 @@ async fn a_machine_that_panics_ends_the_member() {
 }
 
 #[tokio::test]
+async fn a_command_of_a_newer_build_ends_the_member_before_it_is_applied() {
+    let group = Group::of(1, fast()).await;
+    let node = group.leader().await;
+    node.set("a", "1").await;
+    let before = *node.replica.applied().borrow();
+    let _ = node
+        .replica
+        .propose(b"newer".to_vec(), Duration::from_secs(2))
+        .await;
+    let failed = tokio::time::timeout(LONG, node.replica.failed())
+        .await
+        .unwrap();
+    assert!(
+        matches!(&failed, Fatal::State { what, .. } if what.contains("asked to")),
+        "{failed}"
+    );
+    assert_eq!(*node.replica.applied().borrow(), before);
+}
+
+#[tokio::test]
 async fn a_member_that_is_well_has_not_failed() {
     let group = Group::of(1, fast()).await;
     let node = group.leader().await;
