@@ -1,8 +1,8 @@
 .DEFAULT_GOAL := help
-.PHONY: help up down dev test check fix bench sim sim-soak sim-planted chaos chaos-soak
+.PHONY: help up down dev test check fix compatibility bench sim sim-soak sim-planted chaos chaos-soak
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 up: ## Build, start three nodes in three zones, deploy a function, invoke it
 	@deploy/local/up.sh
@@ -28,6 +28,11 @@ fix: ## Format, apply lints, make the generated pages anew
 	cargo clippy --workspace --all-targets --fix --allow-dirty --allow-staged
 	cargo fmt --all
 	rustfmt --edition 2024 crates/sim/src/faults/*.rs crates/sim/src/workloads/*.rs crates/sim/src/invariants/*.rs
+
+compatibility: ## Try every operation of the API, write docs/compatibility.md
+	@deploy/local/toolchain.sh && deploy/local/venv.sh
+	@cargo build --quiet --locked --package node
+	@DUNLIN_WRITE_COMPATIBILITY=1 .venv/bin/python -m pytest --quiet tests/conformance
 
 sim: ## Run the simulator with one seed: make sim SEED=42 OPTIONS='--seconds=60'
 	@cargo build --quiet --locked --package sim
