@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
+import time
+from dataclasses import dataclass, replace
 from typing import Any
 
 import zips
@@ -18,7 +21,7 @@ from conformance.values import ACCOUNT, REGION
 from conformance.wire import Answer
 from conformance.world import Unavailable, World
 
-# Long enough for every case about one token, short enough that nobody waits for the end.
+# Half of it is used; the end of an invocation takes its token away.
 HOLD_S = 25
 IMAGINED_ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:function-imagined:1/durable-execution/name/0a1b2c3d"
 TOKEN, CALLBACK = "dG9rZW4=", "Y2FsbGJhY2s="
@@ -145,32 +148,48 @@ def _callback(world: World) -> Params:
 
 def _held(world: World) -> Params:
     """An execution of this thread whose invocation runs, and the token that is valid now."""
+    held = world.own("held execution", _IMAGINED_HOLD, lambda: _hold(world))
+    if time.monotonic() > held.until:
+        world.spoil("held execution")
+        held = world.own("held execution", _IMAGINED_HOLD, lambda: _hold(world))
+    return {"DurableExecutionArn": held.execution, "CheckpointToken": held.token}
 
-    def make() -> Params:
-        execution = _start(world, do="hold", seconds=HOLD_S)
-        world.later("StopDurableExecution", DurableExecutionArn=execution)
-        written = _event(world, execution, "StepSucceeded")["StepSucceededDetails"]["Result"]["Payload"]
-        first = {"Id": "parent", "Type": "CONTEXT", "Action": "START"}
-        second = {"Id": "token", "Type": "STEP", "Action": "SUCCEED", "Payload": written}
-        again = world.call(
-            "CheckpointDurableExecution",
-            DurableExecutionArn=execution,
-            CheckpointToken=written,
-            ClientToken="first",
-            Updates=[first, second],
-        )
-        return {"DurableExecutionArn": execution, "CheckpointToken": again["CheckpointToken"]}
 
-    return dict(world.own("held execution", {"DurableExecutionArn": IMAGINED_ARN, "CheckpointToken": TOKEN}, make))
+@dataclass(frozen=True)
+class _Hold:
+    execution: str
+    token: str
+    until: float
+
+
+_IMAGINED_HOLD = _Hold(IMAGINED_ARN, TOKEN, math.inf)
+
+
+def _hold(world: World) -> _Hold:
+    execution = _start(world, do="hold", seconds=HOLD_S)
+    until = time.monotonic() + HOLD_S / 2
+    world.later("StopDurableExecution", DurableExecutionArn=execution)
+    written = _event(world, execution, "StepSucceeded")["StepSucceededDetails"]["Result"]["Payload"]
+    again = world.call(
+        "CheckpointDurableExecution",
+        DurableExecutionArn=execution,
+        CheckpointToken=written,
+        ClientToken="first",
+        Updates=[
+            {"Id": "parent", "Type": "CONTEXT", "Action": "START"},
+            {"Id": "token", "Type": "STEP", "Action": "SUCCEED", "Payload": written},
+        ],
+    )
+    return _Hold(execution, again["CheckpointToken"], until)
 
 
 def _advance(world: World, params: Params, answer: Answer) -> None:
     """A checkpoint uses its token up and answers the next one."""
+    held = world.own("held execution", _IMAGINED_HOLD, lambda: _hold(world))
     world.spoil("held execution")
     token = answer.parsed.get("CheckpointToken")
-    if token:
-        following = {"DurableExecutionArn": params["DurableExecutionArn"], "CheckpointToken": token}
-        world.own("held execution", None, lambda: following)
+    if token and held.execution == params["DurableExecutionArn"]:
+        world.own("held execution", _IMAGINED_HOLD, lambda: replace(held, token=token))
 
 
 def _update(kind: str, action: str, **members: Any) -> Make:
