@@ -19,7 +19,7 @@ test: ## Run every test: crates, then real clients against a real cluster
 
 check: ## Formatting, lints, house rules; changes nothing
 	cargo fmt --all --check
-	rustfmt --edition 2024 --check crates/sim/src/faults/*.rs crates/sim/src/workloads/*.rs crates/sim/src/invariants/*.rs
+	rustfmt --edition 2024 --check crates/sim/src/faults/*.rs crates/sim/src/workloads/*.rs crates/sim/src/invariants/*.rs tests/sdk/rust/src/*.rs
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo test --quiet --locked --package node --test tidy
 
@@ -27,7 +27,7 @@ fix: ## Format, apply lints, make the generated pages anew
 	cargo run --quiet --package node -- config reference > docs/configuration.md
 	cargo clippy --workspace --all-targets --fix --allow-dirty --allow-staged
 	cargo fmt --all
-	rustfmt --edition 2024 crates/sim/src/faults/*.rs crates/sim/src/workloads/*.rs crates/sim/src/invariants/*.rs
+	rustfmt --edition 2024 crates/sim/src/faults/*.rs crates/sim/src/workloads/*.rs crates/sim/src/invariants/*.rs tests/sdk/rust/src/*.rs
 
 compatibility: ## Try every operation of the API, write docs/compatibility.md
 	@deploy/local/toolchain.sh && deploy/local/venv.sh
