@@ -1,8 +1,8 @@
 .DEFAULT_GOAL := help
-.PHONY: help up down dev test check fix bench sim sim-soak sim-planted chaos chaos-soak upgrade
+.PHONY: help up down dev test check fix compatibility bench sim sim-soak sim-planted chaos chaos-soak upgrade
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 up: ## Build, start three nodes in three zones, deploy a function, invoke it
 	@deploy/local/up.sh
@@ -19,7 +19,7 @@ test: ## Run every test: crates, then real clients against a real cluster
 
 check: ## Formatting, lints, house rules; changes nothing
 	cargo fmt --all --check
-	rustfmt --edition 2024 --check crates/sim/src/faults/*.rs crates/sim/src/workloads/*.rs crates/sim/src/invariants/*.rs
+	rustfmt --edition 2024 --check crates/sim/src/faults/*.rs crates/sim/src/workloads/*.rs crates/sim/src/invariants/*.rs tests/sdk/rust/src/*.rs
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo test --quiet --locked --package node --test tidy
 
@@ -27,7 +27,12 @@ fix: ## Format, apply lints, make the generated pages anew
 	cargo run --quiet --package node -- config reference > docs/configuration.md
 	cargo clippy --workspace --all-targets --fix --allow-dirty --allow-staged
 	cargo fmt --all
-	rustfmt --edition 2024 crates/sim/src/faults/*.rs crates/sim/src/workloads/*.rs crates/sim/src/invariants/*.rs
+	rustfmt --edition 2024 crates/sim/src/faults/*.rs crates/sim/src/workloads/*.rs crates/sim/src/invariants/*.rs tests/sdk/rust/src/*.rs
+
+compatibility: ## Try every operation of the API, write docs/compatibility.md
+	@deploy/local/toolchain.sh && deploy/local/venv.sh
+	@cargo build --quiet --locked --package node
+	@DUNLIN_WRITE_COMPATIBILITY=1 .venv/bin/python -m pytest --quiet tests/conformance
 
 sim: ## Run the simulator with one seed: make sim SEED=42 OPTIONS='--seconds=60'
 	@cargo build --quiet --locked --package sim

@@ -60,6 +60,8 @@ class Request:
         moment = (when or datetime.now(timezone.utc)).strftime("%Y%m%dT%H%M%SZ")
         region = region or credentials.region
         signed = {"host": urlsplit(endpoint).netloc, "x-amz-date": moment}
+        if "X-Amz-Security-Token" in self.headers:
+            signed["x-amz-security-token"] = self.headers["X-Amz-Security-Token"]
         scope = f"{moment[:8]}/{region}/{service}/aws4_request"
         # The canonical path encodes what came encoded once more.
         canonical = "\n".join(

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import log_lines
@@ -75,6 +76,59 @@ def test_a_whole_life_at_the_command_line(aws, name, tmp_path):
         "An error occurred (ResourceNotFoundException) when calling the GetFunction operation: "
         f"Function not found: arn:aws:lambda:us-east-1:000000000000:function:{name}"
     ) or said.endswith(f"Function not found: arn:aws:lambda:us-east-1:000000000000:function:{name}")
+
+
+def test_every_waiter_at_the_command_line(aws, name, tmp_path):
+    (tmp_path / "one.zip").write_bytes(zips.function("versioned", word="one"))
+    function = ("--function-name", name)
+    aws(
+        "create-function", *function, "--role", ROLE, "--runtime", RUNTIME, "--handler", "versioned.handler",
+        "--zip-file", "fileb://one.zip",
+    )  # fmt: skip
+    for waiter in ("function-exists", "function-active", "function-active-v2"):
+        aws("wait", waiter, *function)
+    aws("update-function-configuration", *function, "--description", "changed")
+    for waiter in ("function-updated", "function-updated-v2"):
+        aws("wait", waiter, *function)
+    version = aws("publish-version", *function)["Version"]
+    aws("wait", "published-version-active", *function, "--qualifier", version)
+    aws("delete-function", *function)
+    said = aws("wait", "function-updated", *function, succeeds=False)
+    assert "Waiter FunctionUpdated failed: An error occurred (ResourceNotFoundException)" in said
+
+
+def test_lists_in_pages_at_the_command_line(aws, deploy, client):
+    name = deploy("echo", Publish=True)
+    for alias in "abc":
+        client.create_alias(FunctionName=name, Name=alias, FunctionVersion="1")
+    function, names = ("--function-name", name), ("--query", "Aliases[].Name")
+    assert aws("list-aliases", *function, "--page-size", "1", *names) == ["a", "b", "c"]
+    # A list that is cut short at the client's side goes on where it was cut.
+    first = aws("list-aliases", *function, "--page-size", "2", "--max-items", "2")
+    assert [alias["Name"] for alias in first["Aliases"]] == ["a", "b"]
+    rest = aws("list-aliases", *function, "--starting-token", first["NextToken"])
+    assert [alias["Name"] for alias in rest["Aliases"]] == ["c"] and "NextToken" not in rest
+    # The service's own paging, without the client's.
+    page = aws("list-aliases", *function, "--no-paginate", "--max-items", "1")
+    assert [alias["Name"] for alias in page["Aliases"]] == ["a"] and page["NextMarker"]
+    every = aws("list-functions", "--function-version", "ALL", "--page-size", "1")["Functions"]
+    assert {"$LATEST", "1"} == {each["Version"] for each in every if each["FunctionName"] == name}
+
+
+def test_code_comes_back_at_the_command_line(aws, name, tmp_path):
+    function, package = ("--function-name", name), tmp_path / "a package.zip"
+    calls = [
+        ("create-function", *function, "--role", ROLE, "--runtime", RUNTIME, "--handler", "versioned.handler"),
+        ("update-function-code", *function),
+    ]
+    for call, word in zip(calls, ("one", "two")):
+        package.write_bytes(zips.function("versioned", word=word))
+        aws(*call, "--zip-file", f"fileb://{package}")
+        aws("wait", "function-active-v2", *function)
+        aws("wait", "function-updated-v2", *function)
+        with urllib.request.urlopen(aws("get-function", *function, "--query", "Code.Location")) as answer:
+            assert answer.read() == package.read_bytes()
+    aws("delete-function", *function)
 
 
 def test_a_function_error_at_the_command_line(aws, deploy, client, cluster, tmp_path):
