@@ -21,12 +21,12 @@ fn every_built_in_scenario_is_good_and_the_promised_ones_are_there() {
 }
 
 #[test]
-fn smoke_takes_less_than_four_minutes_and_hits_what_it_must() {
+fn smoke_takes_about_four_minutes_and_hits_what_it_must() {
     let smoke = Scenario::find("smoke").unwrap();
     let steps = smoke.steps(None, &SeededEntropy::new(1));
     let held: Duration = steps.iter().map(|s| s.fault.lasts() + smoke.settle).sum();
     assert!(
-        held < SECOND * 170,
+        held > SECOND * 150 && held < SECOND * 210,
         "{held:?} without start, recovery and end"
     );
     let kinds: Vec<_> = steps.iter().map(|s| s.fault.name()).collect();
@@ -38,6 +38,11 @@ fn smoke_takes_less_than_four_minutes_and_hits_what_it_must() {
         "pause",
         "loss",
         "terminate",
+        "disk",
+        "slow",
+        "starve",
+        "corrupt",
+        "flap",
     ] {
         assert!(kinds.contains(&kind), "{kind} is missing in {kinds:?}");
     }
