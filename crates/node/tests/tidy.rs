@@ -20,6 +20,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package, Package
 const ARROWS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("package", &["model"]),
+    ("policy", &["model"]),
     ("lambda-api", &["model", "package"]),
     ("proto", &["model"]),
     ("state", &["model"]),
@@ -106,7 +107,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that hold decisions: no runtime, no clock, no network reaches them, not even through a library.
-const PURE: [&str; 4] = ["model", "package", "lambda-api", "state"];
+const PURE: [&str; 5] = ["model", "package", "policy", "lambda-api", "state"];
 
 /// Names that say nothing.
 const EMPTY_NAMES: [&str; 10] = [
