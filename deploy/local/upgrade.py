@@ -119,27 +119,27 @@ def build_previous(revision: str) -> Build:
     else:
         command("git", "worktree", "prune")
         command("git", "worktree", "add", "--quiet", "--force", "--detach", str(TREE), commit)
-    return build("previous", commit, ["--manifest-path", str(TREE / "Cargo.toml")])
+    return build("previous", commit, PLACE / "target", ["--manifest-path", str(TREE / "Cargo.toml")])
 
 
 def build_today() -> Build:
     commit = command("git", "rev-parse", "--short=10", "HEAD")
     changed = command("git", "status", "--porcelain", "--untracked-files=no")
-    return build("today", f"{commit} with changes" if changed else commit, [])
+    return build("today", f"{commit} with changes" if changed else commit, ROOT / "target", [])
 
 
-def build(name: str, commit: str, arguments: list[str]) -> Build:
-    """Both builds share the folder of dependencies; what comes out is copied before the other one takes its place."""
+def build(name: str, commit: str, target: Path, arguments: list[str]) -> Build:
+    """Each in a folder of its own: cargo tells two checkouts of one workspace apart by nothing but times."""
     print(f"building {name}: {commit}", flush=True)
     cargo = ["cargo", "build", "--quiet", "--locked", "--package", "node", "--bin", "dunlin", *arguments]
-    environment = {**os.environ, "CARGO_TARGET_DIR": str(ROOT / "target")}
+    environment = {**os.environ, "CARGO_TARGET_DIR": str(target)}
     # From the checkout itself, so that cargo reads its configuration once and not twice.
     done = subprocess.run(cargo, cwd=ROOT, env=environment, capture_output=True, text=True)
     if done.returncode:
         raise Failed(f"{shlex.join(cargo)}:\n{done.stderr[-3000:]}")
     binary = PLACE / f"dunlin-{name}"
     binary.unlink(missing_ok=True)
-    binary.write_bytes((ROOT / "target" / "debug" / "dunlin").read_bytes())
+    binary.write_bytes((target / "debug" / "dunlin").read_bytes())
     binary.chmod(0o755)
     return Build(name, commit, binary)
 
