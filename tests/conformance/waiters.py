@@ -58,6 +58,11 @@ def _faults(wire: Wire, name: str, prepare: "Callable[[], Params] | None") -> li
         return ["not driven"]
     try:
         wire.client.get_waiter(xform_name(name)).wait(**prepare(), WaiterConfig=QUICKLY)
-    except (WaiterError, ClientError, Unavailable) as broken:
-        return [str(broken)]
+    except Unavailable as missing:
+        return [f"needs {missing}"]
+    except ClientError as refused:
+        return [refused.response["Error"]["Code"]]
+    except WaiterError as given_up:
+        # The text names the function, which has another name in every run.
+        return [str(given_up).split(":")[0]]
     return []
