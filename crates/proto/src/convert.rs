@@ -5,6 +5,7 @@ mod config;
 mod ids;
 mod mutation;
 mod outcome;
+mod setting;
 mod version;
 
 /// The format that this build writes in commands and records.

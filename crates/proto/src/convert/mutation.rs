@@ -104,6 +104,17 @@ impl From<&Mutation> for pb::Mutation {
                 revision: revision.to_string(),
                 failure: failure.as_ref().map(Into::into),
             }),
+            Mutation::Configure {
+                function,
+                qualifier,
+                change,
+                expected,
+            } => wire::Mutation::Configure(wire::Configure {
+                function: Some(function.into()),
+                qualifier: qualifier.as_ref().map(ToString::to_string),
+                expected: id(expected),
+                change: Some((&**change).into()),
+            }),
         };
         Self {
             mutation: Some(mutation),
@@ -182,6 +193,12 @@ impl TryFrom<pb::Mutation> for Mutation {
                 },
                 revision: text("revision", &m.revision)?,
                 failure: m.failure.map(Into::into),
+            },
+            wire::Mutation::Configure(m) => Self::Configure {
+                function: ids::function(m.function)?,
+                qualifier: m.qualifier.map(|q| text("qualifier", &q)).transpose()?,
+                change: Box::new(present("change", m.change)?.try_into()?),
+                expected: id(m.expected)?,
             },
         })
     }

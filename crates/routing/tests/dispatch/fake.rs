@@ -323,6 +323,7 @@ fn resolved() -> Resolved {
         last_update: None,
         last_modified: Timestamp(1),
         revision_id: RevisionId::from_random(1),
+        touched: None,
     };
     Resolved {
         version: Arc::new(version),
