@@ -329,5 +329,6 @@ fn resolved() -> Resolved {
         version: Arc::new(version),
         revision: Revision(5),
         invoked: function.arn(None),
+        reserved: None,
     }
 }
