@@ -18,8 +18,9 @@ pub use list::{
     Versions,
 };
 pub use setting::{
-    FunctionConcurrency, FunctionEventInvokeConfig, FunctionRecursionConfig, FunctionScalingConfig,
-    FunctionUrlConfig, ProvisionedConcurrencyConfig, RuntimeManagementConfig, ScalingState, Tags,
+    AddedPermission, FunctionConcurrency, FunctionEventInvokeConfig, FunctionRecursionConfig,
+    FunctionScalingConfig, FunctionUrlConfig, Policy, ProvisionedConcurrencyConfig,
+    RuntimeManagementConfig, ScalingState, Tags,
 };
 
 /// The body of a response.

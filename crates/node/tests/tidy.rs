@@ -20,7 +20,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package, Package
 const ARROWS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("package", &["model"]),
-    ("lambda-api", &["model", "package"]),
+    ("lambda-api", &["model", "package", "policy"]),
     ("proto", &["model"]),
     ("state", &["model"]),
     ("host", &["model"]),

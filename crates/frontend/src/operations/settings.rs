@@ -6,6 +6,7 @@
 mod concurrency;
 mod event_invoke;
 mod function_url;
+mod policy;
 mod provisioned;
 mod recursion;
 mod runtime_management;
@@ -40,6 +41,29 @@ pub(crate) async fn run(
 ) -> Result<Answer, OperationError> {
     let (request, grant) = authorized.take();
     Ok(match request {
+        SettingRequest::AddPermission(r) => {
+            policy::answer_added(&policy::add(bench, grant.of(r)).await?)
+        }
+        SettingRequest::GetPolicy(r) => {
+            let got = policy::get(bench, grant.of(r)).await?;
+            policy::answer(Operation::GetPolicy, &got)
+        }
+        SettingRequest::RemovePermission(r) => {
+            policy::remove(bench, grant.of(r)).await?;
+            Answer::empty(Operation::RemovePermission.success())
+        }
+        SettingRequest::PutResourcePolicy(r) => {
+            let put = policy::put(bench, grant.of(r)).await?;
+            policy::answer(Operation::PutResourcePolicy, &put)
+        }
+        SettingRequest::GetResourcePolicy(r) => {
+            let got = policy::get(bench, grant.of(r)).await?;
+            policy::answer(Operation::GetResourcePolicy, &got)
+        }
+        SettingRequest::DeleteResourcePolicy(r) => {
+            policy::delete(bench, grant.of(r)).await?;
+            Answer::empty(Operation::DeleteResourcePolicy.success())
+        }
         SettingRequest::PutFunctionConcurrency(r) => {
             let reserved = concurrency::put(bench, grant.of(r)).await?;
             concurrency::answer(Operation::PutFunctionConcurrency, Some(reserved))

@@ -3,6 +3,7 @@
 mod concurrency;
 mod event_invoke;
 mod function_url;
+mod policy;
 mod recursion;
 mod runtime_management;
 mod scaling;
@@ -14,6 +15,8 @@ use model::{
     FunctionArn, FunctionId, Mutation, Qualifier, RevisionId, SettingChange,
     qualifier::InvalidQualifier,
 };
+
+pub use policy::{AddPermission, PutResourcePolicy};
 
 use super::Input;
 use crate::{
@@ -32,6 +35,18 @@ const FIFTY: PageSize = PageSize {
 /// A request about a setting, by its operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SettingRequest {
+    /// See [`Operation::AddPermission`].
+    AddPermission(AddPermission),
+    /// See [`Operation::GetPolicy`].
+    GetPolicy(Target),
+    /// See [`Operation::RemovePermission`].
+    RemovePermission(Configure),
+    /// See [`Operation::PutResourcePolicy`].
+    PutResourcePolicy(PutResourcePolicy),
+    /// See [`Operation::GetResourcePolicy`].
+    GetResourcePolicy(Target),
+    /// See [`Operation::DeleteResourcePolicy`].
+    DeleteResourcePolicy(Configure),
     /// See [`Operation::PutFunctionConcurrency`].
     PutFunctionConcurrency(Configure),
     /// See [`Operation::GetFunctionConcurrency`].
@@ -117,6 +132,12 @@ impl SettingRequest {
     /// Parses the request of an operation on a setting; `None` for any other operation.
     pub(super) fn parse(input: &Input<'_>) -> Result<Option<Self>, ApiError> {
         Ok(Some(match input.operation {
+            Operation::AddPermission => Self::AddPermission(policy::add(input)?),
+            Operation::GetPolicy => Self::GetPolicy(target(input)?),
+            Operation::RemovePermission => Self::RemovePermission(policy::remove(input)?),
+            Operation::PutResourcePolicy => Self::PutResourcePolicy(policy::put(input)?),
+            Operation::GetResourcePolicy => Self::GetResourcePolicy(policy::resource(input)?),
+            Operation::DeleteResourcePolicy => Self::DeleteResourcePolicy(policy::delete(input)?),
             Operation::PutFunctionConcurrency => {
                 Self::PutFunctionConcurrency(concurrency::reserve(input)?)
             }
@@ -190,7 +211,11 @@ impl SettingRequest {
     /// See [`super::Request::resource`].
     pub(super) fn resource(&self) -> Option<FunctionArn> {
         match self {
-            Self::PutFunctionConcurrency(r)
+            Self::AddPermission(r) => Some(r.configure.target.arn()),
+            Self::PutResourcePolicy(r) => Some(r.configure.target.arn()),
+            Self::RemovePermission(r)
+            | Self::DeleteResourcePolicy(r)
+            | Self::PutFunctionConcurrency(r)
             | Self::DeleteFunctionConcurrency(r)
             | Self::PutProvisionedConcurrencyConfig(r)
             | Self::DeleteProvisionedConcurrencyConfig(r)
@@ -203,7 +228,9 @@ impl SettingRequest {
             | Self::PutRuntimeManagementConfig(r)
             | Self::PutFunctionRecursionConfig(r)
             | Self::PutFunctionScalingConfig(r) => Some(r.target.arn()),
-            Self::GetFunctionConcurrency(r)
+            Self::GetPolicy(r)
+            | Self::GetResourcePolicy(r)
+            | Self::GetFunctionConcurrency(r)
             | Self::GetProvisionedConcurrencyConfig(r)
             | Self::GetFunctionEventInvokeConfig(r)
             | Self::GetFunctionUrlConfig(r)
@@ -293,27 +320,4 @@ fn list(input: &Input<'_>) -> Result<ListSettings, ApiError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::request::{Request, testing};
-
-    /// Parses a request of an operation on a setting.
-    #[track_caller]
-    pub(super) fn parse(request: &str, body: &str) -> SettingRequest {
-        match testing::parse(request, body) {
-            Ok(Request::Setting(parsed)) => parsed,
-            other => panic!("{request}: {other:?}"),
-        }
-    }
-
-    #[test]
-    fn a_key_prints_as_it_is_read_and_the_function_comes_first() {
-        let keys = [".", "2", "10", "a", "live"];
-        let parsed: Vec<PlaceKey> = keys.iter().map(|k| k.parse().unwrap()).collect();
-        assert!(parsed.is_sorted());
-        for (key, text) in parsed.iter().zip(keys) {
-            assert_eq!(key.to_string(), text);
-        }
-        assert!("a.b".parse::<PlaceKey>().is_err());
-    }
-}
+mod tests;

@@ -2,10 +2,12 @@
 
 mod event_invoke;
 mod function_url;
+mod policy;
 mod provisioned;
 
 pub use event_invoke::FunctionEventInvokeConfig;
 pub use function_url::FunctionUrlConfig;
+pub use policy::{AddedPermission, Policy};
 pub use provisioned::ProvisionedConcurrencyConfig;
 
 use std::collections::BTreeMap;
