@@ -216,6 +216,31 @@ def test_all_nodes_are_killed_at_once(faulty, measured):
     writes.clean_up(client_of(faulty, "a"))
 
 
+def test_what_is_set_for_a_function_survives_the_leader(faulty):
+    leader = faulty.wait_leader()
+    client = client_of(faulty, others(leader)[0])
+    client.put_function_event_invoke_config(FunctionName=FUNCTION, MaximumRetryAttempts=1)
+    url = client.create_function_url_config(FunctionName=FUNCTION, AuthType="NONE")["FunctionUrl"]
+    client.put_function_concurrency(FunctionName=FUNCTION, ReservedConcurrentExecutions=50)
+    faulty.kill9(leader)
+
+    def settings(reader):
+        return (
+            reader.get_function_event_invoke_config(FunctionName=FUNCTION)["MaximumRetryAttempts"],
+            reader.get_function_url_config(FunctionName=FUNCTION)["FunctionUrl"],
+            reader.get_function_concurrency(FunctionName=FUNCTION)["ReservedConcurrentExecutions"],
+        )
+
+    first_success(lambda: settings(client), time.monotonic(), 20)
+    assert settings(client) == (1, url, 50)
+    faulty.start_node(leader)
+    faulty.wait_ready(names=[leader], timeout=60)
+    assert settings(client_of(faulty, leader)) == (1, url, 50)
+    client.delete_function_event_invoke_config(FunctionName=FUNCTION)
+    client.delete_function_url_config(FunctionName=FUNCTION)
+    client.delete_function_concurrency(FunctionName=FUNCTION)
+
+
 def test_a_follower_that_lost_its_disk_comes_back_as_another(faulty):
     leader = faulty.wait_leader()
     victim, other = others(leader)

@@ -1,6 +1,6 @@
 //! Records and commands as bytes: protobuf with a format number (messages `Record` and `Command`).
 
-use model::{Mutation, Revision, Timestamp};
+use model::{Mutation, Qualifier, Revision, Timestamp};
 use prost::Message;
 use proto::{FORMATS, InvalidMessage, internal as pb};
 use state::{Answer, Change, Command, IdempotencyKey, Key, Record, Stamp};
@@ -81,6 +81,15 @@ pub fn encode_record(record: &Record) -> Vec<u8> {
         }),
         Record::Version(v) => Wire::Version((&**v).into()),
         Record::Alias(a) => Wire::Alias((&**a).into()),
+        Record::Setting {
+            function,
+            place,
+            setting,
+        } => Wire::Setting(pb::FunctionSetting {
+            function: Some(function.into()),
+            place: place.as_ref().map(ToString::to_string),
+            setting: Some((&**setting).into()),
+        }),
         Record::Answer(a) => Wire::Answered(pb::Answered {
             at_ms: a.at.as_millis(),
             outcome: Some(pb::Outcome::new(a.revision, &a.result)),
@@ -114,6 +123,18 @@ fn to_record(key: &Key, message: pb::Record) -> Result<Record, CodecError> {
         },
         Wire::Version(v) => Record::Version(std::sync::Arc::new(v.try_into()?)),
         Wire::Alias(a) => Record::Alias(std::sync::Arc::new(a.try_into()?)),
+        Wire::Setting(s) => Record::Setting {
+            function: s
+                .function
+                .ok_or(InvalidMessage::Missing("function"))?
+                .try_into()?,
+            place: s.place.map(|place| qualifier(&place)).transpose()?,
+            setting: std::sync::Arc::new(
+                s.setting
+                    .ok_or(InvalidMessage::Missing("setting"))?
+                    .try_into()?,
+            ),
+        },
         Wire::Answered(a) => {
             let Key::Answer(request) = key else {
                 return Err(misplaced(key));
@@ -136,6 +157,15 @@ fn to_record(key: &Key, message: pb::Record) -> Result<Record, CodecError> {
     } else {
         Err(misplaced(key))
     }
+}
+
+fn qualifier(text: &str) -> Result<Qualifier, InvalidMessage> {
+    text.parse().map_err(
+        |e: model::qualifier::InvalidQualifier| InvalidMessage::Field {
+            field: "setting.place",
+            why: e.to_string(),
+        },
+    )
 }
 
 fn misplaced(key: &Key) -> CodecError {

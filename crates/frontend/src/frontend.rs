@@ -51,6 +51,7 @@ impl Frontend {
             router: ports.router,
             limits: options.limits.clone(),
             code_urls: options.code_url_key.clone(),
+            url_suffix: options.url_suffix.clone(),
             tasks: ports.tasks.clone(),
             clock: ports.clock,
             entropy,

@@ -1,4 +1,4 @@
-//! One file per operation of the API. Each has the same two parts: `run`, which does it and knows no wire, and `answer`,
+//! One file per operation of the API; the operations on one setting of a function share a file of `settings/`. Each has the same two parts: `run`, which does it and knows no wire, and `answer`,
 //! which shows the result as AWS does. The gRPC edge calls the same `run`.
 
 pub(crate) mod create_alias;
@@ -14,6 +14,7 @@ pub(crate) mod list_aliases;
 pub(crate) mod list_functions;
 pub(crate) mod list_versions_by_function;
 pub(crate) mod publish_version;
+pub(crate) mod settings;
 pub(crate) mod update_alias;
 pub(crate) mod update_function_code;
 pub(crate) mod update_function_configuration;
@@ -41,6 +42,8 @@ pub(crate) struct Workbench {
     pub(crate) router: Router,
     pub(crate) limits: Limits,
     pub(crate) code_urls: CodeUrlKey,
+    /// What hosts of function URLs end with.
+    pub(crate) url_suffix: String,
     pub(crate) tasks: Tasks,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
@@ -118,6 +121,7 @@ pub(crate) async fn run(
             let usage = get_account_settings::run(bench, &grant.of(())).await?;
             get_account_settings::answer(bench, usage)
         }
+        Request::Setting(r) => settings::run(bench, grant.of(r)).await?,
         Request::Invoke(r) => invoke::over_http(bench, grant.of(r), received).await?,
     })
 }

@@ -22,6 +22,8 @@ pub struct FrontendOptions {
     pub public_tls: bool,
     /// `host:port` of code URLs where a request does not name the host that it was sent to.
     pub public_address: String,
+    /// What hosts of function URLs end with, after the region.
+    pub url_suffix: String,
     /// Connections at the same time; more wait in the kernel's queue.
     pub connections_max: usize,
     /// Requests at the same time over all connections; more are refused.
@@ -66,6 +68,7 @@ impl FrontendOptions {
             code_url_key,
             public_tls: false,
             public_address: String::new(),
+            url_suffix: "localhost".to_owned(),
             connections_max: 10_000,
             requests_max: 8192,
             body_bytes_max: ByteCount::mib(1024),

@@ -78,9 +78,12 @@ pub(crate) fn api_error(error: OperationError) -> ApiError {
         OperationError::Behind(_) | OperationError::Stopping => ApiError::unavailable(),
         OperationError::Rejected(rejection) => rejection.into(),
         OperationError::Resolve(error) => resolve(error),
-        OperationError::Throttled(_) => {
-            throttled(ThrottleReason::ConcurrentInvocationLimitExceeded)
+        OperationError::Throttled(routing::Throttled::Function { .. }) => {
+            throttled(ThrottleReason::ReservedFunctionConcurrentInvocationLimitExceeded)
         }
+        OperationError::Throttled(
+            routing::Throttled::Account { .. } | routing::Throttled::Frontend { .. },
+        ) => throttled(ThrottleReason::ConcurrentInvocationLimitExceeded),
         OperationError::Overloaded { .. } => throttled(ThrottleReason::CallerRateLimitExceeded),
         OperationError::Dispatch(error) => dispatch(&error),
         OperationError::Lost(_)
@@ -193,7 +196,9 @@ pub(crate) fn log(error: &OperationError) {
         | OperationError::Package(_)
         | OperationError::Rejected(_)
         | OperationError::Resolve(_)
-        | OperationError::Throttled(routing::Throttled::Account { .. })
+        | OperationError::Throttled(
+            routing::Throttled::Account { .. } | routing::Throttled::Function { .. },
+        )
         | OperationError::Stopping => {
             tracing::debug!(%error, %causes, "a request was refused");
         }

@@ -4,7 +4,7 @@
 //! `Type` says whose fault it is. Both are settled in one exhaustive table, [`ApiError`]'s class.
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use model::{FunctionArn, Region, mutation::Rejection};
+use model::{FunctionArn, Qualifier, Region, SettingKind, Version, mutation::Rejection};
 use package::PackageError;
 use serde_json::{Map, Value};
 
@@ -41,6 +41,12 @@ pub enum ApiError {
     /// A function has too many aliases.
     #[error("{0}")]
     AliasLimitExceeded(String),
+    /// A policy is too long.
+    #[error("{0}")]
+    PolicyLengthExceeded(String),
+    /// No environments are kept ready.
+    #[error("{0}")]
+    ProvisionedConcurrencyConfigNotFound(String),
     /// The account's code storage is full.
     #[error("{0}")]
     CodeStorageExceeded(String),
@@ -158,6 +164,8 @@ impl ApiError {
             Self::ResourceConflict(_) => class("ResourceConflictException", StatusCode::CONFLICT, USER, "message"),
             Self::PreconditionFailed(_) => class("PreconditionFailedException", StatusCode::PRECONDITION_FAILED, USER, "message"),
             Self::AliasLimitExceeded(_) => class("AliasLimitExceededException", StatusCode::BAD_REQUEST, USER, "message"),
+            Self::PolicyLengthExceeded(_) => class("PolicyLengthExceededException", StatusCode::BAD_REQUEST, USER, "message"),
+            Self::ProvisionedConcurrencyConfigNotFound(_) => class("ProvisionedConcurrencyConfigNotFoundException", StatusCode::NOT_FOUND, USER, "message"),
             Self::CodeStorageExceeded(_) => class("CodeStorageExceededException", StatusCode::BAD_REQUEST, USER, "message"),
             Self::RequestTooLarge(_) => class("RequestTooLargeException", StatusCode::PAYLOAD_TOO_LARGE, USER, "message"),
             Self::RequestEntityTooLarge(_) => class("RequestEntityTooLargeException", StatusCode::PAYLOAD_TOO_LARGE, None, "message"),
@@ -254,8 +262,68 @@ impl From<Rejection> for ApiError {
             Rejection::VersionInUse { aliases, .. } => Self::version_in_use(&aliases),
             Rejection::CanaryIsPrimary(version) => Self::canary_is_primary(version),
             Rejection::LatestWithCanary => Self::latest_with_canary(),
+            Rejection::PolicyRevisionMismatch => Self::policy_revision_mismatch(),
+            Rejection::StatementExists(sid) => Self::statement_exists(&sid),
+            Rejection::StatementNotFound(sid) => Self::statement_not_found(&sid),
+            Rejection::PolicyTooLarge { size, limit } => Self::policy_too_long(size, limit),
+            Rejection::SettingNotFound { kind, resource } => setting_not_found(kind, resource),
+            Rejection::SettingExists { kind, resource } => setting_exists(kind, &resource),
+            Rejection::Misplaced { kind, resource } => Self::misplaced_setting(kind, &resource),
+            Rejection::ConcurrencyExceeded { kind, unreserved } => {
+                Self::above_unreserved(executions_of(kind), unreserved)
+            }
+            Rejection::UnreservedTooSmall { kind, min } => {
+                Self::below_unreserved_minimum(executions_of(kind), min)
+            }
+            Rejection::ReservedBelowProvisioned {
+                reserved,
+                provisioned,
+            } => Self::reserved_below_provisioned(reserved, provisioned),
+            Rejection::ProvisionedAboveReserved(_) => Self::provisioned_above_reserved(),
+            Rejection::VersionProvisioned => Self::version_provisioned(),
+            Rejection::AliasProvisioned => Self::alias_provisioned(),
+            Rejection::TooManyTags { .. } => Self::too_many_tags(),
+            Rejection::TagsTooLarge { limit } => Self::tags_too_long(limit),
             Rejection::UnknownCommand => Self::Service(rejection.to_string()),
         }
+    }
+}
+
+fn setting_not_found(kind: SettingKind, resource: FunctionArn) -> ApiError {
+    match kind {
+        SettingKind::Policy => ApiError::no_policy(),
+        SettingKind::Provisioned => ApiError::no_provisioned(),
+        SettingKind::EventInvoke => ApiError::no_event_invoke(&or_latest(resource)),
+        SettingKind::Url
+        | SettingKind::Reserved
+        | SettingKind::RuntimeManagement
+        | SettingKind::Recursion
+        | SettingKind::Scaling => ApiError::nothing_there(),
+    }
+}
+
+fn setting_exists(kind: SettingKind, resource: &FunctionArn) -> ApiError {
+    match kind {
+        SettingKind::Url => ApiError::url_exists(resource),
+        other => ApiError::ResourceConflict(format!("{resource} has a {other} configuration.")),
+    }
+}
+
+/// What AWS calls the executions that a function keeps for itself.
+const fn executions_of(kind: SettingKind) -> &'static str {
+    match kind {
+        SettingKind::Reserved => "ReservedConcurrentExecutions",
+        _ => "ConcurrentExecutions",
+    }
+}
+
+/// The same function; what is set for asynchronous invocations of the function itself is shown at `$LATEST`.
+#[must_use]
+pub fn or_latest(arn: FunctionArn) -> FunctionArn {
+    let latest = Qualifier::Version(Version::Latest);
+    FunctionArn {
+        qualifier: arn.qualifier.or(Some(latest)),
+        id: arn.id,
     }
 }
 

@@ -70,6 +70,15 @@ impl<K: Ord + fmt::Display> PageRequest<K> {
 }
 
 impl<T> Page<T> {
+    /// The same page of what can be made of its items.
+    #[must_use]
+    pub fn filter_map<U>(self, f: impl FnMut(T) -> Option<U>) -> Page<U> {
+        Page {
+            items: self.items.into_iter().filter_map(f).collect(),
+            next_marker: self.next_marker,
+        }
+    }
+
     /// The same page of something else.
     #[must_use]
     pub fn map<U>(self, f: impl FnMut(T) -> U) -> Page<U> {

@@ -23,6 +23,7 @@ pub mod delete_function;
 pub mod get_function;
 pub mod list;
 pub mod publish_version;
+pub mod setting;
 pub mod update_function_code;
 pub mod update_function_configuration;
 
@@ -78,6 +79,8 @@ pub enum Request {
     ListAliases(list::ListAliases),
     /// See [`Operation::GetAccountSettings`].
     GetAccountSettings,
+    /// What is set for a function beside its configuration.
+    Setting(setting::SettingRequest),
     /// See [`Operation::Invoke`].
     Invoke(invoke::Call),
 }
@@ -116,11 +119,15 @@ impl Request {
             Operation::ListAliases => Self::ListAliases(list::aliases(input)?),
             Operation::GetAccountSettings => Self::GetAccountSettings,
             Operation::Invoke => Self::Invoke(invoke::parse(input)?),
-            _ => return Err(ApiError::UnknownOperation),
+            _ => match setting::SettingRequest::parse(input)? {
+                Some(request) => Self::Setting(request),
+                None => return Err(ApiError::UnknownOperation),
+            },
         })
     }
 
-    /// The function, version or alias that a policy must allow; `None` for the operations on a whole account.
+    /// The function, version or alias that a policy must allow; `None` for the operations on a whole account and on
+    /// what is no function.
     #[must_use]
     pub fn resource(&self) -> Option<FunctionArn> {
         match self {
@@ -140,6 +147,7 @@ impl Request {
             Self::UpdateAlias(r) => Some(r.function.arn(None)),
             Self::ListAliases(r) => Some(r.function.arn(None)),
             Self::Invoke(call) => Some(call.target.arn()),
+            Self::Setting(request) => request.resource(),
             Self::ListFunctions(_) | Self::GetAccountSettings => None,
         }
     }

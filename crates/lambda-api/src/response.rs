@@ -7,12 +7,21 @@ mod alias;
 mod function_configuration;
 mod get_function;
 mod list;
+mod setting;
 
 pub use account_settings::{AccountSettings, Usage};
 pub use alias::AliasConfiguration;
 pub use function_configuration::{Detail, FunctionConfiguration, runtime_version_arn};
 pub use get_function::{CodeLocation, GetFunction};
-pub use list::{Aliases, Functions, Versions};
+pub use list::{
+    Aliases, EventInvokeConfigs, FunctionUrlConfigs, Functions, ProvisionedConcurrencyConfigs,
+    Versions,
+};
+pub use setting::{
+    AddedPermission, FunctionConcurrency, FunctionEventInvokeConfig, FunctionRecursionConfig,
+    FunctionScalingConfig, FunctionUrlConfig, Policy, ProvisionedConcurrencyConfig,
+    RuntimeManagementConfig, ScalingState, Tags,
+};
 
 /// The body of a response.
 #[must_use]

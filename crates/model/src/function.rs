@@ -163,8 +163,19 @@ pub struct FunctionVersion {
     pub last_update: Option<LastUpdate>,
     /// When it was last modified.
     pub last_modified: Timestamp,
-    /// The optimistic lock.
+    /// Names what runs: it changes with code, configuration and state, and environments are bound to it.
     pub revision_id: RevisionId,
+    /// The optimistic lock, if something beside what runs (its policy, its tags) changed since `revision_id` did. A change
+    /// of those must not end warm environments, so that they cannot share one id. Format 2.
+    pub touched: Option<RevisionId>,
+}
+
+impl FunctionVersion {
+    /// The optimistic lock.
+    #[must_use]
+    pub fn lock(&self) -> RevisionId {
+        self.touched.unwrap_or(self.revision_id)
+    }
 }
 
 /// A function: what all its versions share.

@@ -27,6 +27,10 @@ pub struct Limits {
     pub aliases: usize,
     /// Concurrent executions of one account.
     pub concurrent_executions: u32,
+    /// Concurrent executions of one account that no function may reserve.
+    pub unreserved_executions_min: u32,
+    /// A resource-based policy.
+    pub policy: ByteCount,
     /// Stored code of one account.
     pub code_storage: ByteCount,
     /// Tail of the log that comes back with an invocation.
@@ -48,6 +52,8 @@ impl Default for Limits {
             tags: 50,
             aliases: 10_000,
             concurrent_executions: 1000,
+            unreserved_executions_min: 100,
+            policy: ByteCount(20_480),
             code_storage: ByteCount(75 << 30),
             log_tail: ByteCount(4096),
             init_timeout: Duration::from_secs(10),

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
-    Alias, AliasName, Architecture, Digest, ErrorKind, Failure, FunctionId, RevisionId, Version,
-    VersionId,
+    Alias, AliasName, Architecture, Digest, ErrorKind, Failure, FunctionId, Qualifier, RevisionId,
+    Setting, SettingChange, SettingKind, Version, VersionId,
     alias::Canary,
     function::{Code, Config, ConfigPatch, FunctionVersion, Reason},
 };
@@ -115,6 +115,17 @@ pub enum Mutation {
         /// The format. One that is not newer than the present one changes nothing.
         format: u32,
     },
+    /// A change to what is set for a function, or for one qualifier of it, beside its configuration. Format 2.
+    Configure {
+        /// The function.
+        function: FunctionId,
+        /// The version or alias; none, or `$LATEST`, is the function itself.
+        qualifier: Option<Qualifier>,
+        /// What changes.
+        change: Box<SettingChange>,
+        /// Only if the function, version or alias still has this lock. For policies only: nothing else asks for it.
+        expected: Option<RevisionId>,
+    },
 }
 
 /// What an accepted change gives back.
@@ -124,6 +135,11 @@ pub enum Changed {
     Version(Arc<FunctionVersion>),
     /// The alias that was created or updated.
     Alias(Arc<Alias>),
+    /// The setting as it is now. Format 2.
+    Setting(Arc<Setting>),
+    /// A policy changed: the lock of what it belongs to. Its text is the caller's own, and too long to be kept with the
+    /// answer. Format 2.
+    Lock(RevisionId),
     /// Nothing to show.
     Nothing,
 }
@@ -180,6 +196,92 @@ pub enum Rejection {
     /// `$LATEST` cannot have a canary.
     #[error("$LATEST is not supported for an alias with a canary")]
     LatestWithCanary,
+    /// Somebody changed the policy, or what it belongs to, since the caller looked. Format 2, as all that follow but the last.
+    #[error("the revision of the policy is not the latest one")]
+    PolicyRevisionMismatch,
+    /// The policy has a statement of this id.
+    #[error("the policy has a statement {0:?} already")]
+    StatementExists(String),
+    /// The policy has no statement of this id.
+    #[error("the policy has no statement {0:?}")]
+    StatementNotFound(String),
+    /// The policy would be too long.
+    #[error("expected a policy of at most {limit} bytes, got {size}")]
+    PolicyTooLarge {
+        /// What it would have.
+        size: u64,
+        /// What it may have.
+        limit: u64,
+    },
+    /// Nothing of this kind is set there.
+    #[error("{resource} has no setting {kind}")]
+    SettingNotFound {
+        /// The kind.
+        kind: SettingKind,
+        /// The function, version or alias.
+        resource: crate::FunctionArn,
+    },
+    /// Something of this kind is set there already.
+    #[error("{resource} has a setting {kind} already")]
+    SettingExists {
+        /// The kind.
+        kind: SettingKind,
+        /// The function, version or alias.
+        resource: crate::FunctionArn,
+    },
+    /// A setting of this kind cannot stand there.
+    #[error("{resource} can have no setting {kind}")]
+    Misplaced {
+        /// The kind.
+        kind: SettingKind,
+        /// The function, version or alias.
+        resource: crate::FunctionArn,
+    },
+    /// The account does not have as much to keep for one function.
+    #[error("{kind} concurrency above the account's unreserved concurrency, {unreserved}")]
+    ConcurrencyExceeded {
+        /// Reserved or provisioned.
+        kind: SettingKind,
+        /// What the account has left for it.
+        unreserved: u32,
+    },
+    /// Too little would be left for functions that keep nothing.
+    #[error("{kind} concurrency that leaves less than {min} unreserved")]
+    UnreservedTooSmall {
+        /// Reserved or provisioned.
+        kind: SettingKind,
+        /// What must be left.
+        min: u32,
+    },
+    /// A reservation below what is provisioned.
+    #[error("{reserved} reserved, below the {provisioned} that are provisioned")]
+    ReservedBelowProvisioned {
+        /// What was to be reserved.
+        reserved: u32,
+        /// What the function's versions and aliases have provisioned.
+        provisioned: u32,
+    },
+    /// More provisioned than the function has reserved.
+    #[error("more provisioned than the {0} that are reserved")]
+    ProvisionedAboveReserved(u32),
+    /// The version of the alias has environments kept ready for itself.
+    #[error("the version of the alias has provisioned concurrency")]
+    VersionProvisioned,
+    /// An alias that has environments kept ready points to the version.
+    #[error("an alias with provisioned concurrency points to the version")]
+    AliasProvisioned,
+    /// The function would have more tags than it may.
+    #[error("expected at most {limit} tags, got more")]
+    TooManyTags {
+        /// What it may have.
+        limit: u32,
+    },
+    /// The function's tags would be longer than a record may be.
+    #[error("expected tags of at most {limit} bytes, got more")]
+    TagsTooLarge {
+        /// What they may have.
+        limit: u32,
+    },
     /// A command that this build does not understand; the cluster version rule should have kept it away.
     #[error("the command is not known to this version of Dunlin")]
     UnknownCommand,
@@ -188,17 +290,33 @@ pub enum Rejection {
 impl Failure for Rejection {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::FunctionNotFound(_) | Self::AliasNotFound(_) => ErrorKind::NotFound,
+            Self::FunctionNotFound(_)
+            | Self::AliasNotFound(_)
+            | Self::StatementNotFound(_)
+            | Self::SettingNotFound { .. } => ErrorKind::NotFound,
             Self::FunctionExists(_)
             | Self::AliasExists(_)
             | Self::RevisionMismatch { .. }
             | Self::UpdateInProgress(_)
             | Self::Pending(_)
-            | Self::VersionInUse { .. } => ErrorKind::Conflict,
+            | Self::VersionInUse { .. }
+            | Self::PolicyRevisionMismatch
+            | Self::StatementExists(_)
+            | Self::SettingExists { .. }
+            | Self::VersionProvisioned
+            | Self::AliasProvisioned => ErrorKind::Conflict,
             Self::CodeMismatch { .. }
             | Self::LatestNotDeletable
             | Self::CanaryIsPrimary(_)
-            | Self::LatestWithCanary => ErrorKind::Invalid,
+            | Self::LatestWithCanary
+            | Self::PolicyTooLarge { .. }
+            | Self::Misplaced { .. }
+            | Self::ConcurrencyExceeded { .. }
+            | Self::UnreservedTooSmall { .. }
+            | Self::ReservedBelowProvisioned { .. }
+            | Self::ProvisionedAboveReserved(_)
+            | Self::TooManyTags { .. }
+            | Self::TagsTooLarge { .. } => ErrorKind::Invalid,
             Self::UnknownCommand => ErrorKind::Internal,
         }
     }
@@ -210,6 +328,7 @@ impl Changed {
     pub const fn format(&self) -> u32 {
         match self {
             Self::Version(_) | Self::Alias(_) | Self::Nothing => 1,
+            _ => 2,
         }
     }
 }
@@ -232,6 +351,7 @@ impl Rejection {
             | Self::CanaryIsPrimary(_)
             | Self::LatestWithCanary
             | Self::UnknownCommand => 1,
+            _ => 2,
         }
     }
 }
@@ -259,6 +379,7 @@ impl Mutation {
                     2
                 }
             }
+            _ => 2,
         }
     }
 
@@ -273,7 +394,8 @@ impl Mutation {
             | Self::PublishVersion { function, .. }
             | Self::CreateAlias { function, .. }
             | Self::UpdateAlias { function, .. }
-            | Self::DeleteAlias { function, .. } => Some(function),
+            | Self::DeleteAlias { function, .. }
+            | Self::Configure { function, .. } => Some(function),
             Self::Settle { version, .. } => Some(&version.function),
             Self::Finalize { .. } => None,
         }

@@ -30,6 +30,9 @@ use sandbox::Piece;
 pub use problem::{Place, Problem, Problems};
 use scope::{Scope, Sheet};
 
+/// The longest policy: with what belongs to it, it is one record of the catalog, and a record has 32 KiB.
+const POLICY_MAX: ByteCount = ByteCount(24 << 10);
+
 /// Everything that one node is told before it starts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NodeConfig {
@@ -83,6 +86,8 @@ pub struct Listen {
     pub advertise_internal: String,
     /// Where callers reach `public`.
     pub advertise_public: String,
+    /// The domain of function URLs.
+    pub url_suffix: String,
     /// TLS of `public` and `grpc`; plain without.
     pub tls: Option<TlsFiles>,
 }
@@ -288,6 +293,7 @@ fn listen(scope: &Scope<'_>) -> Option<Listen> {
     let [(_, public), (_, grpc), (_, internal), (_, admin)] = addresses;
     let advertise_internal = advertised("advertise_internal", "internal", internal);
     let advertise_public = advertised("advertise_public", "public", public);
+    let url_suffix = scope.parse::<units::DomainName>("url_suffix");
     let tls = match (scope.path("tls_cert_file"), scope.path("tls_key_file")) {
         (Some(cert), Some(key)) => Some(TlsFiles { cert, key }),
         (Some(_), None) => {
@@ -307,6 +313,7 @@ fn listen(scope: &Scope<'_>) -> Option<Listen> {
         admin: admin?,
         advertise_internal: advertise_internal?,
         advertise_public: advertise_public?,
+        url_suffix: url_suffix?.0,
         tls,
     })
 }
@@ -466,6 +473,14 @@ fn limits(scope: &Scope<'_>) -> Option<Limits> {
     let tags = scope.integer("tags");
     let aliases = scope.integer("aliases");
     let concurrent_executions = scope.integer("concurrent_executions");
+    let unreserved_executions_min = scope.integer("unreserved_executions_min");
+    let policy = scope.bytes("policy");
+    if policy.is_some_and(|p| p > POLICY_MAX) {
+        scope.refuse(
+            "policy",
+            "expected at most 24KiB: a policy is kept in one record",
+        );
+    }
     let code_storage = scope.bytes("code_storage");
     let log_tail = scope.bytes("log_tail");
     let init_timeout = scope.duration("init_timeout");
@@ -480,6 +495,8 @@ fn limits(scope: &Scope<'_>) -> Option<Limits> {
         tags: tags?,
         aliases: aliases?,
         concurrent_executions: concurrent_executions?,
+        unreserved_executions_min: unreserved_executions_min?,
+        policy: policy?,
         code_storage: code_storage?,
         log_tail: log_tail?,
         init_timeout: init_timeout?,

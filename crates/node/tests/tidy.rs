@@ -21,7 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("package", &["model"]),
     ("policy", &["model"]),
-    ("lambda-api", &["model", "package"]),
+    ("lambda-api", &["model", "package", "policy"]),
     ("proto", &["model"]),
     ("state", &["model"]),
     ("host", &["model"]),

@@ -5,6 +5,7 @@ mod config;
 mod ids;
 mod mutation;
 mod outcome;
+mod setting;
 mod version;
 
 use crate::FORMATS;

@@ -32,6 +32,8 @@ pub struct Resolved {
     pub revision: Revision,
     /// The ARN as the caller named it.
     pub invoked: FunctionArn,
+    /// The most concurrent executions that the function may have, if it has a bound of its own.
+    pub reserved: Option<u32>,
 }
 
 /// Why there is nothing to run. The ARN is as the caller named it.
@@ -147,6 +149,7 @@ impl Resolver {
             version,
             revision,
             invoked: resolved.invoked.clone(),
+            reserved: resolved.reserved,
         })
     }
 
@@ -158,13 +161,17 @@ impl Resolver {
     ) -> Result<Resolved, ResolveError> {
         // Read before the record: the record is at least as new as this.
         let revision = self.copy.revision();
-        let version = self
-            .copy
-            .read(|catalog| resolve_in(catalog, function, qualifier, drawn))?;
+        let found = self.copy.read(|catalog| {
+            let version = resolve_in(catalog, function, qualifier, drawn)?;
+            let reserved = catalog.function(function).and_then(|f| f.reserved());
+            Ok((version, reserved))
+        });
+        let (version, reserved) = found?;
         Ok(Resolved {
             version,
             revision,
             invoked: function.arn(qualifier.cloned()),
+            reserved,
         })
     }
 

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use tokio::{sync::watch, time::Instant};
 
 use crate::{
-    admission::{Admission, Permit, Throttled},
+    admission::{Admission, Bound, Permit, Throttled},
     aside::Aside,
     choose::{self, Explanation, View, Wanted},
     outstanding::{Load, Outstanding},
@@ -127,18 +127,24 @@ impl Router {
             .await
     }
 
-    /// Takes a place for one invocation of an account; hold the permit until its response has ended.
+    /// Takes a place for one invocation by an account; hold the permit until its response has ended.
     ///
     /// # Errors
     /// [`Throttled`] at once.
-    pub fn admit(&self, account: AccountId) -> Result<Permit, Throttled> {
+    pub fn admit(&self, account: AccountId, resolved: &Resolved) -> Result<Permit, Throttled> {
         let members = self.members();
         let frontends = members
             .values()
             .filter(|m| m.roles.has(Role::Frontend))
             .count();
         let limit = self.shared.options.account_concurrency;
-        self.shared.admission.admit(account, limit, frontends)
+        let bound = resolved.reserved.map(|executions| Bound {
+            function: &resolved.version.id.function,
+            executions,
+        });
+        self.shared
+            .admission
+            .admit(account, limit, frontends, bound)
     }
 
     /// Invocations in flight.

@@ -3,6 +3,7 @@
 mod alias;
 mod function;
 mod publish;
+mod setting;
 mod settle;
 
 use std::sync::Arc;
@@ -159,6 +160,12 @@ impl Step<'_> {
                 failure,
             } => self.settle(version, *revision, failure.as_ref()),
             Mutation::Finalize { format } => Ok(self.finalize(*format)),
+            Mutation::Configure {
+                function,
+                qualifier,
+                change,
+                expected,
+            } => self.configure(function, qualifier.as_ref(), change, *expected),
         }
     }
 
@@ -203,7 +210,7 @@ impl Step<'_> {
             .latest()
             .cloned()
             .ok_or_else(|| Rejection::FunctionNotFound(id.arn(None)))?;
-        if expected.is_some_and(|e| e != latest.revision_id) {
+        if expected.is_some_and(|e| e != latest.lock()) {
             return Err(Rejection::RevisionMismatch { alias: false });
         }
         if latest.state == State::Pending {
@@ -215,9 +222,13 @@ impl Step<'_> {
         Ok(latest)
     }
 
-    /// A fresh id: the stamp's seed and a counter through a mixing function (splitmix64, Steele 2014), so that every node
-    /// generates the same ones.
     fn new_revision_id(&mut self) -> RevisionId {
+        RevisionId::from_random(self.new_bits())
+    }
+
+    /// Fresh bits for an id: the stamp's seed and a counter through a mixing function (splitmix64, Steele 2014), so that
+    /// every node generates the same ones.
+    fn new_bits(&mut self) -> u128 {
         self.ids += 1;
         let [high, low] = [
             self.stamp.seed >> 64,
@@ -225,9 +236,7 @@ impl Step<'_> {
         ]
         .map(|half| u64::try_from(half).unwrap_or(0));
         let salt = u64::from(self.ids);
-        RevisionId::from_random(
-            (u128::from(mix(high ^ salt)) << 64) | u128::from(mix(low ^ salt.rotate_left(32))),
-        )
+        (u128::from(mix(high ^ salt)) << 64) | u128::from(mix(low ^ salt.rotate_left(32)))
     }
 }
 

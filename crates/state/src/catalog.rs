@@ -1,14 +1,16 @@
 //! The catalog's content, and how it is read.
 
+mod settings;
+
 use std::{
-    collections::{BTreeMap, btree_map},
+    collections::{BTreeMap, BTreeSet, btree_map},
     ops::Bound,
     sync::Arc,
 };
 
 use model::{
-    AccountId, Alias, AliasName, Digest, FunctionId, FunctionName, Qualifier, Region, Version,
-    VersionId,
+    AccountId, Alias, AliasName, Digest, FunctionId, FunctionName, Qualifier, Region, Setting,
+    SettingKind, Version, VersionId,
     function::{FunctionVersion, LastUpdate, State},
 };
 
@@ -27,6 +29,8 @@ pub struct FunctionEntry {
     pub versions: BTreeMap<Version, Arc<FunctionVersion>>,
     /// Its aliases.
     pub aliases: BTreeMap<AliasName, Arc<Alias>>,
+    /// What is set for it beside its configuration, by kind and place. Most functions have none.
+    pub settings: BTreeMap<(SettingKind, Option<Qualifier>), Arc<Setting>>,
 }
 
 /// What an account uses.
@@ -36,6 +40,8 @@ pub struct Usage {
     pub functions: u64,
     /// Bytes of code over all versions.
     pub code: u64,
+    /// Concurrent executions that are reserved for functions.
+    pub reserved: u64,
 }
 
 /// Functions, versions and aliases of every account.
@@ -47,6 +53,8 @@ pub struct Catalog {
     pub(crate) unsettled: BTreeMap<VersionId, Arc<FunctionVersion>>,
     // See [`Record::Format`]; `None` while there is no such record.
     pub(crate) format: Option<u32>,
+    // Functions that keep concurrency for themselves: whoever wants to keep more has to know what the others have.
+    pub(crate) keeping: BTreeSet<FunctionId>,
 }
 
 impl FunctionEntry {
@@ -64,7 +72,10 @@ impl FunctionEntry {
     }
 
     fn is_gone(&self) -> bool {
-        self.next_version == 0 && self.versions.is_empty() && self.aliases.is_empty()
+        self.next_version == 0
+            && self.versions.is_empty()
+            && self.aliases.is_empty()
+            && self.settings.is_empty()
     }
 }
 
@@ -154,6 +165,7 @@ impl Catalog {
             .fold(Usage::default(), |usage, (_, f)| Usage {
                 functions: usage.functions + 1,
                 code: usage.code + f.versions.values().map(|v| v.code.size).sum::<u64>(),
+                reserved: usage.reserved + u64::from(f.reserved().unwrap_or(0)),
             })
     }
 
@@ -180,9 +192,18 @@ impl Catalog {
                 published_description: f.published_description.clone(),
             });
             let versions = f.versions.values().cloned().map(Record::Version);
+            let settings = f
+                .settings
+                .iter()
+                .map(|((_, place), setting)| Record::Setting {
+                    function: id.clone(),
+                    place: place.clone(),
+                    setting: setting.clone(),
+                });
             head.into_iter()
                 .chain(versions)
                 .chain(f.aliases.values().cloned().map(Record::Alias))
+                .chain(settings)
         });
         functions
             .chain(
@@ -216,6 +237,11 @@ impl Catalog {
                     .aliases
                     .insert(a.name.clone(), a);
             }
+            Change::Put(Record::Setting {
+                function,
+                place,
+                setting,
+            }) => self.put_setting(function, place, setting),
             Change::Put(Record::Answer(a)) => self.answers.put(*a),
             Change::Put(Record::Format(format)) => self.format = Some(format),
             Change::Gone(key) => self.forget(&key),
@@ -242,7 +268,7 @@ impl Catalog {
                 self.format = None;
                 return;
             }
-            Key::Function(id) | Key::Alias(id, _) => id,
+            Key::Function(id) | Key::Alias(id, _) | Key::Setting(id, ..) => id,
             Key::Version(v) => {
                 self.unsettled.remove(v);
                 &v.function
@@ -262,6 +288,12 @@ impl Catalog {
             }
             Key::Alias(_, name) => {
                 entry.get_mut().aliases.remove(name);
+            }
+            Key::Setting(_, kind, place) => {
+                entry.get_mut().settings.remove(&(*kind, place.clone()));
+                if !entry.get().keeps_concurrency() {
+                    self.keeping.remove(id);
+                }
             }
             Key::Answer(_) | Key::Format => {}
         }

@@ -1,8 +1,8 @@
 //! What must hold in every catalog, checked by tests and by a simulator after every command.
 
-use model::Version;
+use model::{FunctionId, Qualifier, Setting, SettingKind, Version};
 
-use crate::Catalog;
+use crate::{Catalog, FunctionEntry};
 
 /// A broken invariant, in words.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,6 +38,64 @@ pub fn check(catalog: &Catalog) -> Result<(), Violation> {
             if canary == Some(alias.version) {
                 return fail("an alias splits between a version and itself");
             }
+        }
+        check_settings(id, entry)?;
+        if entry.settings.keys().any(|(kind, _)| keeps(*kind)) != catalog.keeping.contains(id) {
+            return fail("what it keeps is not what the index of those that keep says");
+        }
+    }
+    if let Some(id) = (catalog.keeping.iter()).find(|id| !catalog.functions.contains_key(id)) {
+        let arn = id.arn(None);
+        return Err(Violation(format!("{arn}: is gone and keeps concurrency")));
+    }
+    Ok(())
+}
+
+const fn keeps(kind: SettingKind) -> bool {
+    matches!(kind, SettingKind::Reserved | SettingKind::Provisioned)
+}
+
+fn check_settings(id: &FunctionId, entry: &FunctionEntry) -> Result<(), Violation> {
+    for ((kind, place), setting) in &entry.settings {
+        let fail = |what: &str| {
+            let arn = id.arn(place.clone());
+            Err(Violation(format!("{arn}: {kind}: {what}")))
+        };
+        if setting.kind() != *kind {
+            return fail("a setting stands under another's key");
+        }
+        if !kind.may_stand_at(place.as_ref()) {
+            return fail("a setting where it may not stand");
+        }
+        let is_there = match place {
+            None => true,
+            Some(Qualifier::Version(version)) => entry.versions.contains_key(version),
+            // A URL outlives its alias.
+            Some(Qualifier::Alias(name)) => {
+                *kind == SettingKind::Url || entry.aliases.contains_key(name)
+            }
+        };
+        if !is_there {
+            return fail("a setting of a version or alias that does not exist");
+        }
+        if let Setting::Policy(policy) = &**setting
+            && policy.statements.is_empty()
+        {
+            return fail("a policy without statements");
+        }
+    }
+    let arn = id.arn(None);
+    if (entry.reserved()).is_some_and(|reserved| entry.provisioned(None) > reserved) {
+        let what = "more provisioned than reserved";
+        return Err(Violation(format!("{arn}: {what}")));
+    }
+    for alias in entry.aliases.values() {
+        let provisioned = |q| entry.setting(SettingKind::Provisioned, Some(&q)).is_some();
+        if provisioned(Qualifier::Alias(alias.name.clone()))
+            && provisioned(Qualifier::Version(alias.version))
+        {
+            let what = "provisioned for a version and through an alias";
+            return Err(Violation(format!("{arn}: {what}")));
         }
     }
     Ok(())

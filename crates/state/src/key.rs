@@ -5,6 +5,7 @@
 //! | function | `f/ACCOUNT/REGION/NAME` | changes with every publish and tag |
 //! | version | `v/ACCOUNT/REGION/NAME/$LATEST` or `…/` and the number in 20 digits | `$LATEST` changes; numbers settle once |
 //! | alias | `a/ACCOUNT/REGION/NAME/ALIAS` | changes |
+//! | setting (format 2) | `s/ACCOUNT/REGION/NAME/KIND/` and a version in 20 digits, an alias, or `.` for the function itself | changes |
 //! | answer | `i/` and the idempotency key in 32 hexadecimal digits | written once, forgotten later |
 //! | format | `c/format` | grows |
 //!
@@ -12,7 +13,7 @@
 
 use std::{fmt, str::FromStr};
 
-use model::{AliasName, FunctionId, Version, VersionId};
+use model::{AliasName, FunctionId, Qualifier, SettingKind, Version, VersionId};
 
 use crate::IdempotencyKey;
 
@@ -25,11 +26,16 @@ pub enum Key {
     Version(VersionId),
     /// One alias.
     Alias(FunctionId, AliasName),
+    /// One setting of a function, at the function itself or at a version or alias.
+    Setting(FunctionId, SettingKind, Option<Qualifier>),
     /// The answer to a command.
     Answer(IdempotencyKey),
     /// The format that the cluster writes.
     Format,
 }
+
+/// Stands for the function itself: a dot is in no version and in no alias.
+const FUNCTION_ITSELF: &str = ".";
 
 /// A text that names no record.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,6 +57,19 @@ impl fmt::Display for Key {
                 }
             }
             Self::Alias(id, name) => write!(f, "a/{}/{}/{}/{name}", id.account, id.region, id.name),
+            Self::Setting(id, kind, place) => {
+                let FunctionId {
+                    account,
+                    region,
+                    name,
+                } = id;
+                write!(f, "s/{account}/{region}/{name}/{kind}/")?;
+                match place {
+                    None => f.write_str(FUNCTION_ITSELF),
+                    Some(Qualifier::Version(Version::Number(n))) => write!(f, "{n:020}"),
+                    Some(qualifier) => write!(f, "{qualifier}"),
+                }
+            }
             Self::Answer(key) => write!(f, "i/{:032x}", key.0),
             Self::Format => f.write_str("c/format"),
         }
@@ -79,8 +98,7 @@ fn parse(s: &str) -> Option<Key> {
         ["v", account, region, name, version] => {
             let version = match *version {
                 "$LATEST" => Version::Latest,
-                digits if digits.len() == 20 => Version::number(digits.parse().ok()?)?,
-                _ => return None,
+                digits => number(digits)?,
             };
             Some(Key::Version(VersionId {
                 function: function(account, region, name)?,
@@ -91,12 +109,32 @@ fn parse(s: &str) -> Option<Key> {
             function(account, region, name)?,
             alias.parse().ok()?,
         )),
+        ["s", account, region, name, kind, place] => {
+            let place = match *place {
+                FUNCTION_ITSELF => None,
+                text => match number(text) {
+                    Some(version) => Some(Qualifier::Version(version)),
+                    None => Some(Qualifier::Alias(text.parse().ok()?)),
+                },
+            };
+            Some(Key::Setting(
+                function(account, region, name)?,
+                kind.parse().ok()?,
+                place,
+            ))
+        }
         ["i", hex] if hex.len() == 32 => Some(Key::Answer(IdempotencyKey(
             u128::from_str_radix(hex, 16).ok()?,
         ))),
         ["c", "format"] => Some(Key::Format),
         _ => None,
     }
+}
+
+fn number(digits: &str) -> Option<Version> {
+    (digits.len() == 20 && digits.bytes().all(|b| b.is_ascii_digit()))
+        .then(|| Version::number(digits.parse().ok()?))
+        .flatten()
 }
 
 #[cfg(test)]
@@ -110,6 +148,10 @@ mod tests {
             "v/000000000000/us-east-1/hello/$LATEST",
             "v/000000000000/us-east-1/hello/00000000000000000007",
             "a/000000000000/us-east-1/hello/live",
+            "s/000000000000/us-east-1/hello/policy/.",
+            "s/000000000000/us-east-1/hello/policy/00000000000000000007",
+            "s/000000000000/us-east-1/hello/event-invoke/live",
+            "s/000000000000/us-east-1/hello/url/-",
             "i/000000000000000000000000000000ff",
             "c/format",
         ] {
@@ -124,6 +166,11 @@ mod tests {
             "c",
             "c/other",
             "a/000000000000/us-east-1/hello/7",
+            "v/000000000000/us-east-1/hello/+0000000000000000007",
+            "s/000000000000/us-east-1/hello/policy/",
+            "s/000000000000/us-east-1/hello/policy/7",
+            "s/000000000000/us-east-1/hello/policy/$LATEST",
+            "s/000000000000/us-east-1/hello/colour/.",
         ] {
             assert!(bad.parse::<Key>().is_err(), "{bad}");
         }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use model::{Alias, FunctionId, function::FunctionVersion};
+use model::{Alias, FunctionId, Qualifier, Setting, function::FunctionVersion};
 
 use crate::{Answer, Key};
 
@@ -24,6 +24,15 @@ pub enum Record {
     Version(Arc<FunctionVersion>),
     /// One alias.
     Alias(Arc<Alias>),
+    /// What is set for a function beside its configuration. Format 2.
+    Setting {
+        /// The function.
+        function: FunctionId,
+        /// The version or alias; `None` is the function itself.
+        place: Option<Qualifier>,
+        /// What is set.
+        setting: Arc<Setting>,
+    },
     /// The answer to a command.
     Answer(Box<Answer>),
     /// The format that the cluster writes. There is none before the first upgrade that was finished: format 1.
@@ -38,6 +47,11 @@ impl Record {
             Self::Function { id, .. } => Key::Function(id.clone()),
             Self::Version(v) => Key::Version(v.id.clone()),
             Self::Alias(a) => Key::Alias(a.function.clone(), a.name.clone()),
+            Self::Setting {
+                function,
+                place,
+                setting,
+            } => Key::Setting(function.clone(), setting.kind(), place.clone()),
             Self::Answer(a) => Key::Answer(a.key),
             Self::Format(_) => Key::Format,
         }
@@ -55,6 +69,7 @@ impl Record {
             },
             // Whoever reads less than what the cluster writes must not take it for a catalog of its own.
             Self::Format(format) => (*format).max(2),
+            _ => 2,
         }
     }
 }

@@ -38,5 +38,6 @@ pub(crate) fn version(runtime: &str, handler: &str) -> FunctionVersion {
         last_update: None,
         last_modified: Timestamp(0),
         revision_id: RevisionId::from_random(1),
+        touched: None,
     }
 }

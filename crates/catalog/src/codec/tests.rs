@@ -12,6 +12,8 @@ use model::{
 
 use super::*;
 
+mod settings;
+
 pub(super) fn function() -> FunctionId {
     FunctionId {
         account: "123456789012".parse().unwrap(),
@@ -52,6 +54,7 @@ pub(super) fn version(state: State, last_update: Option<LastUpdate>) -> Function
         last_update,
         last_modified: Timestamp(1_767_323_045_123),
         revision_id: RevisionId::from_random(99),
+        touched: None,
     }
 }
 

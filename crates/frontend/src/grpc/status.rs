@@ -36,7 +36,9 @@ const fn code(error: &ApiError) -> Code {
         | ApiError::RequestTooLarge(_)
         | ApiError::RequestEntityTooLarge(_)
         | ApiError::UnsupportedMediaType(_) => Code::InvalidArgument,
-        ApiError::ResourceNotFound(_) => Code::NotFound,
+        ApiError::ResourceNotFound(_) | ApiError::ProvisionedConcurrencyConfigNotFound(_) => {
+            Code::NotFound
+        }
         ApiError::ResourceConflict(_)
         | ApiError::InvalidRuntime(_)
         | ApiError::InvalidZipFile(_)
@@ -44,6 +46,7 @@ const fn code(error: &ApiError) -> Code {
         ApiError::PreconditionFailed(_) => Code::Aborted,
         ApiError::AliasLimitExceeded(_)
         | ApiError::CodeStorageExceeded(_)
+        | ApiError::PolicyLengthExceeded(_)
         | ApiError::TooManyRequests { .. } => Code::ResourceExhausted,
         ApiError::AccessDenied(_) => Code::PermissionDenied,
         ApiError::MissingAuthenticationToken

@@ -20,7 +20,7 @@ pub(crate) async fn run(
     Ok(Usage {
         code_bytes: usage.code,
         functions: usage.functions,
-        reserved_concurrency: 0,
+        reserved_concurrency: u32::try_from(usage.reserved).unwrap_or(u32::MAX),
     })
 }
 

@@ -11,12 +11,13 @@ use lambda_api::{
 use super::{Shown, Workbench, versions};
 use crate::{auth::Authorized, error::OperationError, respond::Answer};
 
-/// A version, where its code can be downloaded for a while, and the tags of its function.
+/// A version, where its code can be downloaded for a while, and the tags and the reservation of its function.
 #[derive(Debug)]
 pub(crate) struct Got {
     pub(crate) shown: Shown,
     pub(crate) location: String,
     pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) reserved: Option<u32>,
 }
 
 /// `origin` is where the caller will download the code from: scheme, host and port.
@@ -28,9 +29,9 @@ pub(crate) async fn run(
     let (target, grant) = authorized.take();
     let found = bench.control.read(|catalog| {
         let (entry, version) = versions::find(catalog, &target)?;
-        Ok::<_, OperationError>((version, entry.tags.clone()))
+        Ok::<_, OperationError>((version, entry.tags.clone(), entry.reserved()))
     });
-    let (version, tags) = found.await??;
+    let (version, tags, reserved) = found.await??;
     let caller = grant.of(());
     let location = bench.code_urls.url(
         origin,
@@ -45,6 +46,7 @@ pub(crate) async fn run(
         },
         location,
         tags,
+        reserved,
     })
 }
 
@@ -54,7 +56,7 @@ pub(crate) fn answer(got: Got) -> Answer {
         configuration,
         CodeLocation::url(got.location),
         got.tags,
-        None,
+        got.reserved,
     );
     Answer::json(Operation::GetFunction.success(), to_body(&shape))
 }

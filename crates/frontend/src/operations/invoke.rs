@@ -65,7 +65,7 @@ pub(crate) async fn run(
     }
     let permit = bench
         .router
-        .admit(caller.caller().account)
+        .admit(caller.caller().account, &resolved)
         .inspect_err(|_| bench.counters.throttled())?;
     let call = routing::Call {
         request_id,

@@ -47,7 +47,7 @@ async fn dry_run(
         .ok_or_else(|| ApiError::function_not_found(&arn))?;
     if request
         .expected
-        .is_some_and(|revision| revision != latest.revision_id)
+        .is_some_and(|revision| revision != latest.lock())
     {
         return Err(Rejection::RevisionMismatch { alias: false }.into());
     }

@@ -4,6 +4,8 @@ use model::{Digest, Limits, Runtime};
 use super::*;
 use package::PackageError;
 
+mod setting;
+
 fn arn(s: &str) -> FunctionArn {
     format!("arn:aws:lambda:us-east-1:123456789012:function:{s}")
         .parse()

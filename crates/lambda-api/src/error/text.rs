@@ -1,5 +1,7 @@
 //! The texts that AWS fixes, as constructors.
 
+mod setting;
+
 use std::fmt::Display;
 
 use model::{AccountId, FunctionName, Limits, Runtime, Version};

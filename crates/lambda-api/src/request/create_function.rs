@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use model::{
     Architecture, FunctionId, Mutation,
     function::{Code, Config, ConfigPatch},
+    setting::{TAGS_SIZE_MAX, tags_size},
 };
 use serde::Deserialize;
 
@@ -107,6 +108,9 @@ pub(super) fn parse(input: &Input<'_>) -> Result<CreateFunction, ApiError> {
     let tags = shape.tags.unwrap_or_default();
     if tags.len() > input.limits.tags {
         return Err(ApiError::too_many_tags());
+    }
+    if tags_size(&tags) > TAGS_SIZE_MAX {
+        return Err(ApiError::tags_too_long(TAGS_SIZE_MAX));
     }
     let zip = shape.code.unwrap_or_default().zip()?;
     Ok(CreateFunction {

@@ -142,7 +142,7 @@ impl FunctionConfiguration {
                     TracingMode::Active => "Active",
                 },
             },
-            revision_id: version.revision_id.to_string(),
+            revision_id: version.lock().to_string(),
             status: full.then(|| Status::of(version)),
             package_type: "Zip",
             architectures: [config.architecture.as_str()],
@@ -261,6 +261,7 @@ pub(super) mod tests {
             last_update,
             last_modified: Timestamp(1_763_892_000_000),
             revision_id: RevisionId::from_random(7),
+            touched: None,
         }
     }
 

@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-use super::{AliasConfiguration, FunctionConfiguration};
+use super::{
+    AliasConfiguration, FunctionConfiguration, FunctionEventInvokeConfig, FunctionUrlConfig,
+    ProvisionedConcurrencyConfig,
+};
 use crate::page::Page;
 
 macro_rules! list {
@@ -35,6 +38,18 @@ list! {
 list! {
     /// The answer to `ListAliases`.
     Aliases, aliases: AliasConfiguration
+}
+list! {
+    /// The answer to `ListProvisionedConcurrencyConfigs`.
+    ProvisionedConcurrencyConfigs, provisioned_concurrency_configs: ProvisionedConcurrencyConfig
+}
+list! {
+    /// The answer to `ListFunctionEventInvokeConfigs`.
+    EventInvokeConfigs, function_event_invoke_configs: FunctionEventInvokeConfig
+}
+list! {
+    /// The answer to `ListFunctionUrlConfigs`.
+    FunctionUrlConfigs, function_url_configs: FunctionUrlConfig
 }
 
 #[cfg(test)]

@@ -156,6 +156,7 @@ fn config(arguments: &Arguments, directory: &Path) -> Result<NodeConfig, Exit> {
             admin: at(ADMIN_OFFSET)?,
             advertise_internal: internal.to_string(),
             advertise_public: public.to_string(),
+            url_suffix: "localhost".to_owned(),
             tls: None,
         },
         cluster: Cluster {

@@ -65,6 +65,7 @@ fn options(config: &NodeConfig, material: &Material) -> FrontendOptions {
         limits: config.limits.clone(),
         public_tls: material.public.is_some(),
         public_address: config.listen.advertise_public.clone(),
+        url_suffix: config.listen.url_suffix.clone(),
         ..FrontendOptions::open(key)
     }
 }

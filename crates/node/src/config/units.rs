@@ -39,6 +39,10 @@ pub(crate) struct ClusterName(pub(crate) String);
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct HttpUrl(pub(crate) String);
 
+/// A domain, with a port or without one.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct DomainName(pub(crate) String);
+
 /// A share, 0 to 1.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Ratio(pub(crate) f64);
@@ -98,6 +102,23 @@ impl FromStr for HostPort {
             Ok(Self(s.to_owned()))
         } else {
             Err(format!("expected host:port, got {s:?}"))
+        }
+    }
+}
+
+impl FromStr for DomainName {
+    type Err = String;
+
+    fn from_str(s: &str) -> Result<Self, String> {
+        let (domain, port) = s.split_once(':').unwrap_or((s, "443"));
+        let legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        let is_label = |label: &str| (1..=63).contains(&label.len()) && label.bytes().all(legal);
+        if s.len() <= 200 && domain.split('.').all(is_label) && port.parse::<u16>().is_ok() {
+            Ok(Self(s.to_owned()))
+        } else {
+            Err(format!(
+                "expected a domain such as example.org, or one with a port, got {s:?}"
+            ))
         }
     }
 }
@@ -223,6 +244,16 @@ mod tests {
         }
         for text in ["", "10", "MiB", "1MB", "1mib"] {
             assert!(text.parse::<Size>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_domain_may_have_a_port() {
+        for text in ["localhost", "localhost:9000", "lambda.example.org"] {
+            assert_eq!(text.parse(), Ok(DomainName(text.to_owned())), "{text}");
+        }
+        for text in ["", ".", "a..b", "Example.org", "a/b", "a:b", "https://a"] {
+            assert!(text.parse::<DomainName>().is_err(), "{text}");
         }
     }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::de::{
-    self, Deserialize as _, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor,
+    self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor,
 };
 use serde_json::Number;
 

@@ -107,6 +107,17 @@ impl From<&Mutation> for pb::Mutation {
             Mutation::Finalize { format } => {
                 wire::Mutation::Finalize(wire::Finalize { format: *format })
             }
+            Mutation::Configure {
+                function,
+                qualifier,
+                change,
+                expected,
+            } => wire::Mutation::Configure(wire::Configure {
+                function: Some(function.into()),
+                qualifier: qualifier.as_ref().map(ToString::to_string),
+                expected: id(expected),
+                change: Some((&**change).into()),
+            }),
         };
         Self {
             mutation: Some(mutation),
@@ -187,6 +198,12 @@ impl TryFrom<pb::Mutation> for Mutation {
                 failure: m.failure.map(Into::into),
             },
             wire::Mutation::Finalize(m) => Self::Finalize { format: m.format },
+            wire::Mutation::Configure(m) => Self::Configure {
+                function: ids::function(m.function)?,
+                qualifier: m.qualifier.map(|q| text("qualifier", &q)).transpose()?,
+                change: Box::new(present("change", m.change)?.try_into()?),
+                expected: id(m.expected)?,
+            },
         })
     }
 }

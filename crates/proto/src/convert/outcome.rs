@@ -15,6 +15,8 @@ impl pb::Outcome {
         let result = match result {
             Ok(Changed::Version(v)) => Wire::Version((&**v).into()),
             Ok(Changed::Alias(a)) => Wire::Alias((&**a).into()),
+            Ok(Changed::Setting(s)) => Wire::Setting((&**s).into()),
+            Ok(Changed::Lock(lock)) => Wire::Lock(lock.to_string()),
             Ok(Changed::Nothing) => Wire::Nothing(true),
             Err(r) => Wire::Rejection(r.into()),
         };
@@ -32,6 +34,8 @@ impl pb::Outcome {
         let result = match present("outcome.result", self.result)? {
             Wire::Version(v) => Ok(Changed::Version(Arc::new(v.try_into()?))),
             Wire::Alias(a) => Ok(Changed::Alias(Arc::new(a.try_into()?))),
+            Wire::Setting(s) => Ok(Changed::Setting(Arc::new(s.try_into()?))),
+            Wire::Lock(lock) => Ok(Changed::Lock(text("outcome.lock", &lock)?)),
             Wire::Nothing(_) => Ok(Changed::Nothing),
             Wire::Rejection(r) => Err(r.try_into()?),
         };
@@ -67,6 +71,47 @@ impl From<&Rejection> for pb::Rejection {
                 (Kind::CanaryIsPrimary, vec![version.to_string()])
             }
             Rejection::LatestWithCanary => (Kind::LatestWithCanary, vec![]),
+            Rejection::PolicyRevisionMismatch => (Kind::PolicyRevisionMismatch, vec![]),
+            Rejection::StatementExists(sid) => (Kind::StatementExists, vec![sid.clone()]),
+            Rejection::StatementNotFound(sid) => (Kind::StatementNotFound, vec![sid.clone()]),
+            Rejection::PolicyTooLarge { size, limit } => (
+                Kind::PolicyTooLarge,
+                vec![size.to_string(), limit.to_string()],
+            ),
+            Rejection::SettingNotFound { kind, resource } => (
+                Kind::SettingNotFound,
+                vec![kind.to_string(), resource.to_string()],
+            ),
+            Rejection::SettingExists { kind, resource } => (
+                Kind::SettingExists,
+                vec![kind.to_string(), resource.to_string()],
+            ),
+            Rejection::Misplaced { kind, resource } => (
+                Kind::Misplaced,
+                vec![kind.to_string(), resource.to_string()],
+            ),
+            Rejection::ConcurrencyExceeded { kind, unreserved } => (
+                Kind::ConcurrencyExceeded,
+                vec![kind.to_string(), unreserved.to_string()],
+            ),
+            Rejection::UnreservedTooSmall { kind, min } => (
+                Kind::UnreservedTooSmall,
+                vec![kind.to_string(), min.to_string()],
+            ),
+            Rejection::ReservedBelowProvisioned {
+                reserved,
+                provisioned,
+            } => (
+                Kind::ReservedBelowProvisioned,
+                vec![reserved.to_string(), provisioned.to_string()],
+            ),
+            Rejection::ProvisionedAboveReserved(reserved) => {
+                (Kind::ProvisionedAboveReserved, vec![reserved.to_string()])
+            }
+            Rejection::VersionProvisioned => (Kind::VersionProvisioned, vec![]),
+            Rejection::AliasProvisioned => (Kind::AliasProvisioned, vec![]),
+            Rejection::TooManyTags { limit } => (Kind::TooManyTags, vec![limit.to_string()]),
+            Rejection::TagsTooLarge { limit } => (Kind::TagsTooLarge, vec![limit.to_string()]),
             Rejection::UnknownCommand => (Kind::UnknownCommand, vec![]),
         };
         Self {
@@ -106,6 +151,48 @@ impl TryFrom<pb::Rejection> for Rejection {
             },
             Kind::CanaryIsPrimary => Self::CanaryIsPrimary(text("rejection", detail(0)?)?),
             Kind::LatestWithCanary => Self::LatestWithCanary,
+            Kind::PolicyRevisionMismatch => Self::PolicyRevisionMismatch,
+            Kind::StatementExists => Self::StatementExists(detail(0)?.to_owned()),
+            Kind::StatementNotFound => Self::StatementNotFound(detail(0)?.to_owned()),
+            Kind::PolicyTooLarge => Self::PolicyTooLarge {
+                size: text("rejection", detail(0)?)?,
+                limit: text("rejection", detail(1)?)?,
+            },
+            Kind::SettingNotFound => Self::SettingNotFound {
+                kind: text("rejection", detail(0)?)?,
+                resource: text("rejection", detail(1)?)?,
+            },
+            Kind::SettingExists => Self::SettingExists {
+                kind: text("rejection", detail(0)?)?,
+                resource: text("rejection", detail(1)?)?,
+            },
+            Kind::Misplaced => Self::Misplaced {
+                kind: text("rejection", detail(0)?)?,
+                resource: text("rejection", detail(1)?)?,
+            },
+            Kind::ConcurrencyExceeded => Self::ConcurrencyExceeded {
+                kind: text("rejection", detail(0)?)?,
+                unreserved: text("rejection", detail(1)?)?,
+            },
+            Kind::UnreservedTooSmall => Self::UnreservedTooSmall {
+                kind: text("rejection", detail(0)?)?,
+                min: text("rejection", detail(1)?)?,
+            },
+            Kind::ReservedBelowProvisioned => Self::ReservedBelowProvisioned {
+                reserved: text("rejection", detail(0)?)?,
+                provisioned: text("rejection", detail(1)?)?,
+            },
+            Kind::ProvisionedAboveReserved => {
+                Self::ProvisionedAboveReserved(text("rejection", detail(0)?)?)
+            }
+            Kind::VersionProvisioned => Self::VersionProvisioned,
+            Kind::AliasProvisioned => Self::AliasProvisioned,
+            Kind::TooManyTags => Self::TooManyTags {
+                limit: text("rejection", detail(0)?)?,
+            },
+            Kind::TagsTooLarge => Self::TagsTooLarge {
+                limit: text("rejection", detail(0)?)?,
+            },
             Kind::UnknownCommand => Self::UnknownCommand,
             Kind::Unspecified => return Err(InvalidMessage::Missing("rejection.kind")),
         })

@@ -49,6 +49,7 @@ impl From<&FunctionVersion> for pb::FunctionVersion {
             last_update_reason,
             last_modified_ms: v.last_modified.as_millis(),
             revision_id: v.revision_id.to_string(),
+            touched: v.touched.map(|t| t.to_string()),
         }
     }
 }
@@ -92,6 +93,7 @@ impl TryFrom<pb::FunctionVersion> for FunctionVersion {
             last_update,
             last_modified: Timestamp(m.last_modified_ms),
             revision_id: text("version.revision_id", &m.revision_id)?,
+            touched: m.touched.map(|t| text("version.touched", &t)).transpose()?,
         })
     }
 }

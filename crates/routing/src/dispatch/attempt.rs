@@ -85,6 +85,7 @@ impl AttemptError {
             version: version.clone(),
             revision: *revision,
             invoked: resolved.invoked.clone(),
+            reserved: resolved.reserved,
         })
     }
 

@@ -344,10 +344,12 @@ fn resolved() -> Resolved {
         last_update: None,
         last_modified: Timestamp(1),
         revision_id: RevisionId::from_random(1),
+        touched: None,
     };
     Resolved {
         version: Arc::new(version),
         revision: Revision(5),
         invoked: function.arn(None),
+        reserved: None,
     }
 }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use model::{
-    Alias, AliasName, FunctionId, Qualifier, RevisionId, Version,
+    Alias, AliasName, FunctionId, Qualifier, RevisionId, SettingKind, Version,
     alias::Canary,
     mutation::{Changed, Rejection},
 };
@@ -64,6 +64,7 @@ impl Step<'_> {
             description.clone_into(&mut alias.description);
         }
         check_target(id, entry, alias.version, alias.canary)?;
+        check_provisioned(entry, &alias)?;
         alias.revision_id = self.new_revision_id();
         Ok(self.put_alias(alias))
     }
@@ -73,8 +74,19 @@ impl Step<'_> {
         id: &FunctionId,
         name: &AliasName,
     ) -> Result<Changed, Rejection> {
-        if self.entry(id)?.aliases.contains_key(name) {
-            self.remove(Key::Alias(id.clone(), name.clone()));
+        let entry = self.entry(id)?;
+        if !entry.aliases.contains_key(name) {
+            return Ok(Changed::Nothing);
+        }
+        let place = Some(Qualifier::Alias(name.clone()));
+        // Its URL stays, as on AWS: it leads nowhere until there is an alias of this name again.
+        let settings: Vec<SettingKind> = entry
+            .settings_at(&place)
+            .filter(|kind| *kind != SettingKind::Url)
+            .collect();
+        self.remove(Key::Alias(id.clone(), name.clone()));
+        for kind in settings {
+            self.remove(Key::Setting(id.clone(), kind, place.clone()));
         }
         Ok(Changed::Nothing)
     }
@@ -84,6 +96,19 @@ impl Step<'_> {
         self.put(Record::Alias(alias.clone()));
         Changed::Alias(alias)
     }
+}
+
+/// Environments are kept ready for a version by itself or through aliases, not both.
+fn check_provisioned(entry: &FunctionEntry, alias: &Alias) -> Result<(), Rejection> {
+    let keeps = |place| entry.setting(SettingKind::Provisioned, place).is_some();
+    let (own, of_version) = (
+        Qualifier::Alias(alias.name.clone()),
+        Qualifier::Version(alias.version),
+    );
+    if keeps(Some(&own)) && keeps(Some(&of_version)) {
+        return Err(Rejection::VersionProvisioned);
+    }
+    Ok(())
 }
 
 fn check_target(

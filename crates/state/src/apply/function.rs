@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use model::{
-    Architecture, FunctionId, RevisionId, Version, VersionId,
+    Architecture, FunctionId, Qualifier, RevisionId, Version, VersionId,
     function::{Code, Config, ConfigPatch, FunctionVersion, LastUpdate, State},
     mutation::{Changed, Rejection},
 };
@@ -39,6 +39,7 @@ impl Step<'_> {
             last_update: None,
             last_modified: self.stamp.at,
             revision_id: self.new_revision_id(),
+            touched: None,
         };
         let latest = self.put_version(latest);
         let shown = if publish {
@@ -81,6 +82,7 @@ impl Step<'_> {
     ) -> Result<Changed, Rejection> {
         latest.last_modified = self.stamp.at;
         latest.revision_id = self.new_revision_id();
+        latest.touched = None;
         latest.last_update = Some(LastUpdate::InProgress);
         let latest = self.put_version(latest);
         let shown = if publish {
@@ -115,18 +117,22 @@ impl Step<'_> {
                     .map(|a| a.name.to_string())
                     .collect();
                 if !users.is_empty() {
-                    let version = id.arn(Some(model::Qualifier::Version(version)));
+                    let version = id.arn(Some(Qualifier::Version(version)));
                     return Err(Rejection::VersionInUse {
                         version,
                         aliases: users,
                     });
                 }
                 // Deleting a version that is not there succeeds, as on AWS.
+                let place = Some(Qualifier::Version(version));
+                let settings = entry.settings_at(&place);
+                let settings = settings.map(|kind| Key::Setting(id.clone(), kind, place.clone()));
                 entry
                     .versions
                     .contains_key(&version)
                     .then_some(Key::Version(version_id))
                     .into_iter()
+                    .chain(settings)
                     .collect()
             }
             None => {
@@ -140,8 +146,13 @@ impl Step<'_> {
                         version: *v,
                     })
                 });
+                let settings = entry
+                    .settings
+                    .keys()
+                    .map(|(kind, place)| Key::Setting(id.clone(), *kind, place.clone()));
                 aliases
                     .chain(versions)
+                    .chain(settings)
                     .chain([Key::Function(id.clone())])
                     .collect()
             }

@@ -62,6 +62,7 @@ impl Step<'_> {
             version,
         };
         copy.revision_id = self.new_revision_id();
+        copy.touched = None;
         if let Some(description) = description {
             description.clone_into(&mut copy.config.description);
         }

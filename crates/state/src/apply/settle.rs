@@ -35,6 +35,7 @@ impl Step<'_> {
             Some(reason) => version.last_update = Some(LastUpdate::Failed(reason.clone())),
         }
         version.revision_id = self.new_revision_id();
+        version.touched = None;
         Ok(Changed::Version(self.put_version(version)))
     }
 }

@@ -14,6 +14,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::invariants;
 
+mod settings;
+
 fn id(name: &str) -> FunctionId {
     FunctionId {
         account: model::AccountId::DEFAULT,
@@ -606,12 +608,16 @@ fn any_mutation() -> impl Strategy<Value = Mutation> {
     ]
 }
 
+fn any_step() -> impl Strategy<Value = Mutation> {
+    prop_oneof![any_mutation(), settings::any_change()]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     /// Any sequence keeps the invariants; a follower fed with the changes, and one fed with the records, equal the original.
     #[test]
-    fn followers_see_what_the_author_sees(steps in prop::collection::vec((any_mutation(), 0u128..6, any::<bool>()), 1..40)) {
+    fn followers_see_what_the_author_sees(steps in prop::collection::vec((any_step(), 0u128..6, any::<bool>()), 1..40)) {
         let mut cluster = Cluster::default();
         let mut follower = Catalog::default();
         for (mutation, key, settle) in steps {
@@ -638,6 +644,8 @@ proptest! {
         prop_assert_eq!(&restored.functions, &cluster.catalog.functions);
         prop_assert_eq!(&restored.unsettled, &cluster.catalog.unsettled);
         prop_assert_eq!(&follower.unsettled, &cluster.catalog.unsettled);
+        prop_assert_eq!(&restored.keeping, &cluster.catalog.keeping);
+        prop_assert_eq!(&follower.keeping, &cluster.catalog.keeping);
     }
 }
 

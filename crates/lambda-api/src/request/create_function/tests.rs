@@ -238,6 +238,15 @@ fn what_the_model_allows_and_a_quota_does_not() {
         &json!({"Tags": tags(51)}),
         &expect!["InvalidParameterValueException: Number of tags exceeds resource tag limit."],
     );
+    let longest: serde_json::Map<_, _> = (0..50)
+        .map(|i| (format!("k{i}"), json!("\u{4e00}".repeat(256))))
+        .collect();
+    check_refused(
+        &json!({"Tags": longest}),
+        &expect![
+            "InvalidParameterValueException: The tags of a resource must have at most 24576 bytes together."
+        ],
+    );
 }
 
 #[test]

@@ -272,5 +272,6 @@ fn version(name: &str, package: &[u8], number: u64) -> FunctionVersion {
         last_update: None,
         last_modified: Timestamp(0),
         revision_id: RevisionId::from_random(u128::from(number)),
+        touched: None,
     }
 }

@@ -408,6 +408,7 @@ fn outcome(result: Result<Changed, Rejection>) -> Outcome {
         Ok(Changed::Version(version)) => Outcome::Version(seen(&version)),
         Ok(Changed::Alias(alias)) => Outcome::Alias(seen_alias(&alias)),
         Ok(Changed::Nothing) => Outcome::Nothing,
+        Ok(other) => panic!("expected an outcome that is generated, got {other:?}"),
         Err(Rejection::FunctionNotFound(_) | Rejection::AliasNotFound(_)) => Outcome::NotFound,
         Err(Rejection::RevisionMismatch { .. }) => Outcome::PreconditionFailed,
         Err(
