@@ -77,6 +77,7 @@ fn status(readiness: Readiness) -> Status {
             version: "0.1.0".to_owned(),
             newest_format: 2,
             uptime_ms: 12,
+            audit: None,
             sandbox: None,
         },
         cluster: ClusterStatus {
@@ -104,7 +105,8 @@ async fn get(reasons: &[&str], path: &str) -> (StatusCode, String) {
         reasons: reasons.iter().map(|r| (*r).to_owned()).collect(),
     };
     let admin = Admin::new(Arc::new(told), Metrics::new(vec![Arc::new(Counted)]));
-    let response = admin.answer(&Method::GET, path);
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let response = admin.answer(&Method::GET, path, query).await;
     assert_eq!(response.headers()[header::CONTENT_SECURITY_POLICY], POLICY);
     let code = response.status();
     let body = response.into_body().collect().await.unwrap().to_bytes();
