@@ -42,10 +42,7 @@ const CHUNK: usize = 1 << 20;
 ///
 /// # Errors
 /// [`SegmentError`] if a segment cannot be read. What is wrong with the chain is in the [`Report`].
-pub async fn verify(
-    segments: &dyn Segments,
-    wanted: Option<Head>,
-) -> Result<Report, SegmentError> {
+pub async fn verify(segments: &dyn Segments, wanted: Option<Head>) -> Result<Report, SegmentError> {
     let mut walk = Walk::new(wanted);
     for segment in segments.list().await? {
         walk.segment(segment.number, &whole(segments, &segment).await?);

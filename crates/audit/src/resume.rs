@@ -64,7 +64,11 @@ fn judge(segments: Vec<Segment>, report: &Report, last: &[u8]) -> End {
         return end;
     };
     if let Tail::Unfinished { at, bytes } = report.tail {
-        tracing::info!(segment = newest.number, bytes, "the audit log ended within a record, as a crash leaves it");
+        tracing::info!(
+            segment = newest.number,
+            bytes,
+            "the audit log ended within a record, as a crash leaves it"
+        );
         let at_index = usize::try_from(at).unwrap_or(usize::MAX);
         let text = String::from_utf8_lossy(last.get(at_index..).unwrap_or_default());
         end.notices.push(Event::Torn {
@@ -77,7 +81,11 @@ fn judge(segments: Vec<Segment>, report: &Report, last: &[u8]) -> End {
         Some(found) => {
             let spot = found.spot;
             let segment = spot.map_or(newest.number, |spot| spot.segment);
-            Some((segment, spot.map_or(0, |spot| spot.line), found.flaw.to_string()))
+            Some((
+                segment,
+                spot.map_or(0, |spot| spot.line),
+                found.flaw.to_string(),
+            ))
         }
         // It was made for a record that never came to disk; or its records are gone, and more with them.
         None if newest.bytes == 0 && newest.number != end.head.sequence.saturating_add(1) => {
@@ -93,7 +101,9 @@ fn judge(segments: Vec<Segment>, report: &Report, last: &[u8]) -> End {
             "the audit log does not verify: it was changed, or the disk lost a part of it; keep a copy of its files and run \
              `dunlin audit verify`. A new segment begins that names the break"
         );
-        end.breaks = u64::try_from(report.breaks.len()).unwrap_or(u64::MAX).max(1);
+        end.breaks = u64::try_from(report.breaks.len())
+            .unwrap_or(u64::MAX)
+            .max(1);
         // No number is given twice, nor one by which a segment is named already.
         end.head.sequence = report.highest.max(newest.number).max(end.head.sequence);
         end.anew = true;

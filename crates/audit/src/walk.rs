@@ -51,10 +51,14 @@ pub enum Flaw {
         got: u64,
     },
     /// The beginning of a log is gone.
-    #[error("records 1 to {0} are missing, and no later record says that they were removed for want of room")]
+    #[error(
+        "records 1 to {0} are missing, and no later record says that they were removed for want of room"
+    )]
     Missing(u64),
     /// The end of a log is gone.
-    #[error("the log was cut off: it ends with record {have}, and record {wanted} is known to have been there")]
+    #[error(
+        "the log was cut off: it ends with record {have}, and record {wanted} is known to have been there"
+    )]
     CutOff {
         /// Its last record.
         have: u64,
@@ -65,7 +69,9 @@ pub enum Flaw {
     #[error("record {0} is another one than the one that is known")]
     OtherHead(u64),
     /// The record that is known was removed; nothing can be proven by it.
-    #[error("record {0} is not kept any more, so nothing can be proven by its hash; use a later one")]
+    #[error(
+        "record {0} is not kept any more, so nothing can be proven by its hash; use a later one"
+    )]
     NotKept(u64),
 }
 

@@ -93,7 +93,10 @@ async fn record(
     let routed = route::route(&head.method, head.uri.path(), query);
     // The one path that is not AWS's: downloads of code, by URLs that we signed.
     let is_download = head.uri.path().starts_with(code_url::PATH);
-    let target = routed.as_ref().ok().and_then(|r| r.labels.get("FunctionName"));
+    let target = routed
+        .as_ref()
+        .ok()
+        .and_then(|r| r.labels.get("FunctionName"));
     let trail = edge.audit.begin(&Arrival {
         request_id,
         api: Api::Aws,

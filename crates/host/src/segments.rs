@@ -34,7 +34,9 @@ pub enum SegmentError {
         source: std::io::Error,
     },
     /// A segment is not as it was left.
-    #[error("expected {path} with {expected} bytes, got {actual}: something else than this node changes it")]
+    #[error(
+        "expected {path} with {expected} bytes, got {actual}: something else than this node changes it"
+    )]
     Changed {
         /// Which.
         path: PathBuf,

@@ -10,8 +10,8 @@ use std::{
 };
 
 use host::{
-    ChitchatMembership, Clock, DirectoryBlobs, DirectorySegments, Host, LogEngine, RedbLog, SledStore, Store,
-    SystemClock, SystemEntropy, Tasks, TlsNetwork,
+    ChitchatMembership, Clock, DirectoryBlobs, DirectorySegments, Host, LogEngine, RedbLog,
+    SledStore, Store, SystemClock, SystemEntropy, Tasks, TlsNetwork,
     membership::{MembershipError, MembershipOptions},
     net::TlsOptions,
 };

@@ -19,7 +19,9 @@ async fn pages_follow_one_another_across_segments() {
     for limit in [1, 2, 3, 7, 100] {
         let (mut all, mut from, mut pages) = (Vec::new(), Cursor::default(), 0);
         loop {
-            let next = page(&memory, &Filter::default(), from, limit).await.unwrap();
+            let next = page(&memory, &Filter::default(), from, limit)
+                .await
+                .unwrap();
             assert!(next.records.len() <= limit);
             all.extend(ids(&next));
             pages += 1;
@@ -35,7 +37,11 @@ async fn pages_follow_one_another_across_segments() {
 async fn a_filter_chooses_by_time_operation_and_account() {
     let mut head = Head::NONE;
     let mut bytes = Vec::new();
-    for (id, operation, at) in [("a", "Get", 0), ("b", "Create", 1000), ("c", "Create", 2000)] {
+    for (id, operation, at) in [
+        ("a", "Get", 0),
+        ("b", "Create", 1000),
+        ("c", "Create", 2000),
+    ] {
         let time = NOW.plus(std::time::Duration::from_millis(at));
         let (line, next) = encode(head, &writer(), time, &call(id, operation)).unwrap();
         bytes.extend(line);
@@ -49,9 +55,30 @@ async fn a_filter_chooses_by_time_operation_and_account() {
     let since = |ms| Some(NOW.plus(std::time::Duration::from_millis(ms)));
     let all = Filter::default;
     check(all(), &["a", "b", "c"]).await;
-    check(Filter { since: since(0), ..all() }, &["a", "b", "c"]).await;
-    check(Filter { since: since(1), ..all() }, &["b", "c"]).await;
-    check(Filter { since: since(2001), ..all() }, &[]).await;
+    check(
+        Filter {
+            since: since(0),
+            ..all()
+        },
+        &["a", "b", "c"],
+    )
+    .await;
+    check(
+        Filter {
+            since: since(1),
+            ..all()
+        },
+        &["b", "c"],
+    )
+    .await;
+    check(
+        Filter {
+            since: since(2001),
+            ..all()
+        },
+        &[],
+    )
+    .await;
     let operation = Some("Create".to_owned());
     check(Filter { operation, ..all() }, &["b", "c"]).await;
     for (account, expected) in [("123456789012", 3), ("210987654321", 0)] {
@@ -94,7 +121,9 @@ async fn what_is_no_record_is_shown_or_passed_over() {
         (2, [&endless[..], b"\n", &line[..]].concat()),
         (3, [&line[..], b"{\"v\":1"].concat()),
     ]);
-    let page = page(&memory, &Filter::default(), Cursor::default(), 100).await.unwrap();
+    let page = page(&memory, &Filter::default(), Cursor::default(), 100)
+        .await
+        .unwrap();
     assert_eq!(page.next, None);
     let told: Vec<_> = page.records.iter().map(|r| r.len()).collect();
     let whole = line.len() - 1;

@@ -33,7 +33,10 @@ impl Desk {
     }
 
     async fn write(&self, id: &str) -> Result<(), Unrecorded> {
-        self.recorder.admit()?.write(call(id, "CreateFunction")).await
+        self.recorder
+            .admit()?
+            .write(call(id, "CreateFunction"))
+            .await
     }
 
     fn leave(&self, id: &str) {
@@ -64,7 +67,8 @@ fn told(memory: &Memory) -> Vec<String> {
     let told = text.lines().map(|line| {
         let record: Value = serde_json::from_str(line).unwrap();
         let id = record["request_id"].as_str();
-        id.unwrap_or_else(|| record["event"].as_str().unwrap()).to_owned()
+        id.unwrap_or_else(|| record["event"].as_str().unwrap())
+            .to_owned()
     });
     told.collect()
 }
@@ -93,7 +97,11 @@ async fn those_who_wait_share_one_sync_and_those_who_do_not_wait_gather() {
     for written in futures(writes).await {
         written.unwrap();
     }
-    assert!(desk.memory.appends() <= before + 2, "{}", desk.memory.appends() - before);
+    assert!(
+        desk.memory.appends() <= before + 2,
+        "{}",
+        desk.memory.appends() - before
+    );
 
     let before = desk.memory.appends();
     for _ in 0..20 {
@@ -128,7 +136,9 @@ async fn futures<F: Future>(all: impl IntoIterator<Item = F>) -> Vec<F::Output> 
         }
     })
     .await;
-    all.into_iter().map(|(_, outcome)| outcome.unwrap()).collect()
+    all.into_iter()
+        .map(|(_, outcome)| outcome.unwrap())
+        .collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -139,7 +149,10 @@ async fn the_chain_goes_on_after_a_restart() {
         desk.write(round).await.unwrap();
         memory = desk.crash().await;
     }
-    assert_eq!(told(&memory), ["started", "a", "started", "b", "started", "c"]);
+    assert_eq!(
+        told(&memory),
+        ["started", "a", "started", "b", "started", "c"]
+    );
     assert!(walked(&memory.content(), None).is_sound());
     assert_eq!(memory.content().len(), 1);
 }
@@ -160,7 +173,9 @@ async fn what_a_crash_left_of_a_record_is_told_wherever_it_was_cut() {
         assert!(report.is_sound(), "cut at {cut}: {report:?}");
         let told = told(&memory);
         let torn = told.iter().filter(|t| *t == "torn").count();
-        let whole_lines = cut == 0 || [whole.len() / 2 - 1, whole.len() / 2].contains(&cut) || cut + 1 >= whole.len();
+        let whole_lines = cut == 0
+            || [whole.len() / 2 - 1, whole.len() / 2].contains(&cut)
+            || cut + 1 >= whole.len();
         assert_eq!(torn, usize::from(!whole_lines), "cut at {cut}: {told:?}");
         assert_eq!(told.last().unwrap(), "next");
     }
@@ -187,7 +202,8 @@ async fn a_chain_that_was_tampered_with_is_named_and_a_new_segment_begins() {
         let (number, new) = after.pop_last().unwrap();
         assert_eq!(after, before, "what is broken is not touched");
         assert!(number > *before.keys().last().unwrap());
-        let first: Value = serde_json::from_slice(new.split(|b| *b == b'\n').next().unwrap()).unwrap();
+        let first: Value =
+            serde_json::from_slice(new.split(|b| *b == b'\n').next().unwrap()).unwrap();
         assert_eq!(first["event"], "broken");
         assert_eq!(first["segment"], segment);
         // It stays broken for whoever verifies, and the new segment can be continued.
@@ -195,7 +211,15 @@ async fn a_chain_that_was_tampered_with_is_named_and_a_new_segment_begins() {
         assert!(!report.is_sound());
         let desk = Desk::open(&memory);
         desk.write("later").await.unwrap();
-        assert_eq!(told(&Memory::holding([(1, desk.memory.content().pop_last().unwrap().1)])).last().unwrap(), "later");
+        assert_eq!(
+            told(&Memory::holding([(
+                1,
+                desk.memory.content().pop_last().unwrap().1
+            )]))
+            .last()
+            .unwrap(),
+            "later"
+        );
     }
 }
 
@@ -209,7 +233,13 @@ async fn a_disk_that_fails_refuses_calls_until_it_works_and_no_record_is_lost() 
     assert!(matches!(refused, Unrecorded::Disk(_)), "{refused}");
     assert!(!desk.recorder.figures().writable);
     let in_flight = Place {
-        permit: desk.recorder.shared.places.clone().try_acquire_owned().unwrap(),
+        permit: desk
+            .recorder
+            .shared
+            .places
+            .clone()
+            .try_acquire_owned()
+            .unwrap(),
         recorder: desk.recorder.clone(),
         began: Timestamp(0),
     };
@@ -224,7 +254,14 @@ async fn a_disk_that_fails_refuses_calls_until_it_works_and_no_record_is_lost() 
     desk.write("after").await.unwrap();
     assert_eq!(
         told(&desk.memory),
-        ["started", "before", "meanwhile", "interrupted", "in flight", "after"]
+        [
+            "started",
+            "before",
+            "meanwhile",
+            "interrupted",
+            "in flight",
+            "after"
+        ]
     );
     let figures = desk.recorder.figures();
     assert!(figures.writable);
@@ -307,7 +344,9 @@ async fn strangers_cannot_fill_the_log() {
     let desk = Desk::open_with(&Memory::default(), |o| o.waiting_max = 5000);
     for _ in 0..STRANGERS_BURST + 500 {
         let place = desk.recorder.admit().unwrap();
-        place.leave_for_stranger(call("stranger", "GetFunction")).unwrap();
+        place
+            .leave_for_stranger(call("stranger", "GetFunction"))
+            .unwrap();
     }
     desk.write("known").await.unwrap();
     desk.recorder.flush().await;
@@ -319,7 +358,9 @@ async fn strangers_cannot_fill_the_log() {
     tokio::time::sleep(STRANGERS_PAUSE * 3).await;
     for _ in 0..5 {
         let place = desk.recorder.admit().unwrap();
-        place.leave_for_stranger(call("later", "GetFunction")).unwrap();
+        place
+            .leave_for_stranger(call("later", "GetFunction"))
+            .unwrap();
     }
     desk.recorder.flush().await;
     let later = told(&desk.memory).iter().filter(|t| *t == "later").count();

@@ -88,7 +88,9 @@ fn every_kind_of_tampering_is_named_with_its_place() {
     );
     check(
         |s| drop(s.remove(&1)),
-        &["records 1 to 3 are missing, and no later record says that they were removed for want of room"],
+        &[
+            "records 1 to 3 are missing, and no later record says that they were removed for want of room",
+        ],
     );
     check(
         |s| drop(s.remove(&7)),
@@ -204,7 +206,11 @@ fn one_broken_segment_does_not_hide_the_next() {
         segments.get_mut(&number).unwrap()[20] ^= 1;
     }
     let report = walk(&segments, None);
-    let spots: Vec<_> = report.breaks.iter().map(|b| b.spot.unwrap().segment).collect();
+    let spots: Vec<_> = report
+        .breaks
+        .iter()
+        .map(|b| b.spot.unwrap().segment)
+        .collect();
     assert_eq!(spots, [3, 7]);
     assert_eq!(report.records, 4);
 }

@@ -84,7 +84,9 @@ where
                 let trail = arrived.trail.clone();
                 request.extensions_mut().insert(Arc::new(arrived));
                 let answering = self.service.call(request);
-                Box::pin(async move { Ok(record(&edge, request_id, &trail, answering.await?).await) })
+                Box::pin(
+                    async move { Ok(record(&edge, request_id, &trail, answering.await?).await) },
+                )
             }
             Err((error, trail)) => {
                 let refusal = status::of(&edge.bench.counters, request_id, error).into_http();

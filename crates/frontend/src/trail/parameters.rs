@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use audit::clipped;
 use lambda_api::{Request, page::PageRequest};
 use model::{
-    Digest, alias::Canary, function::{Config, ConfigPatch, Environment, Logging, TracingMode},
+    Digest,
+    alias::Canary,
+    function::{Config, ConfigPatch, Environment, Logging, TracingMode},
 };
 use serde_json::{Value, json};
 
@@ -151,7 +153,8 @@ impl List {
     fn put(&mut self, name: &'static str, value: impl Into<Value>) {
         let value = value.into();
         // What is not said is left out.
-        if !matches!(&value, Value::String(text) if text.is_empty()) && value != Value::Bool(false) {
+        if !matches!(&value, Value::String(text) if text.is_empty()) && value != Value::Bool(false)
+        {
             self.0.insert(name, value);
         }
     }
@@ -198,8 +201,10 @@ impl List {
 
     fn canary(&mut self, canary: Option<Canary>) {
         let shown = canary.map(|c| json!({ c.version.to_string(): c.weight.fraction() }));
-        self.0
-            .insert("AdditionalVersionWeights", shown.unwrap_or_else(|| json!({})));
+        self.0.insert(
+            "AdditionalVersionWeights",
+            shown.unwrap_or_else(|| json!({})),
+        );
     }
 
     fn page<K: ToString>(&mut self, page: &PageRequest<K>) {
@@ -217,7 +222,7 @@ mod tests {
 
     fn check(method: &str, target: &str, body: &Value, expected: &Value) {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let routed = route::route(&method.parse().unwrap(), path).unwrap();
+        let routed = route::route(&method.parse().unwrap(), path, query).unwrap();
         let request = Request::parse(&Input {
             operation: routed.operation,
             labels: &routed.labels,
@@ -252,15 +257,26 @@ mod tests {
             "Description": "s3cret", "MemorySize": 256, "Environment": { "Variables": { "TOKEN": "s3cret" } },
         });
         let expected = json!({ "Description": true, "MemorySize": 256, "Environment": ["TOKEN"] });
-        check("PUT", "/2015-03-31/functions/f/configuration", &update, &expected);
+        check(
+            "PUT",
+            "/2015-03-31/functions/f/configuration",
+            &update,
+            &expected,
+        );
         let clear = json!({ "Environment": { "Variables": {} } });
-        check("PUT", "/2015-03-31/functions/f/configuration", &clear, &json!({ "Environment": [] }));
+        check(
+            "PUT",
+            "/2015-03-31/functions/f/configuration",
+            &clear,
+            &json!({ "Environment": [] }),
+        );
     }
 
     #[test]
     fn what_decides_is_kept() {
         let code = json!({ "ZipFile": "UEs=", "DryRun": true });
-        let expected = json!({ "DryRun": true, "CodeSize": 2, "CodeSha256": Digest::of(b"PK").to_base64() });
+        let expected =
+            json!({ "DryRun": true, "CodeSize": 2, "CodeSha256": Digest::of(b"PK").to_base64() });
         check("PUT", "/2015-03-31/functions/f/code", &code, &expected);
         let aliases = "/2015-03-31/functions/f/aliases";
         let alias = json!({
@@ -279,7 +295,12 @@ mod tests {
         let page = json!({ "MaxItems": 7 });
         check("GET", &format!("{aliases}?MaxItems=7"), &Value::Null, &page);
         let all = json!({ "MaxItems": 7, "FunctionVersion": "ALL" });
-        check("GET", "/2015-03-31/functions?MaxItems=7&FunctionVersion=ALL", &Value::Null, &all);
+        check(
+            "GET",
+            "/2015-03-31/functions?MaxItems=7&FunctionVersion=ALL",
+            &Value::Null,
+            &all,
+        );
         check("GET", "/2015-03-31/functions/f", &Value::Null, &json!({}));
     }
 }

@@ -92,12 +92,13 @@ impl Segments for DirectorySegments {
     }
 
     async fn remove(&self, number: u64) -> Result<(), SegmentError> {
-        self.run(self.files.path(number), move |files| {
-            match fs::remove_file(files.path(number)) {
+        self.run(
+            self.files.path(number),
+            move |files| match fs::remove_file(files.path(number)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
                 _ => Ok(()),
-            }
-        })
+            },
+        )
         .await
     }
 }

@@ -75,7 +75,11 @@ pub(super) async fn answer(audit: &Recorder, query: &str) -> Response<Full<Bytes
         }
         Err(error) => {
             tracing::warn!(%error, "the audit log cannot be read");
-            reply(StatusCode::INTERNAL_SERVER_ERROR, TEXT, format!("{error}\n"))
+            reply(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                TEXT,
+                format!("{error}\n"),
+            )
         }
     }
 }
@@ -109,7 +113,9 @@ mod tests {
 
     #[test]
     fn questions_are_read_and_what_makes_no_sense_is_refused() {
-        let question = read("since=2026-01-02T03%3A04%3A05Z&operation=CreateFunction&account=1&from=1-2&limit=7");
+        let question = read(
+            "since=2026-01-02T03%3A04%3A05Z&operation=CreateFunction&account=1&from=1-2&limit=7",
+        );
         let Question {
             filter,
             from,
@@ -119,7 +125,15 @@ mod tests {
         assert_eq!(filter.operation.as_deref(), Some("CreateFunction"));
         assert_eq!((filter.account.as_deref(), limit), (Some("1"), 7));
         assert_eq!(from.to_string(), "1-2");
-        for query in ["since=x", "from=1", "limit=0", "limit=1001", "limit=a", "order=1", "a=%"] {
+        for query in [
+            "since=x",
+            "from=1",
+            "limit=0",
+            "limit=1001",
+            "limit=a",
+            "order=1",
+            "a=%",
+        ] {
             assert!(read(query).is_err(), "{query}");
         }
     }

@@ -3,7 +3,12 @@
 mod show;
 mod verify;
 
-use std::{io::Write, path::{Path, PathBuf}, process::ExitCode, str::FromStr};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    str::FromStr,
+};
 
 use anyhow::{Context, bail};
 use audit::Head;

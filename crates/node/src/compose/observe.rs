@@ -18,8 +18,8 @@ use crate::{
         Subject,
         metrics::{Figure, Figures, Measure},
         status::{
-            AuditStatus, CatalogStatus, ClusterStatus, ControllerStatus, MemberStatus, NodeStatus, Readiness,
-            SandboxStatus, Status, role_names,
+            AuditStatus, CatalogStatus, ClusterStatus, ControllerStatus, MemberStatus, NodeStatus,
+            Readiness, SandboxStatus, Status, role_names,
         },
     },
     config::NodeConfig,

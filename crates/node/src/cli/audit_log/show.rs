@@ -128,7 +128,9 @@ pub(super) fn line(record: &str) -> String {
         // What the log says of itself is rare: all of it.
         return format!("{time} {node} -- {} {record}", shown.event);
     }
-    let caller = shown.caller.or(shown.access_key.map(|key| format!("?{key}")));
+    let caller = shown
+        .caller
+        .or(shown.access_key.map(|key| format!("?{key}")));
     let about = shown.resource.or(shown.target);
     let status = shown.status.map_or_else(String::new, |s| s.to_string());
     let fields = [
@@ -145,7 +147,11 @@ pub(super) fn line(record: &str) -> String {
     for field in fields.iter().filter(|field| !field.is_empty()) {
         // Callers choose some of these: none may look like two, or move the cursor.
         let printable = |c: char| if c.is_control() { '?' } else { c };
-        let _ = write!(text, " {}", field.chars().map(printable).collect::<String>());
+        let _ = write!(
+            text,
+            " {}",
+            field.chars().map(printable).collect::<String>()
+        );
     }
     text
 }

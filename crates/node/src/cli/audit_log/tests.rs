@@ -28,7 +28,9 @@ async fn log(root: &Path) -> Head {
 }
 
 async fn verified(root: &Path, wanted: Option<Head>) -> String {
-    let report = audit::verify(&segments(root).unwrap(), wanted).await.unwrap();
+    let report = audit::verify(&segments(root).unwrap(), wanted)
+        .await
+        .unwrap();
     let text = verify::text(Path::new("d"), &report, wanted);
     format!("{}\n{text}", report.is_sound())
 }
@@ -44,7 +46,10 @@ async fn a_log_verifies_until_a_byte_of_it_changes() {
     };
     assert_eq!(super::head(&source(root)).await.unwrap(), head);
     // A copy of the files is as good as the data directory.
-    assert_eq!(super::head(&source(&root.join("audit"))).await.unwrap(), head);
+    assert_eq!(
+        super::head(&source(&root.join("audit"))).await.unwrap(),
+        head
+    );
     let sound = format!("true\nd: 3 records, 1 to 3, verified; head {head}\n");
     assert_eq!(verified(root, None).await, sound);
     let known = format!("{sound}d: record 3 is the one that is known\n");
@@ -64,7 +69,10 @@ async fn a_log_verifies_until_a_byte_of_it_changes() {
     assert!(super::head(&source(root)).await.is_err());
     std::fs::write(&file, &text[..second]).unwrap();
     let cut = verified(root, Some(head)).await;
-    assert!(cut.contains("the log was cut off: it ends with record 1"), "{cut}");
+    assert!(
+        cut.contains("the log was cut off: it ends with record 1"),
+        "{cut}"
+    );
     std::fs::remove_file(&file).unwrap();
     assert_eq!(verified(root, None).await, "true\nd: no records\n");
     assert!(segments(&root.join("nowhere")).is_err());
@@ -81,7 +89,10 @@ fn a_line_for_people_says_who_what_and_how_it_ended() {
     );
     let stranger = r#"{"time":"t","node":"a","event":"call","operation":"Unknown","access_key":"K\u001b[2J",
         "source":"s","outcome":"failed","status":403,"error":"E","request_id":"id"}"#;
-    assert_eq!(show::line(stranger), "t a Unknown ?K?[2J - failed 403 E from s id");
+    assert_eq!(
+        show::line(stranger),
+        "t a Unknown ?K?[2J - failed 403 E from s id"
+    );
     let notice = r#"{"time":"t","node":"a","event":"started","version":"0.1.0"}"#;
     assert_eq!(show::line(notice), format!("t a -- started {notice}"));
     assert_eq!(show::line("no record"), "no record");

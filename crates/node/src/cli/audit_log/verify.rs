@@ -76,7 +76,11 @@ pub(super) fn text(directory: &Path, report: &Report, wanted: Option<Head>) -> S
             head.sequence
         );
         if let Some(wanted) = wanted {
-            let _ = writeln!(text, "{name}: record {} is the one that is known", wanted.sequence);
+            let _ = writeln!(
+                text,
+                "{name}: record {} is the one that is known",
+                wanted.sequence
+            );
         }
     }
     text
