@@ -194,7 +194,9 @@ mod tests {
     fn the_form_of_a_line_is_fixed() {
         let (line, head) = encode(Head::NONE, &writer(), NOW, &call("r1", "GetFunction")).unwrap();
         let text = String::from_utf8(line.clone()).unwrap();
-        expect![[r#""#]].assert_eq(&text);
+        expect![[r#"
+            {"v":1,"seq":1,"time":"2026-01-02T03:04:05.123Z","node":"a","incarnation":"18446744073709551615","event":"call","request_id":"r1","api":"aws","operation":"GetFunction","account":"123456789012","caller":"123456789012/AKID","access_key":"AKID","source":"127.0.0.1:1","user_agent":"a \",\"hash\":\"\n😀","region":"us-east-1","parameters":{"MemorySize":128},"outcome":"failed","status":404,"error":"ResourceNotFoundException","took_ms":3,"prev":"0000000000000000000000000000000000000000000000000000000000000000","hash":"f98b5ab1a15aa096222c3f2e4c13c9baa109c0826fbb0640936e9347689ac5d0"}
+        "#]].assert_eq(&text);
         let parsed = parse(line.strip_suffix(b"\n").unwrap()).unwrap();
         assert_eq!((parsed.head, parsed.prev), (head, Head::NONE.hash));
         assert_eq!(parsed.retired, None);

@@ -214,12 +214,17 @@ impl Walk {
         if self.retired < before {
             self.broken(None, Flaw::Missing(before));
         }
-        if let Some(Head { sequence, .. }) = self.wanted {
-            let flaw = match sequence {
-                wanted if wanted > have => Flaw::CutOff { have, wanted },
-                wanted if wanted <= before => Flaw::NotKept(wanted),
-                // It is among those that a break hides.
-                wanted => Flaw::OtherHead(wanted),
+        // Where something is broken, it may be that which hides it.
+        if let Some(Head { sequence, .. }) = self.wanted
+            && self.report.is_sound()
+        {
+            let flaw = if sequence > have {
+                Flaw::CutOff {
+                    have,
+                    wanted: sequence,
+                }
+            } else {
+                Flaw::NotKept(sequence)
             };
             self.broken(None, flaw);
         }
