@@ -13,6 +13,7 @@ use tokio::{io::AsyncWriteExt, net::TcpStream};
 use crate::{
     access::signed,
     cluster::{Cluster, eventually},
+    grpc::connect,
     http::{Reply, request, zip},
 };
 
@@ -354,9 +355,7 @@ async fn without_an_audit_log_nothing_is_changed_and_functions_run() {
     ] {
         assert_eq!(refused.error(), (503, "ServiceUnavailableException"));
     }
-    let mut client = FunctionsClient::connect(format!("http://{}", cluster.grpc))
-        .await
-        .unwrap();
+    let mut client = FunctionsClient::new(connect(&cluster).await);
     let refused = client
         .list_functions(v1::ListFunctionsRequest::default())
         .await
@@ -385,9 +384,7 @@ async fn without_an_audit_log_nothing_is_changed_and_functions_run() {
 #[tokio::test]
 async fn calls_over_grpc_are_recorded_alike() {
     let cluster = closed().await;
-    let mut client = FunctionsClient::connect(format!("http://{}", cluster.grpc))
-        .await
-        .unwrap();
+    let mut client = FunctionsClient::new(connect(&cluster).await);
     let path = |method: &str| format!("/dunlin.v1.Functions/{method}");
     let target = cluster.grpc.to_string();
     let call =
