@@ -92,7 +92,8 @@ impl Subject for Appends {
     }
 
     async fn go_on(&self, directory: &Path) -> Result<(), String> {
-        let appended = open(directory).append(AFTER, 0, content(AFTER as usize));
+        let segments = open(directory);
+        let appended = segments.append(AFTER, 0, content(AFTER as usize));
         appended.await.map_err(|e| format!("does not go on: {e:?}"))
     }
 

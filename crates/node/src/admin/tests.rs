@@ -186,7 +186,7 @@ async fn nothing_else_is_answered() {
     assert_eq!(get(&[], "/../etc/passwd").await.0, StatusCode::NOT_FOUND);
     let admin = Admin::new(Arc::new(Told { reasons: vec![] }), Metrics::new(vec![]));
     assert_eq!(
-        admin.answer(&Method::POST, "/status").status(),
+        admin.answer(&Method::POST, "/status", "").await.status(),
         StatusCode::METHOD_NOT_ALLOWED
     );
 }

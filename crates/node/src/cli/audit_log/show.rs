@@ -123,10 +123,10 @@ pub(super) fn line(record: &str) -> String {
     let Ok(shown) = serde_json::from_str::<Shown>(record) else {
         return record.to_owned();
     };
-    let Shown { time, node, .. } = &shown;
+    let begin = format!("{} {}", shown.time, shown.node);
     if shown.event != "call" {
         // What the log says of itself is rare: all of it.
-        return format!("{time} {node} -- {} {record}", shown.event);
+        return format!("{begin} -- {} {record}", shown.event);
     }
     let caller = shown
         .caller
@@ -143,7 +143,7 @@ pub(super) fn line(record: &str) -> String {
         format!("from {}", shown.source),
         shown.request_id,
     ];
-    let mut text = format!("{time} {node}");
+    let mut text = begin;
     for field in fields.iter().filter(|field| !field.is_empty()) {
         // Callers choose some of these: none may look like two, or move the cursor.
         let printable = |c: char| if c.is_control() { '?' } else { c };
