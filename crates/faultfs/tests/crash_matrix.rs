@@ -22,6 +22,8 @@ mod log;
 mod model;
 #[path = "crash_matrix/run.rs"]
 mod run;
+#[path = "crash_matrix/segments.rs"]
+mod segments;
 #[path = "crash_matrix/store.rs"]
 mod store;
 #[path = "crash_matrix/subject.rs"]
@@ -40,7 +42,8 @@ fn whatever_was_acknowledged_survives() {
         let log = scope.spawn(|| Run::new(log::Log, only.as_deref()).map(Run::whole));
         let store = scope.spawn(|| Run::new(store::Tables, only.as_deref()).map(Run::whole));
         let blobs = scope.spawn(|| Run::new(blobs::Packages, only.as_deref()).map(Run::whole));
-        [log, store, blobs].map(|run| run.join().unwrap())
+        let segments = scope.spawn(|| Run::new(segments::Appends, only.as_deref()).map(Run::whole));
+        [log, store, blobs, segments].map(|run| run.join().unwrap())
     });
     for subject in subjects {
         match subject {

@@ -1,5 +1,6 @@
 //! Everything that can keep a request from its answer.
 
+use audit::Unrecorded;
 use catalog::{Behind, ControllerError};
 use lambda_api::{ApiError, sigv4::SigV4Error};
 use model::mutation::Rejection;
@@ -56,6 +57,9 @@ pub(crate) enum OperationError {
         /// The bound.
         limit: usize,
     },
+    /// It cannot be recorded in the audit log.
+    #[error(transparent)]
+    Unrecorded(#[from] Unrecorded),
     /// This node stops.
     #[error("this node stops")]
     Stopping,

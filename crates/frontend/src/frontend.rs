@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use audit::Recorder;
 use catalog::{Controllers, LocalCopy};
 use host::{Clock, Entropy, Tasks, net::Listener, task::Kind};
 use routing::Router;
@@ -16,6 +17,7 @@ use crate::{
     options::FrontendOptions,
     server,
     stack::Edge,
+    trail::AuditLog,
 };
 
 /// What a frontend gets from its node.
@@ -32,6 +34,8 @@ pub struct Ports {
     pub controllers: Controllers,
     /// The way to the workers.
     pub router: Router,
+    /// The audit log.
+    pub audit: Recorder,
 }
 
 /// A frontend. Clones are the same one.
@@ -62,6 +66,10 @@ impl Frontend {
             places: Arc::new(Semaphore::new(
                 options.requests_max.min(Semaphore::MAX_PERMITS),
             )),
+            audit: AuditLog {
+                recorder: ports.audit,
+                invocations: options.audit_invocations,
+            },
             bench,
             options,
         };
@@ -84,6 +92,12 @@ impl Frontend {
         let serving = grpc::serve(self.edge.clone(), listener, self.tasks.clone());
         // It ends by itself when the node drains, and the drain waits for its calls.
         self.tasks.spawn(Kind::Connection, "public-grpc", serving);
+    }
+
+    /// The audit log that this frontend writes.
+    #[must_use]
+    pub fn audit(&self) -> &Recorder {
+        &self.edge.audit.recorder
     }
 
     /// What this frontend has counted.

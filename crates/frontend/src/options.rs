@@ -14,6 +14,8 @@ pub struct FrontendOptions {
     pub region: Region,
     /// Who may call.
     pub auth: AuthMode,
+    /// Whether invocations are recorded in the audit log, besides control calls.
+    pub audit_invocations: bool,
     /// What callers may send and keep.
     pub limits: Limits,
     /// Signs the URLs under which code can be downloaded. The same on every frontend of a cluster.
@@ -64,6 +66,7 @@ impl FrontendOptions {
             auth: AuthMode::Open {
                 account: AccountId::DEFAULT,
             },
+            audit_invocations: false,
             limits: Limits::default(),
             code_url_key,
             public_tls: false,

@@ -3,6 +3,7 @@
 //! Errors are logged here too, once: what a human must look at as ERROR, what degrades the service as WARN, what is the
 //! caller's own as DEBUG.
 
+use audit::Unrecorded;
 use bytes::Bytes;
 use catalog::ControllerError;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
@@ -47,11 +48,10 @@ impl Answer {
 /// The response to a request.
 pub(crate) fn respond(
     request_id: RequestId,
-    outcome: Result<Answer, OperationError>,
+    outcome: Result<Answer, ApiError>,
 ) -> Response<Full<Bytes>> {
     let answer = outcome.unwrap_or_else(|error| {
-        log(&error);
-        let (status, headers, body) = api_error(error).to_response_parts();
+        let (status, headers, body) = error.to_response_parts();
         Answer {
             status,
             headers,
@@ -65,6 +65,12 @@ pub(crate) fn respond(
         response.headers_mut().insert(REQUEST_ID, id);
     }
     response
+}
+
+/// What a caller is told of an error, which is logged here.
+pub(crate) fn told(error: OperationError) -> ApiError {
+    log(&error);
+    api_error(error)
 }
 
 /// The AWS error for an error.
@@ -84,6 +90,7 @@ pub(crate) fn api_error(error: OperationError) -> ApiError {
         OperationError::Throttled(
             routing::Throttled::Account { .. } | routing::Throttled::Frontend { .. },
         ) => throttled(ThrottleReason::ConcurrentInvocationLimitExceeded),
+        OperationError::Unrecorded(error) => unrecorded(&error),
         OperationError::Overloaded { .. } => throttled(ThrottleReason::CallerRateLimitExceeded),
         OperationError::Dispatch(error) => dispatch(&error),
         OperationError::Lost(_)
@@ -159,6 +166,19 @@ fn dispatch(error: &DispatchError) -> ApiError {
     }
 }
 
+fn unrecorded(error: &Unrecorded) -> ApiError {
+    match error {
+        Unrecorded::Disk(_) | Unrecorded::Slow(_) | Unrecorded::Full { .. } => {
+            ApiError::ServiceUnavailable(
+                "This frontend cannot record calls in its audit log now, and takes none that it cannot record."
+                    .to_owned(),
+            )
+        }
+        Unrecorded::Stopping => ApiError::unavailable(),
+        Unrecorded::TooLong => ApiError::internal(),
+    }
+}
+
 fn throttled(reason: ThrottleReason) -> ApiError {
     ApiError::TooManyRequests {
         reason,
@@ -173,6 +193,7 @@ pub(crate) fn log(error: &OperationError) {
         OperationError::ResponseTooLarge { .. }
         | OperationError::Broken(_)
         | OperationError::WrongAnswer { .. }
+        | OperationError::Unrecorded(Unrecorded::TooLong)
         | OperationError::Controllers(ControllerError::Refused(_) | ControllerError::Answer(_)) => {
             tracing::error!(%error, %causes, "a request failed by a defect");
         }
@@ -184,6 +205,9 @@ pub(crate) fn log(error: &OperationError) {
         )
         | OperationError::Behind(_)
         | OperationError::Overloaded { .. }
+        | OperationError::Unrecorded(
+            Unrecorded::Disk(_) | Unrecorded::Slow(_) | Unrecorded::Full { .. },
+        )
         | OperationError::Body(BodyError::NoMemory { .. })
         | OperationError::Throttled(routing::Throttled::Frontend { .. })
         | OperationError::Dispatch(_)
@@ -199,6 +223,7 @@ pub(crate) fn log(error: &OperationError) {
         | OperationError::Throttled(
             routing::Throttled::Account { .. } | routing::Throttled::Function { .. },
         )
+        | OperationError::Unrecorded(Unrecorded::Stopping)
         | OperationError::Stopping => {
             tracing::debug!(%error, %causes, "a request was refused");
         }
@@ -229,7 +254,7 @@ mod tests {
 
     fn check(error: impl Into<OperationError>, status: u16, name: &str) {
         let error = error.into();
-        let response = respond(RequestId::from_random(1), Err(error));
+        let response = respond(RequestId::from_random(1), Err(told(error)));
         assert_eq!(response.status().as_u16(), status);
         assert_eq!(response.headers()["x-amzn-errortype"], name);
         assert_eq!(
@@ -257,6 +282,11 @@ mod tests {
             OperationError::Overloaded { limit: 1 },
             429,
             "TooManyRequestsException",
+        );
+        check(
+            Unrecorded::Full { limit: 1 },
+            503,
+            "ServiceUnavailableException",
         );
         check(
             DispatchError::NoCapacity { attempts: 3 },
@@ -308,7 +338,7 @@ mod tests {
     fn a_throttle_says_when_to_come_back() {
         let response = respond(
             RequestId::from_random(1),
-            Err(OperationError::Overloaded { limit: 1 }),
+            Err(told(OperationError::Overloaded { limit: 1 })),
         );
         assert_eq!(response.headers()["retry-after"], "1");
     }

@@ -1,17 +1,18 @@
 //! The way of one HTTP request, from top to bottom.
 //!
 //! Each step is a layer around the next: whatever leaves [`serve`] has a request id and was counted and logged; whatever
-//! reaches an operation was let in, routed, read within limits, authenticated, parsed and authorized.
+//! leaves [`record`] is in the audit log; whatever reaches an operation was let in, routed, read within limits, authenticated, parsed and authorized.
 
 use std::{net::SocketAddr, sync::Arc};
 
+use audit::Api;
 use bytes::Bytes;
 use http::{Method, Request, Response, header, request::Parts, uri::Authority};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use lambda_api::{
     ApiError, Operation, Query, request,
-    route::{self, Routed},
+    route::{self, RouteError, Routed},
     sigv4::{self, Rules, SignedRequest},
 };
 use model::RequestId;
@@ -27,12 +28,14 @@ use crate::{
     options::FrontendOptions,
     respond::{self, Answer},
     trace_id,
+    trail::{Arrival, Asked, AuditLog, Trail},
 };
 
 /// What every request of a frontend shares.
 pub(crate) struct Edge {
     pub(crate) options: FrontendOptions,
     pub(crate) bench: Workbench,
+    pub(crate) audit: AuditLog,
     pub(crate) bodies: Budget,
     pub(crate) places: Arc<Semaphore>,
 }
@@ -52,8 +55,7 @@ pub(crate) async fn serve(
     );
     let began = Instant::now();
     let answering = async {
-        let outcome = let_in(&edge, request_id, request).await;
-        // Errors become AWS errors here and nowhere else.
+        let outcome = let_in(&edge, remote, request_id, request).await;
         let response = respond::respond(request_id, outcome);
         edge.bench.counters.answered(response.status());
         tracing::debug!(status = response.status().as_u16(), took = ?began.elapsed(), "answered");
@@ -65,32 +67,75 @@ pub(crate) async fn serve(
 /// Load shed: a bounded number of requests, the rest is refused at once rather than queued.
 async fn let_in(
     edge: &Edge,
+    remote: SocketAddr,
     request_id: RequestId,
     request: Request<Incoming>,
-) -> Result<Answer, OperationError> {
+) -> Result<Answer, ApiError> {
     let limit = edge.options.requests_max;
     let _place = edge
         .places
         .try_acquire()
-        .map_err(|_| OperationError::Overloaded { limit })?;
+        .map_err(|_| respond::told(OperationError::Overloaded { limit }))?;
+    record(edge, remote, request_id, request).await
+}
+
+/// Audit: from here on a control call leaves a record, whatever becomes of it, and is answered after that.
+async fn record(
+    edge: &Edge,
+    remote: SocketAddr,
+    request_id: RequestId,
+    request: Request<Incoming>,
+) -> Result<Answer, ApiError> {
     let (head, body) = request.into_parts();
+    // Route: on the raw path, because a label may hold encoded slashes. A request that leads nowhere hears of it only once
+    // we know who asks.
+    let query = head.uri.query().unwrap_or_default();
+    let routed = route::route(&head.method, head.uri.path(), query);
     // The one path that is not AWS's: downloads of code, by URLs that we signed.
-    if head.uri.path().starts_with(code_url::PATH) {
-        return download(edge, &head).await;
-    }
-    operate(edge, request_id, head, body).await
+    let is_download = head.uri.path().starts_with(code_url::PATH);
+    let target = routed
+        .as_ref()
+        .ok()
+        .and_then(|r| r.labels.get("FunctionName"));
+    let trail = edge.audit.begin(&Arrival {
+        request_id,
+        api: Api::Aws,
+        asked: match &routed {
+            _ if is_download => Asked::Code,
+            Ok(routed) => Asked::Operation(routed.operation),
+            Err(_) => Asked::Unknown,
+        },
+        source: remote,
+        headers: &head.headers,
+        query,
+        target,
+    });
+    let trail = trail.map_err(|error| respond::told(error.into()))?;
+    let outcome = if is_download {
+        download(edge, &head, &trail).await
+    } else {
+        operate(edge, request_id, &trail, routed, head, body).await
+    };
+    // Errors become AWS errors here and nowhere else.
+    let outcome = outcome.map_err(respond::told);
+    let (status, error) = match &outcome {
+        Ok(answer) => (answer.status, None),
+        Err(error) => (error.status(), Some(error.name())),
+    };
+    let recorded = trail.end(status.as_u16(), error).await;
+    recorded.map_err(|error| respond::told(error.into()))?;
+    outcome
 }
 
 async fn operate(
     edge: &Edge,
     request_id: RequestId,
+    trail: &Trail,
+    routed: Result<Routed, RouteError>,
     head: Parts,
     body: Incoming,
 ) -> Result<Answer, OperationError> {
-    // Route: on the raw path, because a label may hold encoded slashes. A request that leads nowhere hears of it only once
-    // we know who asks.
-    let query = head.uri.query().unwrap_or_default();
-    let routed = route::route(&head.method, head.uri.path(), query).map_err(ApiError::from);
+    let routed = routed.map_err(ApiError::from);
     let named = routed.as_ref().ok().map(|r| r.operation);
     let span = tracing::Span::current();
     span.record("operation", named.map(Operation::name));
@@ -106,8 +151,10 @@ async fn operate(
     // Authenticate: who sent exactly this.
     let caller = authenticate(edge, &head, &body.bytes)?;
     span.record("account", field::display(caller.account));
+    trail.known(&caller);
     let Routed { operation, labels } = routed?;
     // Parse: from here on there are only `model` types.
+    let query = head.uri.query().unwrap_or_default();
     let query = Query::parse(query).map_err(ApiError::from)?;
     let scope = caller.scope();
     let parsed = request::Request::parse(&request::Input {
@@ -119,6 +166,7 @@ async fn operate(
         scope: &scope,
         limits: &edge.options.limits,
     })?;
+    trail.asked(&parsed);
     // Authorize: the proof that every operation demands.
     let authorized = auth::authorize(caller, operation, parsed)?;
     let received = Received {
@@ -172,7 +220,7 @@ fn origin(edge: &Edge, head: &Parts) -> String {
     )
 }
 
-async fn download(edge: &Edge, head: &Parts) -> Result<Answer, OperationError> {
+async fn download(edge: &Edge, head: &Parts, trail: &Trail) -> Result<Answer, OperationError> {
     if head.method != Method::GET {
         return Err(ApiError::UnknownOperation.into());
     }
@@ -182,6 +230,7 @@ async fn download(edge: &Edge, head: &Parts) -> Result<Answer, OperationError> {
         .options
         .code_url_key
         .open(head.uri.path(), query, now)?;
+    trail.downloaded(digest);
     let zip = edge.bench.control.get_code(digest).await?;
     Ok(code_url::answer(zip))
 }

@@ -12,6 +12,7 @@
 //! | [`LogEngine`] | [`RedbLog`] | on disk when the call returns, one barrier for all groups; the first error is the last |
 //! | [`Store`] | [`SledStore`] | batches whole and in order; on disk after a flush |
 //! | [`Blobs`] | [`DirectoryBlobs`] | what is read has the digest that it was asked by |
+//! | [`Segments`] | [`DirectorySegments`] | what was appended is on disk, and nobody changed what was there |
 //! | [`Membership`] | [`ChitchatMembership`] | a hint of who is there, a death included, within seconds |
 //! | [`Tasks`] | – | nothing runs unnamed or past the end of its node |
 //!
@@ -26,6 +27,7 @@ pub mod entropy;
 pub mod log;
 pub mod membership;
 pub mod net;
+pub mod segments;
 pub mod store;
 pub mod task;
 
@@ -37,6 +39,7 @@ pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
 pub use log::{LogEngine, RedbLog};
 pub use membership::{ChitchatMembership, Membership};
 pub use net::{Network, PlainNetwork, TlsNetwork};
+pub use segments::{DirectorySegments, Segments};
 pub use store::{SledStore, Store};
 pub use task::Tasks;
 
@@ -55,6 +58,8 @@ pub struct Host {
     pub log: Arc<dyn LogEngine>,
     /// Code packages by digest.
     pub blobs: Arc<dyn Blobs>,
+    /// The audit log of a frontend.
+    pub segments: Arc<dyn Segments>,
     /// The other nodes.
     pub membership: Arc<dyn Membership>,
     /// Where background work runs.

@@ -1,6 +1,6 @@
 //! Points in time and function timeouts.
 
-use std::time::Duration;
+use std::{str::FromStr, time::Duration};
 
 /// Milliseconds since the Unix epoch, UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -48,6 +48,24 @@ impl Timestamp {
             .unwrap_or_default()
             .strftime(pattern)
             .to_string()
+    }
+}
+
+/// A text that is no point in time.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected a time such as 2026-01-02T03:04:05Z, got {0:?}")]
+pub struct InvalidTimestamp(pub String);
+
+/// Reads RFC 3339, with any offset.
+impl FromStr for Timestamp {
+    type Err = InvalidTimestamp;
+
+    fn from_str(s: &str) -> Result<Self, Self::Err> {
+        let parsed = s.parse::<jiff::Timestamp>().ok();
+        parsed
+            .and_then(|time| u64::try_from(time.as_millisecond()).ok())
+            .map(Self)
+            .ok_or_else(|| InvalidTimestamp(s.chars().take(100).collect()))
     }
 }
 
@@ -104,5 +122,15 @@ mod tests {
             Timestamp(1_767_323_045_000).to_rfc3339(),
             "2026-01-02T03:04:05.000Z"
         );
+    }
+
+    #[test]
+    fn times_are_read_as_they_are_printed() {
+        let time = Timestamp(1_767_323_045_123);
+        assert_eq!(time.to_rfc3339().parse(), Ok(time));
+        assert_eq!("2026-01-02T05:04:05.123+02:00".parse(), Ok(time));
+        for text in ["", "2026-01-02", "1969-01-02T03:04:05Z", "yesterday"] {
+            assert!(text.parse::<Timestamp>().is_err(), "{text}");
+        }
     }
 }

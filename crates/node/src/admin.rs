@@ -1,8 +1,9 @@
-//! The operator's endpoint: health, readiness, metrics, status and a page that shows it.
+//! The operator's endpoint: health, readiness, metrics, status and a page that shows it, and the audit log of a frontend.
 //!
 //! Plain HTTP without authentication, on loopback by default, so it answers questions and changes nothing. It outlives
 //! the drain of its node: a load balancer that asks `/readyz` meanwhile is told that the node is draining.
 
+pub mod audit_log;
 pub mod metrics;
 mod process;
 pub mod status;
@@ -11,6 +12,7 @@ mod tests;
 
 use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
+use audit::Recorder;
 use bytes::Bytes;
 use host::{Tasks, task::Kind};
 use http::{Method, Request, Response, StatusCode, header};
@@ -55,13 +57,24 @@ pub trait Subject: Send + Sync + 'static {
 pub struct Admin {
     subject: Arc<dyn Subject>,
     metrics: Metrics,
+    audit: Option<Recorder>,
 }
 
 impl Admin {
     /// An endpoint that tells about a node.
     #[must_use]
     pub fn new(subject: Arc<dyn Subject>, metrics: Metrics) -> Self {
-        Self { subject, metrics }
+        Self {
+            subject,
+            metrics,
+            audit: None,
+        }
+    }
+
+    /// One that shows an audit log, too.
+    #[must_use]
+    pub fn with_audit(self, audit: Option<Recorder>) -> Self {
+        Self { audit, ..self }
     }
 
     /// Answers on this socket until `tasks` drain.
@@ -93,8 +106,12 @@ impl Admin {
 
     async fn connection(self: Arc<Self>, stream: TcpStream) {
         let service = hyper::service::service_fn(move |request: Request<hyper::body::Incoming>| {
-            let response = self.answer(request.method(), request.uri().path());
-            async move { Ok::<_, Infallible>(response) }
+            let admin = self.clone();
+            async move {
+                let (method, uri) = (request.method(), request.uri());
+                let query = uri.query().unwrap_or_default();
+                Ok::<_, Infallible>(admin.answer(method, uri.path(), query).await)
+            }
         });
         let serving = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -105,7 +122,7 @@ impl Admin {
         }
     }
 
-    fn answer(&self, method: &Method, path: &str) -> Response<Full<Bytes>> {
+    async fn answer(&self, method: &Method, path: &str, query: &str) -> Response<Full<Bytes>> {
         if method != Method::GET && method != Method::HEAD {
             return reply(
                 StatusCode::METHOD_NOT_ALLOWED,
@@ -129,10 +146,14 @@ impl Admin {
             }
             "/status" => json(StatusCode::OK, &self.subject.status()),
             "/metrics" => reply(StatusCode::OK, metrics::CONTENT_TYPE, self.metrics.text()),
+            audit_log::PATH => match &self.audit {
+                Some(audit) => audit_log::answer(audit, query).await,
+                None => reply(StatusCode::NOT_FOUND, TEXT, "this node is no frontend\n"),
+            },
             _ => reply(
                 StatusCode::NOT_FOUND,
                 TEXT,
-                "try /, /healthz, /readyz, /status or /metrics\n",
+                "try /, /healthz, /readyz, /status, /metrics or /audit\n",
             ),
         }
     }

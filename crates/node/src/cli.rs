@@ -3,6 +3,7 @@
 //! Every command writes what was asked for to standard output and everything else to standard error, and answers an
 //! exit code: 0 it is done, 1 it is not, 2 it was asked for wrongly (a usage or a configuration that cannot be).
 
+mod audit_log;
 mod authority;
 mod chaos;
 mod cluster;
@@ -54,6 +55,9 @@ enum Command {
     /// Show the format of a cluster, and finish its upgrades
     #[command(subcommand)]
     Cluster(cluster::Command),
+    /// Show a frontend's audit log, and prove that nobody changed it
+    #[command(subcommand)]
+    Audit(audit_log::Command),
     /// Change the controllers' group
     #[command(subcommand)]
     Controller(controller::Command),
@@ -115,6 +119,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Doctor(arguments) => doctor::run(&arguments, &mut out),
         Command::Status(arguments) => status::run(&arguments, &mut out),
         Command::Cluster(command) => cluster::run(&command, &mut out),
+        Command::Audit(command) => audit_log::run(&command, &mut out),
         Command::Controller(command) => controller::run(&command, &mut out),
         Command::Chaos(command) => chaos::run(&command, &mut out),
         Command::Config(ConfigCommand::Keys) => print(&mut out, &config::document::listing()),

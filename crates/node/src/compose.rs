@@ -168,7 +168,13 @@ pub async fn start(
         .public
         .map(|(public, grpc)| frontends::start(&shared, material, &host, public, grpc));
     announce::spawn(&shared.config, shared.incarnation, worker.as_ref(), &host);
-    let observer = observe::Observer::start(&shared, &host, driver.as_deref(), controller.clone());
+    let observer = observe::Observer::start(
+        &shared,
+        &host,
+        driver.as_deref(),
+        controller.clone(),
+        frontend.as_ref().map(|frontend| frontend.audit().clone()),
+    );
     Ok(NodeHandle {
         addresses,
         observer,

@@ -13,12 +13,13 @@ mod scope;
 pub mod table;
 #[cfg(test)]
 mod tests;
-mod units;
+pub(crate) mod units;
 mod variables;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
+    ops::RangeInclusive,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -32,6 +33,8 @@ use scope::{Scope, Sheet};
 
 /// The longest policy: with what belongs to it, it is one record of the catalog, and a record has 32 KiB.
 const POLICY_MAX: ByteCount = ByteCount(24 << 10);
+/// A file of the audit log is read whole when it is verified.
+const SEGMENT_SIZES: RangeInclusive<ByteCount> = ByteCount(64 << 10)..=ByteCount::mib(256);
 
 /// Everything that one node is told before it starts.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,6 +47,8 @@ pub struct NodeConfig {
     pub cluster: Cluster,
     /// Who may call.
     pub auth: Auth,
+    /// How its audit log is kept.
+    pub audit: Audit,
     /// How much it runs.
     pub worker: Worker,
     /// Pieces of a sandbox that the operator goes without.
@@ -149,6 +154,30 @@ pub enum SecretSource {
     Variable(String),
 }
 
+/// How the audit log of a frontend is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Audit {
+    /// Whether invocations are recorded, besides control calls.
+    pub invocations: bool,
+    /// The size of one file.
+    pub segment_size: ByteCount,
+    /// The size of all files.
+    pub keep_size: ByteCount,
+    /// The most files.
+    pub keep_files: usize,
+}
+
+impl Default for Audit {
+    fn default() -> Self {
+        Self {
+            invocations: false,
+            segment_size: ByteCount::mib(16),
+            keep_size: ByteCount::mib(1024),
+            keep_files: 1000,
+        }
+    }
+}
+
 /// How much a worker runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Worker {
@@ -227,6 +256,7 @@ fn assemble(sheet: &Sheet) -> Option<NodeConfig> {
     let listen = listen(&sheet.section("listen"));
     let cluster = cluster(&sheet.section("cluster"), node.as_ref());
     let auth = auth(sheet, node.as_ref(), listen.as_ref());
+    let audit = audit(&sheet.section("audit"));
     let worker = worker(&sheet.section("worker"));
     let allow_missing = sheet.section("sandbox").list("allow_missing");
     let limits = limits(&sheet.section("limits"));
@@ -238,6 +268,7 @@ fn assemble(sheet: &Sheet) -> Option<NodeConfig> {
         listen: listen?,
         cluster: cluster?,
         auth: auth?,
+        audit: audit?,
         worker: worker?,
         allow_missing: allow_missing?.into_iter().collect(),
         limits: limits?,
@@ -433,6 +464,28 @@ fn access_key(row: &Scope<'_>) -> Option<AccessKey> {
         id: id?.0,
         secret: secret?,
         account: account?,
+    })
+}
+
+fn audit(scope: &Scope<'_>) -> Option<Audit> {
+    let invocations = scope.boolean("invocations");
+    let segment_size = scope.bytes("segment_size");
+    let keep_size = scope.bytes("keep_size");
+    let keep_files = scope.integer::<u32>("keep_files");
+    if segment_size.is_some_and(|size| !SEGMENT_SIZES.contains(&size)) {
+        scope.refuse("segment_size", "expected 64KiB to 256MiB");
+    }
+    if keep_size < segment_size {
+        scope.refuse("keep_size", "expected at least audit.segment_size");
+    }
+    if keep_files.is_some_and(|files| files < 2) {
+        scope.refuse("keep_files", "expected at least 2: one is being written");
+    }
+    Some(Audit {
+        invocations: invocations?,
+        segment_size: segment_size?,
+        keep_size: keep_size?,
+        keep_files: usize::try_from(keep_files?).unwrap_or(usize::MAX),
     })
 }
 

@@ -10,8 +10,8 @@ use std::{
 };
 
 use host::{
-    ChitchatMembership, Clock, DirectoryBlobs, Host, LogEngine, RedbLog, SledStore, Store,
-    SystemClock, SystemEntropy, Tasks, TlsNetwork,
+    ChitchatMembership, Clock, DirectoryBlobs, DirectorySegments, Host, LogEngine, RedbLog,
+    SledStore, Store, SystemClock, SystemEntropy, Tasks, TlsNetwork,
     membership::{MembershipError, MembershipOptions},
     net::TlsOptions,
 };
@@ -24,6 +24,9 @@ use crate::{
     config::NodeConfig,
     material::Material,
 };
+
+/// How the files of the audit log end.
+pub const AUDIT_FILES: &str = "jsonl";
 
 /// Opens everything that a node gets from this machine, and begins to gossip.
 ///
@@ -71,6 +74,7 @@ pub async fn host(config: &NodeConfig, material: &Material) -> Result<Host, Star
         store,
         log,
         blobs: Arc::new(blobs),
+        segments: Arc::new(DirectorySegments::new(&data.join("audit"), AUDIT_FILES)),
         membership: Arc::new(membership),
         tasks,
     })

@@ -77,6 +77,12 @@ impl Answer {
             .to_owned()
     }
 
+    /// A header; empty if there is none of this name.
+    fn header(&self, name: &str) -> String {
+        let value = self.headers.get(name).and_then(|v| v.to_str().ok());
+        value.unwrap_or_default().to_owned()
+    }
+
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
@@ -175,6 +181,7 @@ impl Caller {
         headers: &[(&'static str, &str)],
         body: Bytes,
     ) -> Result<Answer, NoAnswer> {
+        let changes = method != Method::GET && !path.contains("/invocations");
         let request = self.sign(frontend, method, path, headers, body)?;
         let exchange = async {
             let mut connection = self.connection(frontend).await?;
@@ -183,11 +190,17 @@ impl Caller {
             let (head, body) = response.into_parts();
             let body = body.collect().await.map_err(lost)?.to_bytes();
             self.keep(frontend, connection);
-            Ok(Answer {
+            let answer = Answer {
                 status: head.status.as_u16(),
                 headers: head.headers,
                 body,
-            })
+            };
+            if changes && answer.is_success() {
+                let mut all = self.world.changes.lock();
+                let made = all.entry(frontend.to_owned()).or_default();
+                made.push(answer.header("x-amzn-requestid"));
+            }
+            Ok(answer)
         };
         timeout(patience, exchange)
             .await

@@ -1,12 +1,13 @@
 //! The disk of one simulated node: what the real log, store and blobs keep in files, kept in memory, and lost as files are.
 //!
-//! A [`Disk`] outlives its node. Every process of the node mounts it and gets the three ports of a host that lie on a disk;
+//! A [`Disk`] outlives its node. Every process of the node mounts it and gets the four ports of a host that lie on a disk;
 //! a crash ends what was mounted and decides, by seed, what of the unsynced is still there. The model is that of the ports,
 //! and in it as unkind as their contracts allow:
 //!
 //! - a log batch under way may be there or not, those before it first; one that was answered is there;
 //! - a store table keeps a prefix of its batches that holds all that was flushed. This goes for the end of a process too,
 //!   because the engine behind the port buffers in its process; the batches of different tables are lost apart;
+//! - of an append to a segment under way there may be a beginning; one that was answered is there;
 //! - a blob that was being put is there whole or not at all; one that was deleted may come back when the power goes.
 //!
 //! Every record carries a checksum. Bits that flip are noticed by the read that meets them, as the real adapters notice
@@ -20,13 +21,14 @@ mod journal;
 mod life;
 mod log;
 mod sealed;
+mod segments;
 mod store;
 #[cfg(test)]
 mod tests;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use host::{Blobs, Entropy, LogEngine, Store};
+use host::{Blobs, Entropy, LogEngine, Segments, Store};
 use parking_lot::Mutex;
 
 use self::{
@@ -34,6 +36,7 @@ use self::{
     faults::Faults,
     life::Life,
     log::{LogArea, SimLog},
+    segments::{SegmentArea, SimSegments},
     store::{SimStore, StoreArea},
 };
 
@@ -113,6 +116,8 @@ pub struct Mounted {
     pub store: Arc<dyn Store>,
     /// All blobs.
     pub blobs: Arc<dyn Blobs>,
+    /// All segments.
+    pub segments: Arc<dyn Segments>,
 }
 
 /// A handle on a disk; clones are of the same disk.
@@ -136,6 +141,7 @@ struct State {
     log: LogArea,
     store: StoreArea,
     blobs: BlobArea,
+    segments: SegmentArea,
 }
 
 impl Disk {
@@ -149,6 +155,7 @@ impl Disk {
             log: LogArea::default(),
             store: StoreArea::default(),
             blobs: BlobArea::default(),
+            segments: SegmentArea::default(),
         };
         Self {
             shared: Arc::new(Shared {
@@ -169,16 +176,22 @@ impl Disk {
             let mut state = self.shared.state.lock();
             state.end_life();
             let State {
-                log, blobs, fate, ..
+                log,
+                blobs,
+                segments,
+                fate,
+                ..
             } = &mut *state;
             log.crash(Loss::Process, &**fate);
             blobs.crash(Loss::Process, &**fate);
+            segments.crash(Loss::Process, &**fate);
             state.life
         };
         let life = Life::new(self.shared.clone(), number);
         Mounted {
             log: Arc::new(SimLog::start(life.clone())),
             store: Arc::new(SimStore::start(life.clone())),
+            segments: Arc::new(SimSegments::new(life.clone())),
             blobs: Arc::new(SimBlobs::new(life)),
         }
     }
@@ -193,11 +206,13 @@ impl Disk {
             log,
             store,
             blobs,
+            segments,
             ..
         } = &mut *state;
         let mut lost = log.crash(loss, &**fate);
         lost += store.crash(loss, &**fate);
         lost += blobs.crash(loss, &**fate);
+        lost += segments.crash(loss, &**fate);
         faults.count(Hit::Lost, lost.records);
         faults.count(Hit::Torn, lost.torn);
         faults.count(Hit::Reordered, lost.reordered);
@@ -238,6 +253,7 @@ impl Disk {
         state.log = LogArea::default();
         state.store = StoreArea::default();
         state.blobs = BlobArea::default();
+        state.segments = SegmentArea::default();
     }
 
     /// How often each fault hit an operation or a record, since the disk was made.
@@ -250,6 +266,12 @@ impl Disk {
     #[must_use]
     pub fn holds(&self, digest: model::Digest) -> bool {
         self.shared.state.lock().blobs.holds(digest)
+    }
+
+    /// Every segment on it.
+    #[must_use]
+    pub fn segments(&self) -> BTreeMap<u64, Vec<u8>> {
+        self.shared.state.lock().segments.content()
     }
 
     /// What lies on it now.

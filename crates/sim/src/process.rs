@@ -94,6 +94,7 @@ async fn begin(
         store: mounted.store,
         log: mounted.log,
         blobs: mounted.blobs,
+        segments: mounted.segments,
         membership: Arc::new(membership),
         tasks,
         entropy: entropy.clone(),

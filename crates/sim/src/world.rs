@@ -44,6 +44,8 @@ pub(crate) struct World {
     /// Cancelled when clients shall stop to ask for more.
     pub(crate) quiet: CancellationToken,
     pub(crate) tally: Mutex<Tally>,
+    /// The ids of requests that changed something and were answered with a success, by frontend.
+    pub(crate) changes: Mutex<BTreeMap<String, Vec<String>>>,
     violations: Mutex<Vec<Violation>>,
     /// Where workers unpack code.
     pub(crate) scratch: PathBuf,
@@ -157,6 +159,7 @@ impl World {
             troubles: Mutex::default(),
             quiet: CancellationToken::new(),
             tally: Mutex::default(),
+            changes: Mutex::default(),
             violations: Mutex::default(),
             scratch,
         })

@@ -1,4 +1,5 @@
-//! What happens to a call before its message is read: it is let in, gets an id, and its sender is found out.
+//! What happens to a call before its message is read: it is let in, gets an id, and its sender is found out. And what
+//! happens after: its record comes to the audit log before its answer leaves.
 //!
 //! The signature covers a POST to the method's path; the body is left out of it, because a stream has no hash before its
 //! end. That is why this listener belongs behind TLS wherever callers sign.
@@ -11,11 +12,16 @@ use std::{
     task::{Context, Poll},
 };
 
+use audit::Api;
+use host::net::serve::PeerInfo;
 use http::{Request, Response, uri::Authority};
-use lambda_api::sigv4::{self, Rules, SignedRequest, UnsignedPayload};
+use lambda_api::{
+    Operation,
+    sigv4::{self, Rules, SignedRequest, UnsignedPayload},
+};
 use model::RequestId;
 use tokio::sync::OwnedSemaphorePermit;
-use tonic::{body::Body, codegen::Service, server::NamedService};
+use tonic::{Code, Status, body::Body, codegen::Service, server::NamedService};
 
 use super::status;
 use crate::{
@@ -23,6 +29,7 @@ use crate::{
     error::OperationError,
     stack::Edge,
     trace_id,
+    trail::{Arrival, Asked, Trail},
 };
 
 /// What is known of a call before its message.
@@ -31,6 +38,7 @@ pub(super) struct Arrived {
     pub(super) caller: Caller,
     pub(super) request_id: RequestId,
     pub(super) trace_id: String,
+    pub(super) trail: Trail,
     _place: OwnedSemaphorePermit,
 }
 
@@ -65,21 +73,84 @@ where
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        match arrive(&self.edge, &request) {
+        let request_id = RequestId::from_random(self.edge.bench.entropy.next_u128());
+        let (edge, trail) = (self.edge.clone(), begin(&self.edge, request_id, &request));
+        let arrived = trail.and_then(|trail| {
+            let arrived = arrive(&edge, request_id, &trail, &request);
+            arrived.map_err(|error| (error, trail))
+        });
+        match arrived {
             Ok(arrived) => {
+                let trail = arrived.trail.clone();
                 request.extensions_mut().insert(Arc::new(arrived));
-                Box::pin(self.service.call(request))
+                let answering = self.service.call(request);
+                Box::pin(
+                    async move { Ok(record(&edge, request_id, &trail, answering.await?).await) },
+                )
             }
-            Err(error) => {
-                let request_id = RequestId::from_random(self.edge.bench.entropy.next_u128());
-                let status = status::of(&self.edge.bench.counters, request_id, error);
-                Box::pin(std::future::ready(Ok(status.into_http())))
+            Err((error, trail)) => {
+                let refusal = status::of(&edge.bench.counters, request_id, error).into_http();
+                Box::pin(async move { Ok(record(&edge, request_id, &trail, refusal).await) })
             }
         }
     }
 }
 
-fn arrive(edge: &Edge, request: &Request<Body>) -> Result<Arrived, OperationError> {
+/// Begins the record of a call, as far as it can be told before anybody looked at it.
+fn begin(
+    edge: &Edge,
+    request_id: RequestId,
+    request: &Request<Body>,
+) -> Result<Trail, (OperationError, Trail)> {
+    let method = request.uri().path().rsplit('/').next().unwrap_or_default();
+    let operation = Operation::ALL.iter().find(|o| o.name() == method);
+    let peer = request.extensions().get::<PeerInfo>();
+    let trail = edge.audit.begin(&Arrival {
+        request_id,
+        api: Api::Grpc,
+        asked: operation.map_or(Asked::Unknown, |o| Asked::Operation(*o)),
+        // Every connection of this listener has one.
+        source: peer.map_or(([0, 0, 0, 0], 0).into(), |peer| peer.remote),
+        headers: request.headers(),
+        query: "",
+        target: None,
+    });
+    trail.map_err(|unrecorded| (unrecorded.into(), Trail::default()))
+}
+
+/// Records a call by what its caller is about to be told; if that cannot be, they are told so instead.
+async fn record(
+    edge: &Edge,
+    request_id: RequestId,
+    trail: &Trail,
+    response: Response<Body>,
+) -> Response<Body> {
+    // An answer that begins has no status yet, and one that is refused has nothing else.
+    let refused = Status::from_header_map(response.headers()).filter(|s| s.code() != Code::Ok);
+    let (code, error) = match &refused {
+        None => (Code::Ok, None),
+        Some(status) => {
+            let name = status.metadata().get(status::ERROR_TYPE);
+            let name = name.and_then(|name| name.to_str().ok());
+            let named = name.map_or_else(|| format!("{:?}", status.code()), str::to_owned);
+            (status.code(), Some(named))
+        }
+    };
+    let number = u16::try_from(i32::from(code)).unwrap_or(u16::MAX);
+    match trail.end(number, error.as_deref()).await {
+        Ok(()) => response,
+        Err(unrecorded) => {
+            status::of(&edge.bench.counters, request_id, unrecorded.into()).into_http()
+        }
+    }
+}
+
+fn arrive(
+    edge: &Edge,
+    request_id: RequestId,
+    trail: &Trail,
+    request: &Request<Body>,
+) -> Result<Arrived, OperationError> {
     let limit = edge.options.requests_max;
     let place = edge.places.clone().try_acquire_owned();
     let place = place.map_err(|_| OperationError::Overloaded { limit })?;
@@ -98,10 +169,12 @@ fn arrive(edge: &Edge, request: &Request<Body>) -> Result<Arrived, OperationErro
     let now = edge.bench.clock.wall();
     let options = &edge.options;
     let caller = auth::authenticate(&options.auth, &options.region, &signed, &rules, now)?;
+    trail.known(&caller);
     Ok(Arrived {
         caller,
-        request_id: RequestId::from_random(edge.bench.entropy.next_u128()),
+        request_id,
         trace_id: trace_id::of(request.headers(), now, &*edge.bench.entropy),
+        trail: trail.clone(),
         _place: place,
     })
 }

@@ -9,8 +9,9 @@ use lambda_api::{
 use model::Limits;
 use serde_json::{Map, Value};
 
+use super::arrive::Arrived;
 use crate::{
-    auth::{self, Authorized, Caller},
+    auth::{self, Authorized},
     error::OperationError,
 };
 
@@ -73,7 +74,7 @@ impl Form {
     /// Parses the request as the AWS API would, and decides whether its caller may make it.
     pub(super) fn authorize(
         self,
-        caller: &Caller,
+        arrived: &Arrived,
         limits: &Limits,
     ) -> Result<Authorized<Request>, OperationError> {
         let pairs = self
@@ -83,6 +84,7 @@ impl Form {
         let query = pairs.collect::<Vec<_>>().join("&");
         let Routed { operation, labels } =
             route::route(&self.method, &self.path, &query).map_err(ApiError::from)?;
+        arrived.trail.target(labels.get("FunctionName"));
         let query = Query::parse(&query).map_err(ApiError::from)?;
         let body = Value::Object(self.body).to_string();
         let request = Request::parse(&Input {
@@ -91,10 +93,11 @@ impl Form {
             query: &query,
             headers: &self.headers,
             body: body.as_bytes(),
-            scope: &caller.scope(),
+            scope: &arrived.caller.scope(),
             limits,
         })?;
-        auth::authorize(caller.clone(), operation, request)
+        arrived.trail.asked(&request);
+        auth::authorize(arrived.caller.clone(), operation, request)
     }
 }
 

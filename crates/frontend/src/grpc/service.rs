@@ -58,7 +58,7 @@ impl Functions {
 
     fn parse(&self, arrived: &Arrived, form: Form) -> Result<(Parsed, Grant), OperationError> {
         let limits = &self.edge.options.limits;
-        Ok(form.authorize(&arrived.caller, limits)?.take())
+        Ok(form.authorize(arrived, limits)?.take())
     }
 
     /// Runs a method and shows what it gives, or why it gives nothing.
@@ -178,6 +178,7 @@ impl functions_server::Functions for Functions {
                 )
                 .member("LoggingConfig", logging(m.logging));
             let (mut create, grant) = expect!(self.parse(&arrived, form)?, CreateFunction);
+            arrived.trail.code(&zip);
             create.zip = zip.into();
             let created = create_function::run(&self.edge.bench, grant.of(*create)).await?;
             Ok(show::configuration(&created, Detail::Full))
@@ -253,6 +254,7 @@ impl functions_server::Functions for Functions {
                 .member("DryRun", Some(m.dry_run.into()))
                 .member("RevisionId", text(m.revision_id));
             let (mut update, grant) = expect!(self.parse(&arrived, form)?, UpdateFunctionCode);
+            arrived.trail.code(&zip);
             update.zip = zip.into();
             let updated = update_function_code::run(&self.edge.bench, grant.of(*update)).await?;
             Ok(show::configuration(&updated, Detail::Full))

@@ -2,10 +2,11 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
+use audit::{Recorder, line::Writer};
 use catalog::{Controllers, ControllersOptions, LocalCopy};
 use frontend::{CodeUrlKey, Frontend, FrontendOptions, Ports};
 use host::{
-    Membership, SeededEntropy, SystemClock, Tasks,
+    DirectorySegments, Membership, SeededEntropy, SystemClock, Tasks,
     membership::Members,
     net::{Channels, Network, PeerIdentity, PlainNetwork, serve},
     store::SledStore,
@@ -44,7 +45,8 @@ pub(crate) struct Cluster {
     /// The frontend's tasks; those of the fakes are others.
     pub(crate) tasks: Tasks,
     _fakes: Tasks,
-    _directory: tempfile::TempDir,
+    /// Where the audit log is, among others.
+    pub(crate) directory: tempfile::TempDir,
 }
 
 impl Cluster {
@@ -103,6 +105,15 @@ impl Cluster {
                 .await
                 .unwrap(),
         ];
+        let segments = Arc::new(DirectorySegments::new(
+            &directory.path().join("audit"),
+            "jsonl",
+        ));
+        let writer = Writer {
+            node: "n".parse().unwrap(),
+            incarnation: Incarnation(1),
+        };
+        let recording = audit::Options::new(writer, "test");
         let mut options = FrontendOptions::open(CodeUrlKey::new([7; 32]));
         options.public_address = listeners[0].local_addr().to_string();
         adjust(&mut options);
@@ -113,6 +124,7 @@ impl Cluster {
             copy,
             controllers,
             router,
+            audit: Recorder::start(recording, segments.clone(), Arc::new(SystemClock), &tasks),
         };
         let frontend = Frontend::new(options, ports);
         let [public, grpc] = listeners.each_ref().map(|l| l.local_addr());
@@ -127,7 +139,7 @@ impl Cluster {
             frontend,
             tasks,
             _fakes: fakes,
-            _directory: directory,
+            directory,
         }
     }
 }

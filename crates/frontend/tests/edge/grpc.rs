@@ -9,7 +9,7 @@ use crate::{
     http::zip,
 };
 
-async fn connect(cluster: &Cluster) -> Channel {
+pub(crate) async fn connect(cluster: &Cluster) -> Channel {
     let endpoint = tonic::transport::Endpoint::new(format!("http://{}", cluster.grpc)).unwrap();
     endpoint.connect().await.unwrap()
 }

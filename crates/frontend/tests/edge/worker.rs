@@ -75,6 +75,7 @@ impl Worker for FakeWorker {
             b"\"full\"" => vec![event(Part::Refused(pb::Refused {
                 reason: Reason::NoCapacity.into(),
                 detail: String::new(),
+                ..Default::default()
             }))],
             b"\"error\"" => vec![
                 accepted(),

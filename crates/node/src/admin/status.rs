@@ -45,8 +45,22 @@ pub struct NodeStatus {
     pub newest_format: u32,
     /// How long its process runs, in milliseconds.
     pub uptime_ms: u64,
+    /// Its audit log; on frontends.
+    #[serde(default)]
+    pub audit: Option<AuditStatus>,
     /// The sandbox driver, and what it does not enforce; on workers.
     pub sandbox: Option<SandboxStatus>,
+}
+
+/// The audit log of a node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditStatus {
+    /// Its last record, as `HASH@SEQ`: keep it elsewhere, and it proves later that nothing was changed or cut off.
+    pub head: String,
+    /// Whether control calls can be recorded.
+    pub writable: bool,
+    /// Breaks found since the process began.
+    pub breaks: u64,
 }
 
 /// What confines user code on this node.

@@ -77,6 +77,7 @@ fn status(readiness: Readiness) -> Status {
             version: "0.1.0".to_owned(),
             newest_format: 2,
             uptime_ms: 12,
+            audit: None,
             sandbox: None,
         },
         cluster: ClusterStatus {
@@ -104,7 +105,8 @@ async fn get(reasons: &[&str], path: &str) -> (StatusCode, String) {
         reasons: reasons.iter().map(|r| (*r).to_owned()).collect(),
     };
     let admin = Admin::new(Arc::new(told), Metrics::new(vec![Arc::new(Counted)]));
-    let response = admin.answer(&Method::GET, path);
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let response = admin.answer(&Method::GET, path, query).await;
     assert_eq!(response.headers()[header::CONTENT_SECURITY_POLICY], POLICY);
     let code = response.status();
     let body = response.into_body().collect().await.unwrap().to_bytes();
@@ -184,9 +186,49 @@ async fn nothing_else_is_answered() {
     assert_eq!(get(&[], "/../etc/passwd").await.0, StatusCode::NOT_FOUND);
     let admin = Admin::new(Arc::new(Told { reasons: vec![] }), Metrics::new(vec![]));
     assert_eq!(
-        admin.answer(&Method::POST, "/status").status(),
+        admin.answer(&Method::POST, "/status", "").await.status(),
         StatusCode::METHOD_NOT_ALLOWED
     );
+}
+
+#[tokio::test]
+async fn the_audit_log_of_a_frontend_is_answered_in_pages() {
+    assert_eq!(get(&[], "/audit").await.0, StatusCode::NOT_FOUND);
+    let (place, tasks) = (tempfile::tempdir().unwrap(), Tasks::new());
+    let segments = Arc::new(host::DirectorySegments::new(place.path(), "jsonl"));
+    let writer = audit::line::Writer {
+        node: "a".parse().unwrap(),
+        incarnation: Incarnation(1),
+    };
+    let options = audit::Options::new(writer, "test");
+    let recorder = Recorder::start(options, segments, Arc::new(host::SystemClock), &tasks);
+    for calls in 1..=3 {
+        let place = recorder.admit().unwrap();
+        place.write(audit::Event::Unlisted { calls }).await.unwrap();
+    }
+    let admin = Admin::new(Arc::new(Told { reasons: vec![] }), Metrics::new(vec![]))
+        .with_audit(Some(recorder.clone()));
+    let ask = async |query: &str| {
+        let response = admin.answer(&Method::GET, "/audit", query).await;
+        let code = response.status();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (code, body)
+    };
+    let (mut all, mut query) = (Vec::new(), "limit=3".to_owned());
+    loop {
+        let (code, body) = ask(&query).await;
+        assert_eq!(code, StatusCode::OK);
+        let page: audit_log::Records = serde_json::from_slice(&body).unwrap();
+        assert_eq!(page.head, recorder.figures().head.to_string());
+        all.extend(page.records.iter().map(|r| format!("{}\n", r.get())));
+        let Some(next) = page.next else { break };
+        query = format!("limit=3&from={next}");
+    }
+    let file = std::fs::read_to_string(place.path().join("00000000000000000001.jsonl"));
+    assert_eq!(all.len(), 4);
+    assert_eq!(all.concat(), file.unwrap());
+    assert_eq!(ask("order=1").await.0, StatusCode::BAD_REQUEST);
+    tasks.stop().await;
 }
 
 #[tokio::test]

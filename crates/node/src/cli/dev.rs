@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{
     compose::{self, Addresses, NodeHandle, StartError},
-    config::{Auth, Cluster, Listen, Log, LogFormat, Node, NodeConfig, Tracing, Worker},
+    config::{Audit, Auth, Cluster, Listen, Log, LogFormat, Node, NodeConfig, Tracing, Worker},
     material::Material,
     real, telemetry,
 };
@@ -169,6 +169,7 @@ fn config(arguments: &Arguments, directory: &Path) -> Result<NodeConfig, Exit> {
             newest_format: FORMATS.newest,
         },
         auth: Auth::Open,
+        audit: Audit::default(),
         worker: Worker {
             slots: 64,
             memory: None,

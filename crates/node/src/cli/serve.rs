@@ -70,7 +70,9 @@ impl Running {
     /// Begins to answer operators about a node on a socket that was bound before.
     pub(crate) fn new(node: NodeHandle, listener: TcpListener) -> Self {
         let admin = Tasks::new();
-        Admin::new(node.subject(), Metrics::new(node.figures())).serve(listener, &admin);
+        Admin::new(node.subject(), Metrics::new(node.figures()))
+            .with_audit(node.audit().cloned())
+            .serve(listener, &admin);
         Self { node, admin }
     }
 

@@ -25,6 +25,11 @@ fn every_command_parses() {
         "gossip-key f",
         "doctor --json",
         "status --endpoint 127.0.0.1:9020 --json",
+        "audit show --data-dir d --since 2h --operation CreateFunction --account 000000000000 --json",
+        "audit show --endpoint 127.0.0.1:9020 --since 2026-01-02T03:04:05Z",
+        "audit head --data-dir d",
+        "audit verify --data-dir d e f",
+        "audit verify --data-dir d --head e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855@1",
         "controller leave b --config f",
         "cluster status --config f",
         "cluster finalize --config f",
@@ -44,6 +49,10 @@ fn what_makes_no_sense_is_refused() {
         "ca issue d --node a --roles boss --out o",
         "ca issue d --node a --out o",
         "start",
+        "audit verify",
+        "audit verify --data-dir d --head 1",
+        "audit show --data-dir d --endpoint e",
+        "audit show --since yesterday",
     ] {
         assert!(parse(line).is_err(), "{line}");
     }

@@ -13,6 +13,7 @@ pub(super) struct Edge(pub(super) Frontend);
 impl Figures for Edge {
     fn figures(&self) -> Vec<Figure> {
         let f = self.0.figures();
+        let audit = self.0.audit().figures();
         let requests = "Requests over both public APIs, by the class of their answer.";
         let done = f
             .requests
@@ -69,6 +70,36 @@ impl Figures for Edge {
                 "routing_attempts_failed",
                 "Workers that were asked and did not take an invocation.",
                 f.attempts_failed,
+            ),
+            Figure::gauge(
+                "audit_writable",
+                "Whether control calls can be recorded; they are refused while they cannot.",
+                u64::from(audit.writable),
+            ),
+            Figure::gauge(
+                "audit_sequence",
+                "The last record of the audit log; /status has its hash.",
+                audit.head.sequence,
+            ),
+            Figure::counter(
+                "audit_records",
+                "Records written to the audit log.",
+                audit.records,
+            ),
+            Figure::counter(
+                "audit_refused",
+                "Calls refused because they could not be recorded.",
+                audit.refused,
+            ),
+            Figure::counter(
+                "audit_unlisted",
+                "Calls of unknown callers that were counted and not recorded one by one.",
+                audit.unlisted,
+            ),
+            Figure::gauge(
+                "audit_breaks",
+                "Breaks found in the audit log since the process began.",
+                audit.breaks,
             ),
             Figure {
                 name: "invocation_duration_seconds",

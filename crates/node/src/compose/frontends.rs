@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use audit::{Recorder, line::Writer};
 use frontend::{AuthMode, CodeUrlKey, Frontend, FrontendOptions, KeyRing, Ports};
 use host::{Host, net::Listener};
 use model::AccountId;
@@ -27,11 +28,29 @@ pub(super) fn start(
             copy: shared.copy.clone(),
             controllers: shared.controllers.clone(),
             router: router(shared, host),
+            audit: recorder(shared, host),
         },
     );
     frontend.serve(public);
     frontend.serve_grpc(grpc);
     frontend
+}
+
+/// Begins the audit log.
+fn recorder(shared: &Shared, host: &Host) -> Recorder {
+    let (config, told) = (&shared.config, &shared.config.audit);
+    let writer = Writer {
+        node: config.node.name.clone(),
+        incarnation: shared.incarnation,
+    };
+    let options = audit::Options {
+        segment_bytes: told.segment_size,
+        keep_bytes: told.keep_size,
+        keep_segments: told.keep_files,
+        ..audit::Options::new(writer, env!("CARGO_PKG_VERSION"))
+    };
+    let (segments, clock) = (host.segments.clone(), host.clock.clone());
+    Recorder::start(options, segments, clock, &host.tasks)
 }
 
 fn router(shared: &Shared, host: &Host) -> Router {
@@ -62,6 +81,7 @@ fn options(config: &NodeConfig, material: &Material) -> FrontendOptions {
             },
             Some(keys) => AuthMode::SigV4(keys.iter().cloned().collect::<KeyRing>()),
         },
+        audit_invocations: config.audit.invocations,
         limits: config.limits.clone(),
         public_tls: material.public.is_some(),
         public_address: config.listen.advertise_public.clone(),

@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use audit::Recorder;
 use catalog::LocalCopy;
 use controller::Controller;
 use frontend::Frontend;
@@ -13,6 +14,8 @@ use crate::admin::{Subject, metrics::Figures};
 
 /// How long environments may take to end once no request needs them.
 const ENVIRONMENTS_MAX: Duration = Duration::from_secs(2);
+/// How long the last records of the audit log may take.
+const RECORD_MAX: Duration = Duration::from_secs(2);
 /// How long handing leadership over may take.
 const HAND_OVER_MAX: Duration = Duration::from_secs(5);
 /// How long saying goodbye may take.
@@ -65,6 +68,12 @@ impl NodeHandle {
         self.observer.clone()
     }
 
+    /// The audit log that it writes, if it is a frontend.
+    #[must_use]
+    pub fn audit(&self) -> Option<&Recorder> {
+        self.frontend.as_ref().map(Frontend::audit)
+    }
+
     /// What it counts.
     #[must_use]
     pub fn figures(&self) -> Vec<Arc<dyn Figures>> {
@@ -109,6 +118,13 @@ impl NodeHandle {
     pub async fn drain(&self, grace: Duration) -> bool {
         let in_time = self.host.tasks.finish(grace).await;
         tracing::debug!(in_time, "drain: requests are over");
+        if let Some(frontend) = &self.frontend
+            && tokio::time::timeout(RECORD_MAX, frontend.audit().flush())
+                .await
+                .is_err()
+        {
+            tracing::warn!("the audit log was not brought to disk in time");
+        }
         let worker = async {
             if let Some(worker) = &self.worker {
                 worker.drain(ENVIRONMENTS_MAX).await;

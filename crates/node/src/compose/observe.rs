@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use audit::Recorder;
 use catalog::LocalCopy;
 use controller::Controller;
 use host::{Host, Tasks, membership::Members, net::channel::Channels, task::Kind};
@@ -17,8 +18,8 @@ use crate::{
         Subject,
         metrics::{Figure, Figures, Measure},
         status::{
-            CatalogStatus, ClusterStatus, ControllerStatus, MemberStatus, NodeStatus, Readiness,
-            SandboxStatus, Status, role_names,
+            AuditStatus, CatalogStatus, ClusterStatus, ControllerStatus, MemberStatus, NodeStatus,
+            Readiness, SandboxStatus, Status, role_names,
         },
     },
     config::NodeConfig,
@@ -40,6 +41,7 @@ pub(super) struct Observer {
     began: Instant,
     copy: LocalCopy,
     controller: Option<Controller>,
+    audit: Option<Recorder>,
     members: watch::Receiver<Members>,
     tasks: Tasks,
     sandbox: Option<SandboxStatus>,
@@ -54,6 +56,7 @@ impl Observer {
         host: &Host,
         driver: Option<&dyn Driver>,
         controller: Option<Controller>,
+        audit: Option<Recorder>,
     ) -> Arc<Self> {
         let observer = Arc::new(Self {
             config: shared.config.clone(),
@@ -61,6 +64,7 @@ impl Observer {
             began: Instant::now(),
             copy: shared.copy.clone(),
             controller,
+            audit,
             members: host.membership.watch(),
             tasks: host.tasks.clone(),
             sandbox: driver.map(|driver| SandboxStatus {
@@ -209,6 +213,14 @@ impl Subject for Observer {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 uptime_ms: u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
                 newest_format: self.config.cluster.newest_format,
+                audit: self.audit.as_ref().map(|audit| {
+                    let figures = audit.figures();
+                    AuditStatus {
+                        head: figures.head.to_string(),
+                        writable: figures.writable,
+                        breaks: figures.breaks,
+                    }
+                }),
                 sandbox: self.sandbox.clone(),
             },
             cluster: self.cluster(),

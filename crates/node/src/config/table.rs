@@ -107,6 +107,10 @@ pub const SECTIONS: &[(&str, &str)] = &[
         "One access key; write `[[auth.keys]]` for each. There is no variable for these: put the secret into a file or a \
          variable of your own.",
     ),
+    (
+        "audit",
+        "The audit log that each frontend keeps in `data_dir/audit`: `docs/audit.md` says what is in it and what is promised.",
+    ),
     ("worker", "How much a worker runs."),
     ("sandbox", "What confines user code."),
     (
@@ -209,6 +213,15 @@ pub const KEYS: &[Key] = &[
         "Variable with the secret access key; its name must not begin with `DUNLIN_`."),
     key("auth.keys", "account", Text, Value("000000000000"),
         "The account of twelve digits that this key acts in."),
+
+    key("audit", "invocations", Boolean, Value("false"),
+        "Whether invocations are recorded too. Control calls always are. The record of an invocation is not waited for."),
+    key("audit", "segment_size", Bytes, Value("16MiB"),
+        "The size of one file, 64 KiB to 256 MiB; then the next one begins."),
+    key("audit", "keep_size", Bytes, Value("1GiB"),
+        "The size of all files together. The oldest are removed when a new one begins, and a record says so."),
+    key("audit", "keep_files", Integer, Value("1000"),
+        "The most files, at least 2."),
 
     key("worker", "slots", Integer, Value("128"),
         "The most environments at a time, idle ones included."),

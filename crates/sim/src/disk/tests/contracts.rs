@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use host::{blobs::contract as blobs, log::contract as log, store::contract as store};
+use host::{
+    blobs::contract as blobs, log::contract as log, segments::contract as segments,
+    store::contract as store,
+};
 
 use super::disk;
 use crate::disk::DiskFault;
@@ -42,6 +45,17 @@ async fn the_blobs_keep_their_contract() {
         blobs::takes_the_same_blob_from_many(&*mount()).await;
         let one = disk(seed);
         blobs::is_there_after_a_restart(async || one.mount().blobs).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_segments_keep_their_contract() {
+    for seed in 0..4 {
+        let mount = || disk(seed).mount().segments;
+        segments::reads_what_was_appended(&*mount()).await;
+        segments::appends_at_the_end_only(&*mount()).await;
+        let one = disk(seed);
+        segments::is_there_after_a_restart(async || one.mount().segments).await;
     }
 }
 

@@ -40,7 +40,9 @@ async fn an_error_is_the_last_word_until_the_next_mount() {
     ] {
         for seed in 0..20 {
             let disk = disk(seed);
-            let Mounted { log, store, blobs } = disk.mount();
+            let Mounted {
+                log, store, blobs, ..
+            } = disk.mount();
             log.apply(1, append(1)).await.unwrap();
             store.apply("t", put("a")).await.unwrap();
             store.flush().await.unwrap();
@@ -84,7 +86,9 @@ async fn an_error_is_the_last_word_until_the_next_mount() {
 #[tokio::test(start_paused = true)]
 async fn a_full_disk_still_reads_and_takes_away() {
     let disk = disk(3);
-    let Mounted { log, store, blobs } = disk.mount();
+    let Mounted {
+        log, store, blobs, ..
+    } = disk.mount();
     let bytes = Bytes::from_static(b"blob");
     blobs.put(Digest::of(&bytes), bytes.clone()).await.unwrap();
     log.apply(1, append(1)).await.unwrap();
@@ -224,7 +228,9 @@ async fn a_slow_disk_delays_every_operation() {
 #[tokio::test(start_paused = true)]
 async fn usage_follows_what_is_kept() {
     let disk = disk(7);
-    let Mounted { log, store, blobs } = disk.mount();
+    let Mounted {
+        log, store, blobs, ..
+    } = disk.mount();
     log.apply(1, append(1)).await.unwrap();
     log.apply(1, append(2)).await.unwrap();
     store.apply("t", put("a")).await.unwrap();

@@ -205,7 +205,9 @@ async fn a_seed_repeats_and_all_losses_occur() {
 #[tokio::test(start_paused = true)]
 async fn handles_of_an_ended_process_never_answer() {
     let disk = disk(1);
-    let Mounted { log, store, blobs } = disk.mount();
+    let Mounted {
+        log, store, blobs, ..
+    } = disk.mount();
     let silent = async |log: &dyn host::LogEngine, store: &dyn Store, blobs: &dyn host::Blobs| {
         let patience = Duration::from_secs(3600);
         let write = tokio::time::timeout(patience, log.apply(1, log_batch(1)));
@@ -226,4 +228,33 @@ async fn handles_of_an_ended_process_never_answer() {
     silent(&*newer.log, &*newer.store, &*newer.blobs).await;
     assert_eq!(disk.mount().log.bounds(1).await.unwrap(), None);
     assert_eq!(disk.usage(), crate::disk::Usage::default());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_append_that_was_cut_short_leaves_its_beginning() {
+    let mut lengths = std::collections::BTreeSet::new();
+    for seed in 0..64 {
+        let disk = disk(seed);
+        let segments = disk.mount().segments;
+        segments.append(1, 0, "one".into()).await.unwrap();
+        let patience = Duration::from_micros(100);
+        let appending = segments.append(1, 3, "two".into());
+        assert!(tokio::time::timeout(patience, appending).await.is_err());
+        disk.crash(if seed % 2 == 0 {
+            Loss::Process
+        } else {
+            Loss::Power
+        });
+        let left = disk.segments().remove(&1).unwrap();
+        assert!(
+            left.starts_with(b"one") && b"onetwo".starts_with(&left),
+            "{left:?}"
+        );
+        lengths.insert(left.len());
+        // Whoever comes next puts something in its place.
+        let segments = disk.mount().segments;
+        segments.append(1, 3, "2".into()).await.unwrap();
+        assert_eq!(disk.segments()[&1], b"one2");
+    }
+    assert_eq!(lengths.into_iter().collect::<Vec<_>>(), [3, 4, 5, 6]);
 }

@@ -1,0 +1,235 @@
+//! What a call leaves in the audit log.
+//!
+//! A [`Trail`] begins before a call is looked at and ends before it is answered; in between whoever learns something of the
+//! call notes it there. A call that cannot be recorded is refused before it does anything. A trail that is dropped was left by
+//! a caller who went away, and is recorded as that: what they asked for may have been done.
+//!
+//! What is promised: a call of somebody we know that changes something is answered after its record is on disk. All others
+//! are answered once their record waits to be written, which it is within a moment.
+
+mod parameters;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use audit::{Api, Call, Event, Outcome, Place, Recorder, Unrecorded, clipped};
+use http::{HeaderMap, header::USER_AGENT};
+use lambda_api::{Operation, Request, sigv4};
+use model::RequestId;
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use crate::auth::Caller;
+
+/// Characters that are kept of what a caller writes.
+const TEXT_MAX: usize = 256;
+
+/// The audit log, as the public edges see it.
+pub(crate) struct AuditLog {
+    pub(crate) recorder: Recorder,
+    /// Whether invocations are recorded.
+    pub(crate) invocations: bool,
+}
+
+/// A call that has just come.
+pub(crate) struct Arrival<'a> {
+    pub(crate) request_id: RequestId,
+    pub(crate) api: Api,
+    pub(crate) asked: Asked,
+    pub(crate) source: SocketAddr,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) query: &'a str,
+    /// The function as the path names it.
+    pub(crate) target: Option<&'a str>,
+}
+
+/// What a call asks for, before it is parsed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// An operation of the API.
+    Operation(Operation),
+    /// Code, by a URL that we signed.
+    Code,
+    /// What there is not.
+    Unknown,
+}
+
+/// The record of one call, as far as it is known. Clones are of the same one. Empty for a call that leaves no record.
+#[derive(Clone, Default)]
+pub(crate) struct Trail(Option<Arc<Mutex<Open>>>);
+
+struct Open {
+    /// Taken when the trail ends.
+    place: Option<Place>,
+    call: Call,
+    changes: bool,
+    known: bool,
+    began: Instant,
+}
+
+impl Asked {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Operation(operation) => operation.name(),
+            Self::Code => "DownloadCode",
+            Self::Unknown => "Unknown",
+        }
+    }
+
+    fn is_invocation(self) -> bool {
+        match self {
+            Self::Operation(operation) => operation.is_invocation(),
+            Self::Code | Self::Unknown => false,
+        }
+    }
+
+    fn changes(self) -> bool {
+        match self {
+            Self::Operation(operation) => operation.is_mutation(),
+            Self::Code | Self::Unknown => false,
+        }
+    }
+}
+
+impl AuditLog {
+    /// Begins the record of a call.
+    ///
+    /// # Errors
+    /// [`Unrecorded`]: it must be refused.
+    pub(crate) fn begin(&self, arrival: &Arrival<'_>) -> Result<Trail, Unrecorded> {
+        if arrival.asked.is_invocation() && !self.invocations {
+            return Ok(Trail::default());
+        }
+        let agent = arrival.headers.get(USER_AGENT);
+        let presented = sigv4::scope_of(arrival.headers, arrival.query);
+        let call = Call {
+            request_id: arrival.request_id.to_string(),
+            api: arrival.api,
+            operation: arrival.asked.name().to_owned(),
+            account: None,
+            caller: None,
+            access_key: presented.map(|scope| clipped(&scope.access_key_id, TEXT_MAX)),
+            source: arrival.source.to_string(),
+            user_agent: agent.map(|a| clipped(&String::from_utf8_lossy(a.as_bytes()), TEXT_MAX)),
+            region: None,
+            target: arrival.target.map(|target| clipped(target, TEXT_MAX)),
+            resource: None,
+            parameters: Default::default(),
+            outcome: Outcome::Abandoned,
+            status: None,
+            error: None,
+            took_ms: 0,
+        };
+        let open = Open {
+            place: Some(self.recorder.admit()?),
+            call,
+            changes: arrival.asked.changes(),
+            known: false,
+            began: Instant::now(),
+        };
+        Ok(Trail(Some(Arc::new(Mutex::new(open)))))
+    }
+}
+
+impl Trail {
+    /// Notes who calls, once that is proven.
+    pub(crate) fn known(&self, caller: &Caller) {
+        self.note(|open| {
+            open.known = true;
+            open.call.account = Some(caller.account.to_string());
+            open.call.caller = Some(clipped(&caller.to_string(), TEXT_MAX));
+            open.call.region = Some(caller.region.to_string());
+        });
+    }
+
+    /// Notes the function as the caller names it.
+    pub(crate) fn target(&self, name: Option<&str>) {
+        self.note(|open| open.call.target = name.map(|name| clipped(name, TEXT_MAX)));
+    }
+
+    /// Notes what is asked for.
+    pub(crate) fn asked(&self, request: &Request) {
+        self.note(|open| {
+            open.call.resource = request.resource().map(|arn| arn.to_string());
+            open.call.parameters = parameters::of(request);
+        });
+    }
+
+    /// Notes the package that came with a request.
+    pub(crate) fn code(&self, zip: &[u8]) {
+        self.note(|open| open.call.parameters.extend(parameters::of_code(zip)));
+    }
+
+    /// Notes a download of code by a URL that opens it: whoever holds it is known by nothing else.
+    pub(crate) fn downloaded(&self, code: model::Digest) {
+        self.note(|open| {
+            open.known = true;
+            let digest = code.to_base64().into();
+            open.call.parameters.insert("CodeSha256", digest);
+        });
+    }
+
+    /// Records how the call ends. `error` is the name of the error that the caller is about to be told.
+    ///
+    /// # Errors
+    /// [`Unrecorded`]: they must be told that instead.
+    pub(crate) async fn end(&self, status: u16, error: Option<&str>) -> Result<(), Unrecorded> {
+        let Some(open) = &self.0 else {
+            return Ok(());
+        };
+        let (durable, ended) = {
+            let mut open = open.lock();
+            open.call.outcome = match error {
+                None => Outcome::Done,
+                Some(_) => Outcome::Failed,
+            };
+            open.call.status = Some(status);
+            open.call.error = error.map(str::to_owned);
+            (open.known && open.changes, open.close())
+        };
+        match ended {
+            None => Ok(()),
+            Some((place, event)) if durable => place.write(event).await,
+            Some((place, event)) => open.lock().leave(place, event),
+        }
+    }
+
+    fn note(&self, note: impl FnOnce(&mut Open)) {
+        if let Some(open) = &self.0 {
+            note(&mut open.lock());
+        }
+    }
+}
+
+impl Open {
+    /// The record, the first time.
+    fn close(&mut self) -> Option<(Place, Event)> {
+        let place = self.place.take()?;
+        let took = self.began.elapsed().as_millis();
+        self.call.took_ms = u64::try_from(took).unwrap_or(u64::MAX);
+        Some((place, Event::Call(Box::new(self.call.clone()))))
+    }
+
+    fn leave(&self, place: Place, event: Event) -> Result<(), Unrecorded> {
+        if self.known {
+            place.leave(event)
+        } else {
+            place.leave_for_stranger(event)
+        }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if let Some((place, event)) = self.close()
+            && let Err(error) = self.leave(place, event)
+        {
+            tracing::warn!(%error, "a call that its caller left is not in the audit log");
+        }
+    }
+}
+
+impl std::fmt::Debug for Trail {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Trail")
+    }
+}
