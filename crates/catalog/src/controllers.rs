@@ -1,6 +1,7 @@
 //! The way to the controllers: who leads, whom to ask next, when to give up.
 
 mod blob;
+mod snapshot;
 
 pub use blob::chunks as blob_chunks;
 
@@ -91,13 +92,16 @@ pub enum ControllerError {
     /// An answer that this build cannot read.
     #[error("a controller sent an answer that this build cannot read")]
     Answer(#[from] InvalidMessage),
+    /// A record that this build cannot read.
+    #[error("a controller sent a record that this build cannot read")]
+    Record(#[from] codec::CodecError),
 }
 
 impl Failure for ControllerError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::NoLeader(_) | Self::BlobMissing | Self::Blob { .. } => ErrorKind::Unavailable,
-            Self::Refused(_) | Self::Answer(_) => ErrorKind::Internal,
+            Self::Refused(_) | Self::Answer(_) | Self::Record(_) => ErrorKind::Internal,
         }
     }
 }

@@ -2,13 +2,13 @@
 //!
 //! A read asks the leader for a barrier and waits until the local copy has reached it: it sees every write that was
 //! acknowledged before it, by whichever frontend. A write is proposed under a key of its own, so that its retries happen
-//! once, and is then waited for in the local copy. All of it has an end within a few seconds, and without a leader within
+//! once, and is then waited for in the local copy. Environment variables leave this node sealed and in no other way. All of it has an end within a few seconds, and without a leader within
 //! one: the caller's own retry is better than our silence.
 
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use catalog::{Controllers, LocalCopy};
+use catalog::{Controllers, DataKeys, LocalCopy};
 use host::Entropy;
 use model::{Digest, Mutation, mutation::Changed};
 use prost::Message as _;
@@ -19,6 +19,8 @@ use crate::{
     auth::{Caller, Grant},
     error::OperationError,
 };
+
+mod secrets;
 
 /// How long a read may wait for the leader and for the local copy together.
 const READ: Duration = Duration::from_millis(900);
@@ -37,6 +39,7 @@ const FETCH: Duration = Duration::from_secs(10);
 pub(crate) struct Control {
     copy: LocalCopy,
     controllers: Controllers,
+    keys: DataKeys,
     entropy: Arc<dyn Entropy>,
 }
 
@@ -44,11 +47,13 @@ impl Control {
     pub(crate) fn new(
         copy: LocalCopy,
         controllers: Controllers,
+        keys: DataKeys,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
         Self {
             copy,
             controllers,
+            keys,
             entropy,
         }
     }
@@ -72,12 +77,21 @@ impl Control {
     pub(crate) async fn change(
         &self,
         grant: &Grant,
-        mutation: &Mutation,
+        mut mutation: Mutation,
     ) -> Result<Changed, OperationError> {
+        self.seal(&mut mutation).await?;
         let key = match &grant.caller().call_id {
-            Some(call_id) => repeatable(grant.caller(), call_id, mutation),
+            Some(call_id) => repeatable(grant.caller(), call_id, &mutation),
             None => IdempotencyKey(self.entropy.next_u128()),
         };
+        self.propose(key, &mutation).await
+    }
+
+    async fn propose(
+        &self,
+        key: IdempotencyKey,
+        mutation: &Mutation,
+    ) -> Result<Changed, OperationError> {
         let (revision, result) = self.controllers.mutate(key, mutation, WRITE).await?;
         if let Err(error) = self.copy.wait_for(revision, OWN_WRITE).await {
             tracing::warn!(%error, "a write was answered before this node's copy of the catalog had it");

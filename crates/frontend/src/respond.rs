@@ -4,11 +4,11 @@
 //! caller's own as DEBUG.
 
 use bytes::Bytes;
-use catalog::ControllerError;
+use catalog::{ControllerError, SecretError};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use lambda_api::{ApiError, error::ThrottleReason, invoke::REQUEST_ID};
-use model::{RequestId, function::Reason};
+use model::{ErrorKind, Failure, RequestId, function::Reason};
 use routing::{DispatchError, ResolveError};
 
 use crate::{body::BodyError, error::OperationError};
@@ -83,9 +83,11 @@ pub(crate) fn api_error(error: OperationError) -> ApiError {
         }
         OperationError::Overloaded { .. } => throttled(ThrottleReason::CallerRateLimitExceeded),
         OperationError::Dispatch(error) => dispatch(&error),
+        OperationError::Secret(error) => secret(&error),
         OperationError::Lost(_)
         | OperationError::ResponseTooLarge { .. }
         | OperationError::Broken(_)
+        | OperationError::Unreadable(_)
         | OperationError::WrongAnswer { .. } => ApiError::internal(),
     }
 }
@@ -111,7 +113,9 @@ fn controllers(error: &ControllerError) -> ApiError {
         ControllerError::NoLeader(_)
         | ControllerError::BlobMissing
         | ControllerError::Blob { .. } => ApiError::unavailable(),
-        ControllerError::Refused(_) | ControllerError::Answer(_) => ApiError::internal(),
+        ControllerError::Refused(_) | ControllerError::Answer(_) | ControllerError::Record(_) => {
+            ApiError::internal()
+        }
     }
 }
 
@@ -136,8 +140,16 @@ fn failed(reason: Reason) -> ApiError {
     }
 }
 
+fn secret(error: &SecretError) -> ApiError {
+    match error.kind() {
+        ErrorKind::Unavailable => ApiError::environment_key_not_found(),
+        _ => ApiError::environment_damaged(),
+    }
+}
+
 fn dispatch(error: &DispatchError) -> ApiError {
     match error {
+        DispatchError::Sealed(error) => secret(error),
         DispatchError::NoCapacity { .. } => {
             throttled(ThrottleReason::ConcurrentInvocationLimitExceeded)
         }
@@ -165,7 +177,12 @@ pub(crate) fn log(error: &OperationError) {
         OperationError::ResponseTooLarge { .. }
         | OperationError::Broken(_)
         | OperationError::WrongAnswer { .. }
-        | OperationError::Controllers(ControllerError::Refused(_) | ControllerError::Answer(_)) => {
+        | OperationError::Secret(_)
+        | OperationError::Unreadable(_)
+        | OperationError::Dispatch(DispatchError::Sealed(_))
+        | OperationError::Controllers(
+            ControllerError::Refused(_) | ControllerError::Answer(_) | ControllerError::Record(_),
+        ) => {
             tracing::error!(%error, %causes, "a request failed by a defect");
         }
         OperationError::Controllers(
@@ -181,8 +198,11 @@ pub(crate) fn log(error: &OperationError) {
         | OperationError::Lost(_) => {
             tracing::warn!(%error, %causes, "a request could not be served");
         }
-        OperationError::Api(_)
-        | OperationError::Signature(_)
+        // Its text may repeat what the caller sent.
+        OperationError::Api(error) => {
+            tracing::debug!(error = error.name(), "a request was refused")
+        }
+        OperationError::Signature(_)
         | OperationError::Body(_)
         | OperationError::Package(_)
         | OperationError::Rejected(_)
@@ -283,6 +303,26 @@ mod tests {
             "InvalidZipFileException",
         );
         check(failed("Other"), 409, "ResourceConflictException");
+    }
+
+    #[test]
+    fn a_missing_key_and_a_damaged_text_are_told_apart() {
+        let unknown = seal::UnwrapError::UnknownMaster("m".parse().unwrap());
+        check(
+            SecretError::from(unknown.clone()),
+            502,
+            "KMSNotFoundException",
+        );
+        check(
+            DispatchError::Sealed(SecretError::from(unknown)),
+            502,
+            "KMSNotFoundException",
+        );
+        check(
+            SecretError::from(seal::OpenError::Damaged),
+            502,
+            "KMSInvalidStateException",
+        );
     }
 
     #[test]

@@ -10,7 +10,9 @@ mod list;
 
 pub use account_settings::{AccountSettings, Usage};
 pub use alias::AliasConfiguration;
-pub use function_configuration::{Detail, FunctionConfiguration, runtime_version_arn};
+pub use function_configuration::{
+    Detail, FunctionConfiguration, ShownEnvironment, runtime_version_arn,
+};
 pub use get_function::{CodeLocation, GetFunction};
 pub use list::{Aliases, Functions, Versions};
 

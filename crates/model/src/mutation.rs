@@ -3,10 +3,10 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
-    Alias, AliasName, Architecture, Digest, ErrorKind, Failure, FunctionId, RevisionId, Version,
-    VersionId,
+    AccountId, Alias, AliasName, Architecture, DataKey, Digest, ErrorKind, Failure, FunctionId,
+    Generation, RevisionId, Version, VersionId, WrappedKey,
     alias::Canary,
-    function::{Code, Config, ConfigPatch, FunctionVersion, Reason},
+    function::{Code, Config, ConfigPatch, FunctionVersion, Reason, StoredEnvironment},
 };
 
 /// A change to the catalog, as the edge parsed it. Times and generated ids are stamped by the leader, not here.
@@ -109,6 +109,28 @@ pub enum Mutation {
         /// `None` if it can be invoked now.
         failure: Option<Reason>,
     },
+    /// A data key for an account, unless it has one of this generation: the answer holds the one that is there then. Of
+    /// format 2, as is a function whose environment is sealed: a controller of format 1 does not know it.
+    PutDataKey {
+        /// Whose.
+        account: AccountId,
+        /// Which of them.
+        generation: Generation,
+        /// The key, wrapped.
+        wrapped: WrappedKey,
+    },
+    /// The same data key under another master key, if it is still wrapped as the caller saw it: the answer holds the one
+    /// that is there then, or nothing if there is none. Of format 2.
+    RewrapDataKey {
+        /// Whose.
+        account: AccountId,
+        /// Which of them.
+        generation: Generation,
+        /// How the caller saw it.
+        old: WrappedKey,
+        /// How it is to be.
+        new: WrappedKey,
+    },
 }
 
 /// What an accepted change gives back.
@@ -118,6 +140,8 @@ pub enum Changed {
     Version(Arc<FunctionVersion>),
     /// The alias that was created or updated.
     Alias(Arc<Alias>),
+    /// The data key that is there now.
+    DataKey(Arc<DataKey>),
     /// Nothing to show.
     Nothing,
 }
@@ -199,10 +223,10 @@ impl Failure for Rejection {
 }
 
 impl Mutation {
-    /// The function it is about.
+    /// The function it is about, if it is about one.
     #[must_use]
-    pub const fn function(&self) -> &FunctionId {
-        match self {
+    pub const fn function(&self) -> Option<&FunctionId> {
+        Some(match self {
             Self::CreateFunction { function, .. }
             | Self::UpdateFunctionCode { function, .. }
             | Self::UpdateFunctionConfiguration { function, .. }
@@ -212,6 +236,16 @@ impl Mutation {
             | Self::UpdateAlias { function, .. }
             | Self::DeleteAlias { function, .. } => function,
             Self::Settle { version, .. } => &version.function,
+            Self::PutDataKey { .. } | Self::RewrapDataKey { .. } => return None,
+        })
+    }
+
+    /// The environment variables that it brings, if it brings any.
+    pub fn environment_mut(&mut self) -> Option<&mut StoredEnvironment> {
+        match self {
+            Self::CreateFunction { config, .. } => config.environment.as_mut(),
+            Self::UpdateFunctionConfiguration { patch, .. } => patch.environment.as_mut(),
+            _ => None,
         }
     }
 

@@ -21,14 +21,18 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("package", &["model"]),
     ("lambda-api", &["model", "package"]),
+    ("seal", &["model"]),
     ("proto", &["model"]),
     ("state", &["model"]),
     ("host", &["model"]),
     ("replica", &["model", "proto", "host"]),
-    ("catalog", &["model", "proto", "host", "state"]),
+    ("catalog", &["model", "proto", "host", "state", "seal"]),
     ("sandbox", &["model", "host"]),
     ("runtime-api", &["model", "host"]),
-    ("routing", &["model", "proto", "host", "state", "catalog"]),
+    (
+        "routing",
+        &["model", "proto", "host", "state", "seal", "catalog"],
+    ),
     (
         "controller",
         &[
@@ -46,6 +50,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "sandbox",
             "runtime-api",
             "package",
+            "seal",
         ],
     ),
     (
@@ -56,6 +61,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "proto",
             "host",
             "state",
+            "seal",
             "catalog",
             "routing",
             "package",
@@ -69,6 +75,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "lambda-api",
             "proto",
             "state",
+            "seal",
             "host",
             "replica",
             "catalog",
@@ -91,6 +98,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "lambda-api",
             "proto",
             "state",
+            "seal",
             "host",
             "replica",
             "catalog",
@@ -106,7 +114,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that hold decisions: no runtime, no clock, no network reaches them, not even through a library.
-const PURE: [&str; 4] = ["model", "package", "lambda-api", "state"];
+const PURE: [&str; 5] = ["model", "package", "lambda-api", "seal", "state"];
 
 /// Names that say nothing.
 const EMPTY_NAMES: [&str; 10] = [

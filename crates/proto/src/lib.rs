@@ -5,6 +5,7 @@
 //! are never used twice.
 
 mod convert;
+mod quiet;
 
 pub use convert::{InvalidMessage, RECORD_FORMAT};
 

@@ -105,13 +105,13 @@ impl AccountKey {
     ///
     /// # Errors
     /// [`OpenError`].
-    pub fn open(
-        &self,
-        place: Place<'_>,
-        sealed: &Sealed,
-    ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+    pub fn open(&self, place: Place<'_>, sealed: &Sealed) -> Result<Zeroizing<Vec<u8>>, OpenError> {
         let body = self.body(sealed)?;
-        Ok(siv::open(&self.key, &context(place, self.generation), body)?)
+        Ok(siv::open(
+            &self.key,
+            &context(place, self.generation),
+            body,
+        )?)
     }
 
     /// The key that opens this text and no other.

@@ -155,14 +155,13 @@ impl KeyRing {
     ) -> Result<WrappedKey, UnwrapError> {
         let master = self.current.clone();
         let context = context(account, generation, &master);
-        let body =
-            siv::seal(self.master(&master)?, &context, &key[..]).map_err(|_| {
-                UnwrapError::Damaged {
-                    account,
-                    generation,
-                    master: master.clone(),
-                }
-            })?;
+        let body = siv::seal(self.master(&master)?, &context, &key[..]).map_err(|_| {
+            UnwrapError::Damaged {
+                account,
+                generation,
+                master: master.clone(),
+            }
+        })?;
         let mut bytes = Vec::with_capacity(WRAPPED_BYTES);
         bytes.push(FORMAT);
         bytes.extend_from_slice(&body);

@@ -36,11 +36,7 @@ pub(crate) type KeyBytes = Zeroizing<[u8; KEY_BYTES]>;
 pub(crate) struct Damaged;
 
 /// Encrypts.
-pub(crate) fn seal(
-    key: &KeyBytes,
-    context: &[u8],
-    plaintext: &[u8],
-) -> Result<Vec<u8>, Damaged> {
+pub(crate) fn seal(key: &KeyBytes, context: &[u8], plaintext: &[u8]) -> Result<Vec<u8>, Damaged> {
     let iv = synthetic_iv(key, context, plaintext);
     let message = message_key(key, &iv);
     let mut text = Zeroizing::new(Vec::with_capacity(plaintext.len() + TAG_BYTES));

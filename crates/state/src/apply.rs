@@ -1,6 +1,7 @@
 //! Commands, and what they do.
 
 mod alias;
+mod data_key;
 mod function;
 mod publish;
 mod settle;
@@ -158,6 +159,17 @@ impl Step<'_> {
                 revision,
                 failure,
             } => self.settle(version, *revision, failure.as_ref()),
+            Mutation::PutDataKey {
+                account,
+                generation,
+                wrapped,
+            } => Ok(self.put_data_key(*account, *generation, wrapped)),
+            Mutation::RewrapDataKey {
+                account,
+                generation,
+                old,
+                new,
+            } => Ok(self.rewrap_data_key(*account, *generation, old, new)),
         }
     }
 

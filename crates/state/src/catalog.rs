@@ -7,8 +7,8 @@ use std::{
 };
 
 use model::{
-    AccountId, Alias, AliasName, Digest, FunctionId, FunctionName, Qualifier, Region, Version,
-    VersionId,
+    AccountId, Alias, AliasName, DataKey, Digest, FunctionId, FunctionName, Generation, Qualifier,
+    Region, Version, VersionId,
     function::{FunctionVersion, LastUpdate, State},
 };
 
@@ -38,11 +38,12 @@ pub struct Usage {
     pub code: u64,
 }
 
-/// Functions, versions and aliases of every account.
+/// Functions, versions, aliases and data keys of every account.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
     pub(crate) functions: BTreeMap<FunctionId, FunctionEntry>,
     pub(crate) answers: Answers,
+    pub(crate) data_keys: BTreeMap<(AccountId, Generation), Arc<DataKey>>,
     // Versions whose creation or update has not ended: what the leader's reconciler looks at.
     pub(crate) unsettled: BTreeMap<VersionId, Arc<FunctionVersion>>,
 }
@@ -149,6 +150,24 @@ impl Catalog {
             })
     }
 
+    /// A data key of an account.
+    #[must_use]
+    pub fn data_key(&self, account: AccountId, generation: Generation) -> Option<&Arc<DataKey>> {
+        self.data_keys.get(&(account, generation))
+    }
+
+    /// The data key that seals what is new.
+    #[must_use]
+    pub fn newest_data_key(&self, account: AccountId) -> Option<&Arc<DataKey>> {
+        let all = (account, Generation::FIRST)..=(account, Generation::LAST);
+        self.data_keys.range(all).next_back().map(|(_, key)| key)
+    }
+
+    /// Every data key of every account.
+    pub fn data_keys(&self) -> impl Iterator<Item = &Arc<DataKey>> {
+        self.data_keys.values()
+    }
+
     /// Versions whose creation or update has not ended.
     pub fn unsettled(&self) -> impl Iterator<Item = &Arc<FunctionVersion>> {
         self.unsettled.values()
@@ -176,7 +195,8 @@ impl Catalog {
                 .chain(versions)
                 .chain(f.aliases.values().cloned().map(Record::Alias))
         });
-        functions.chain(
+        let data_keys = self.data_keys.values().cloned().map(Record::DataKey);
+        functions.chain(data_keys).chain(
             self.answers
                 .iter()
                 .cloned()
@@ -206,6 +226,9 @@ impl Catalog {
                     .aliases
                     .insert(a.name.clone(), a);
             }
+            Change::Put(Record::DataKey(k)) => {
+                self.data_keys.insert((k.account, k.generation), k);
+            }
             Change::Put(Record::Answer(a)) => self.answers.put(*a),
             Change::Gone(key) => self.forget(&key),
         }
@@ -227,6 +250,10 @@ impl Catalog {
     fn forget(&mut self, key: &Key) {
         let id = match key {
             Key::Answer(key) => return self.answers.forget(*key),
+            Key::DataKey(account, generation) => {
+                self.data_keys.remove(&(*account, *generation));
+                return;
+            }
             Key::Function(id) | Key::Alias(id, _) => id,
             Key::Version(v) => {
                 self.unsettled.remove(v);
@@ -248,7 +275,7 @@ impl Catalog {
             Key::Alias(_, name) => {
                 entry.get_mut().aliases.remove(name);
             }
-            Key::Answer(_) => {}
+            Key::Answer(_) | Key::DataKey(..) => {}
         }
         if entry.get().is_gone() {
             entry.remove();

@@ -5,13 +5,14 @@
 //! | function | `f/ACCOUNT/REGION/NAME` | changes with every publish and tag |
 //! | version | `v/ACCOUNT/REGION/NAME/$LATEST` or `…/` and the number in 20 digits | `$LATEST` changes; numbers settle once |
 //! | alias | `a/ACCOUNT/REGION/NAME/ALIAS` | changes |
+//! | data key | `k/ACCOUNT/` and the generation in 10 digits | wrapped again when the master key changes, never deleted |
 //! | answer | `i/` and the idempotency key in 32 hexadecimal digits | written once, forgotten later |
 //!
 //! No part can hold a `/`, so a prefix of whole parts selects exactly what is below it. Keys are frozen: they are on disk.
 
 use std::{fmt, str::FromStr};
 
-use model::{AliasName, FunctionId, Version, VersionId};
+use model::{AccountId, AliasName, FunctionId, Generation, Version, VersionId};
 
 use crate::IdempotencyKey;
 
@@ -24,6 +25,8 @@ pub enum Key {
     Version(VersionId),
     /// One alias.
     Alias(FunctionId, AliasName),
+    /// A data key of an account.
+    DataKey(AccountId, Generation),
     /// The answer to a command.
     Answer(IdempotencyKey),
 }
@@ -48,6 +51,7 @@ impl fmt::Display for Key {
                 }
             }
             Self::Alias(id, name) => write!(f, "a/{}/{}/{}/{name}", id.account, id.region, id.name),
+            Self::DataKey(account, generation) => write!(f, "k/{account}/{:010}", generation.get()),
             Self::Answer(key) => write!(f, "i/{:032x}", key.0),
         }
     }
@@ -87,6 +91,10 @@ fn parse(s: &str) -> Option<Key> {
             function(account, region, name)?,
             alias.parse().ok()?,
         )),
+        ["k", account, digits] if digits.len() == 10 => Some(Key::DataKey(
+            account.parse().ok()?,
+            Generation::new(digits.parse().ok()?).ok()?,
+        )),
         ["i", hex] if hex.len() == 32 => Some(Key::Answer(IdempotencyKey(
             u128::from_str_radix(hex, 16).ok()?,
         ))),
@@ -105,6 +113,7 @@ mod tests {
             "v/000000000000/us-east-1/hello/$LATEST",
             "v/000000000000/us-east-1/hello/00000000000000000007",
             "a/000000000000/us-east-1/hello/live",
+            "k/000000000000/0000000007",
             "i/000000000000000000000000000000ff",
         ] {
             assert_eq!(key.parse::<Key>().unwrap().to_string(), key);
@@ -115,6 +124,9 @@ mod tests {
             "v/000000000000/us-east-1/hello/7",
             "x/1",
             "i/ff",
+            "k/000000000000/7",
+            "k/000000000000/0000000000",
+            "k/000000000000/9999999999",
             "a/000000000000/us-east-1/hello/7",
         ] {
             assert!(bad.parse::<Key>().is_err(), "{bad}");

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
-use catalog::{Controllers, ControllersOptions, LocalCopy};
+use catalog::{Controllers, ControllersOptions, DataKeys, LocalCopy};
 use frontend::{CodeUrlKey, Frontend, FrontendOptions, Ports};
 use host::{
     Membership, SeededEntropy, SystemClock, Tasks,
@@ -19,6 +19,7 @@ use proto::internal::{
     blobs_server::BlobsServer, catalog_server::CatalogServer, worker_server::WorkerServer,
 };
 use routing::{Router, RouterOptions};
+use seal::{KeyRing, MasterKey};
 use tokio::sync::watch;
 
 use crate::{controller::Controller, worker::FakeWorker};
@@ -85,10 +86,12 @@ impl Cluster {
             ..RouterOptions::default()
         };
         adjust_router(&mut routing);
+        let keys = DataKeys::new(copy.clone(), Arc::new(ring("m", 1)));
         let router = Router::new(
             routing,
             copy.clone(),
             controllers.clone(),
+            keys.clone(),
             &*membership,
             channels,
             &entropy,
@@ -112,6 +115,7 @@ impl Cluster {
             tasks: tasks.clone(),
             copy,
             controllers,
+            keys,
             router,
         };
         let frontend = Frontend::new(options, ports);
@@ -130,6 +134,12 @@ impl Cluster {
             _directory: directory,
         }
     }
+}
+
+/// Master keys with one key, of the same byte 32 times.
+pub(crate) fn ring(id: &str, byte: u8) -> KeyRing {
+    let master = (id.parse().unwrap(), MasterKey::from_bytes([byte; 32]));
+    KeyRing::new(vec![master]).unwrap()
 }
 
 async fn serve_fakes(

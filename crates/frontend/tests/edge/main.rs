@@ -16,4 +16,5 @@ mod grpc;
 mod http;
 mod invoke;
 mod limits;
+mod secrets;
 mod worker;

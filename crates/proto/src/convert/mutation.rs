@@ -1,6 +1,6 @@
 use model::{Mutation, RevisionId, VersionId};
 
-use super::{InvalidMessage, ids, present, text};
+use super::{InvalidMessage, data_key, ids, present, text};
 use crate::internal::{self as pb, mutation as wire};
 
 impl From<&Mutation> for pb::Mutation {
@@ -104,6 +104,26 @@ impl From<&Mutation> for pb::Mutation {
                 revision: revision.to_string(),
                 failure: failure.as_ref().map(Into::into),
             }),
+            Mutation::PutDataKey {
+                account,
+                generation,
+                wrapped,
+            } => wire::Mutation::PutDataKey(wire::PutDataKey {
+                account: account.to_string(),
+                generation: generation.get(),
+                wrapped: Some(wrapped.into()),
+            }),
+            Mutation::RewrapDataKey {
+                account,
+                generation,
+                old,
+                new,
+            } => wire::Mutation::RewrapDataKey(wire::RewrapDataKey {
+                account: account.to_string(),
+                generation: generation.get(),
+                old: Some(old.into()),
+                new: Some(new.into()),
+            }),
         };
         Self {
             mutation: Some(mutation),
@@ -182,6 +202,17 @@ impl TryFrom<pb::Mutation> for Mutation {
                 },
                 revision: text("revision", &m.revision)?,
                 failure: m.failure.map(Into::into),
+            },
+            wire::Mutation::PutDataKey(m) => Self::PutDataKey {
+                account: text("account", &m.account)?,
+                generation: data_key::generation(m.generation)?,
+                wrapped: present("wrapped", m.wrapped)?.try_into()?,
+            },
+            wire::Mutation::RewrapDataKey(m) => Self::RewrapDataKey {
+                account: text("account", &m.account)?,
+                generation: data_key::generation(m.generation)?,
+                old: present("old", m.old)?.try_into()?,
+                new: present("new", m.new)?.try_into()?,
             },
         })
     }

@@ -15,6 +15,7 @@ impl pb::Outcome {
         let result = match result {
             Ok(Changed::Version(v)) => Wire::Version((&**v).into()),
             Ok(Changed::Alias(a)) => Wire::Alias((&**a).into()),
+            Ok(Changed::DataKey(k)) => Wire::DataKey((&**k).into()),
             Ok(Changed::Nothing) => Wire::Nothing(true),
             Err(r) => Wire::Rejection(r.into()),
         };
@@ -32,6 +33,7 @@ impl pb::Outcome {
         let result = match present("outcome.result", self.result)? {
             Wire::Version(v) => Ok(Changed::Version(Arc::new(v.try_into()?))),
             Wire::Alias(a) => Ok(Changed::Alias(Arc::new(a.try_into()?))),
+            Wire::DataKey(k) => Ok(Changed::DataKey(Arc::new(k.try_into()?))),
             Wire::Nothing(_) => Ok(Changed::Nothing),
             Wire::Rejection(r) => Err(r.try_into()?),
         };

@@ -133,7 +133,10 @@ fn format_1_is_frozen() {
     let golden = "01000000031fa996fd827cc2b38a1eaa328b1b5052c609fc546c75df40f6c7ee7acc547c0592a777ac40dec2ef67148d9211471e95ffa757";
     assert_eq!(hex::encode(sealed.as_bytes()), golden);
     let text_key = key(7, 3).text_key(&sealed).unwrap();
-    assert_eq!(hex::encode(text_key.expose()), "c3731ddb4222c140846ead3db4fc43f475574b27a7468345fbf2a71df5e211b4");
+    assert_eq!(
+        hex::encode(text_key.expose()),
+        "c3731ddb4222c140846ead3db4fc43f475574b27a7468345fbf2a71df5e211b4"
+    );
     let again = Sealed::from_bytes(hex::decode(golden).unwrap());
     assert_eq!(&**key(7, 3).open(place, &again).unwrap(), b"K=v");
 }

@@ -171,5 +171,8 @@ fn a_ring_has_keys_and_each_once() {
 #[test]
 fn format_1_is_frozen() {
     let made = made(&ring(&[("m", 1)]), Generation::FIRST, [5; KEY_BYTES]);
-    assert_eq!(hex::encode(&made.wrapped.bytes), "0185d23be2dbcba62e2d58c49ae4653e864c20edd7a79a1edd5474076415d35cabd60daa8a3ba8767d830287ed7fd7737859802cdd91e0c65db0262b5ab8680989865a895bc9bfbb4be335f901af04575e");
+    assert_eq!(
+        hex::encode(&made.wrapped.bytes),
+        "0185d23be2dbcba62e2d58c49ae4653e864c20edd7a79a1edd5474076415d35cabd60daa8a3ba8767d830287ed7fd7737859802cdd91e0c65db0262b5ab8680989865a895bc9bfbb4be335f901af04575e"
+    );
 }
