@@ -28,9 +28,10 @@ def compose():
 def keys(dunlin, compose, tmp_path_factory):
     """What init makes, by the script and the arguments that it has in the composition."""
     directory = tmp_path_factory.mktemp("compose")
-    places = {"/authority": str(directory / "authority"), "/keys": str(directory / "keys")}
+    places = {f"/{place}": str(directory / place) for place in ("authority", "keys", "master-keys")}
     arguments = [places.get(argument, argument) for argument in compose["services"]["init"]["command"]]
     (directory / "keys").mkdir()
+    (directory / "master-keys").mkdir()
     environment = {"PATH": f"{dunlin.parent}:{os.environ['PATH']}"}
     for _ in range(2):  # The second time finds everything there.
         subprocess.run(["sh", COMPOSE / "init.sh", *arguments], check=True, env=environment, timeout=60, capture_output=True)
@@ -40,7 +41,11 @@ def keys(dunlin, compose, tmp_path_factory):
 def check(dunlin, keys, tmp_path, variables):
     """What the node's own check says of the shared file with these variables."""
     text = (COMPOSE / "dunlin.toml").read_text()
-    places = {"/etc/dunlin/keys": str(keys), "/var/lib/dunlin": str(tmp_path / "data")}
+    places = {
+        "/etc/dunlin/keys": str(keys),
+        "/etc/dunlin/master-keys": str(keys.parent / "master-keys"),
+        "/var/lib/dunlin": str(tmp_path / "data"),
+    }
 
     def moved(value):
         for there, here in places.items():
@@ -93,8 +98,8 @@ def test_the_composition_is_three_zones_of_three_roles(compose):
     services = compose["services"]
     assert set(services) == NAMES | {"init"}
     init = services["init"]
-    assert init["command"][2:] == [f"{role}-{zone}={role}" for zone in ZONES for role in ROLES]
-    assert {volume.split(":")[0] for volume in init["volumes"]} == {"authority", "keys"}
+    assert init["command"][3:] == [f"{role}-{zone}={role}" for zone in ZONES for role in ROLES]
+    assert {volume.split(":")[0] for volume in init["volumes"]} == {"authority", "keys", "master-keys"}
     ports = []
     for name in NAMES:
         node = services[name]
@@ -104,8 +109,10 @@ def test_the_composition_is_three_zones_of_three_roles(compose):
         assert node["environment"]["DUNLIN_LISTEN__ADVERTISE_INTERNAL"] == f"{name}:9010"
         assert set(node["networks"]) <= set(compose["networks"])
         volumes = dict(volume.split(":", 1) for volume in node["volumes"])
-        assert set(volumes) == {"keys", name} and set(volumes) <= set(compose["volumes"])
-        assert volumes["keys"].endswith(":ro"), "only init writes keys"
+        master = {"master-keys"} if name.startswith("frontend") else set()
+        assert set(volumes) == {"keys", name} | master, "master keys are for frontends alone"
+        assert set(volumes) <= set(compose["volumes"])
+        assert all(volumes[keys].endswith(":ro") for keys in {"keys"} | master), "only init writes keys"
         assert node.get("privileged", False) == name.startswith("worker"), "sandboxes are made by workers alone"
         ports += node.get("ports", [])
     assert len(ports) == len(set(ports)) == 6

@@ -107,12 +107,15 @@ def test_it_stops_when_told_and_leaves_nothing(dunlin, tmp_path):
 def test_a_data_directory_keeps_functions(dunlin, tmp_path):
     kept = tmp_path / "kept"
     running = Dev(dunlin, tmp_path, "--data-dir", str(kept))
-    create(running.client(), "f", zips.function("echo"), "echo.handler")
+    variables = {"Variables": {"KEPT": "sealed under the key beside it"}}
+    create(running.client(), "f", zips.function("echo"), "echo.handler", Environment=variables)
     wait_active(running.client(), "f")
     assert running.stop() == 0
+    assert (kept / "master.key").stat().st_mode & 0o777 == 0o600
     running = Dev(dunlin, tmp_path, "--data-dir", str(kept))
     try:
         assert invoke(running.client(), "f", {"kept": True}).payload == {"kept": True}
+        assert running.client().get_function_configuration(FunctionName="f")["Environment"] == variables
     finally:
         running.stop()
 

@@ -20,6 +20,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     tonic_prost_build::configure()
         .btree_map(".")
         .bytes(".")
+        // Their fields are secrets: see src/quiet.rs.
+        .skip_debug([
+            ".dunlin.v1.EnvironmentVariables",
+            ".dunlin.internal.v1.EnvironmentVariables",
+            ".dunlin.internal.v1.InvokeHead",
+        ])
         .compile_fds(descriptors)?;
     Ok(())
 }

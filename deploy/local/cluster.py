@@ -144,7 +144,7 @@ class LocalCluster:
     # -- life ------------------------------------------------------------------------------------------------------
 
     def prepare(self) -> None:
-        """Makes what a first start needs: authority, certificates, gossip key, credentials, configuration files."""
+        """Makes what a first start needs: authority, certificates, gossip key, master key, credentials, configuration files."""
         if not self.binary.is_file():
             raise ClusterError(f"{self.binary} is missing; build it first: cargo build")
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -154,6 +154,8 @@ class LocalCluster:
         gossip_key = self.directory / "gossip.key"
         if not gossip_key.exists():
             self._run("gossip-key", str(gossip_key))
+        if not self.master_key.exists():
+            self._run("secret-key", "new", str(self.master_key))
         self._make_credentials()
         self.missing_walls = missing_walls(self.binary)
         for node in self.nodes:
@@ -202,6 +204,8 @@ class LocalCluster:
             "sandbox": {"allow_missing": self.missing_walls},
             "log": {"format": "text", "level": self.log_level},
         }
+        if "frontend" in node.roles:
+            config["secrets"] = {"master_keys": [{"id": "local", "file": str(self.master_key)}]}
         for section, values in self.settings.items():
             config.setdefault(section, {}).update(values)
         return config
@@ -283,6 +287,11 @@ class LocalCluster:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+    @property
+    def master_key(self) -> Path:
+        """What every environment variable of the cluster is sealed under; outside of every node's data."""
+        return self.directory / "master.key"
 
     # -- questions -------------------------------------------------------------------------------------------------
 

@@ -90,6 +90,7 @@ pub fn encode_record(record: &Record) -> Vec<u8> {
             place: place.as_ref().map(ToString::to_string),
             setting: Some((&**setting).into()),
         }),
+        Record::DataKey(k) => Wire::DataKey((&**k).into()),
         Record::Answer(a) => Wire::Answered(pb::Answered {
             at_ms: a.at.as_millis(),
             outcome: Some(pb::Outcome::new(a.revision, &a.result)),
@@ -135,6 +136,7 @@ fn to_record(key: &Key, message: pb::Record) -> Result<Record, CodecError> {
                     .try_into()?,
             ),
         },
+        Wire::DataKey(k) => Record::DataKey(std::sync::Arc::new(k.try_into()?)),
         Wire::Answered(a) => {
             let Key::Answer(request) = key else {
                 return Err(misplaced(key));

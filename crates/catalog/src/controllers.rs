@@ -1,6 +1,7 @@
 //! The way to the controllers: who leads, whom to ask next, when to give up.
 
 mod blob;
+mod snapshot;
 
 pub use blob::chunks as blob_chunks;
 
@@ -101,6 +102,9 @@ pub enum ControllerError {
     /// An answer that this build cannot read.
     #[error("a controller sent an answer that this build cannot read")]
     Answer(#[from] InvalidMessage),
+    /// A record that this build cannot read.
+    #[error("a controller sent a record that this build cannot read")]
+    Record(#[from] codec::CodecError),
 }
 
 impl Failure for ControllerError {
@@ -108,7 +112,7 @@ impl Failure for ControllerError {
         match self {
             Self::NoLeader(_) | Self::BlobMissing | Self::Blob { .. } => ErrorKind::Unavailable,
             Self::Unfinalized { .. } => ErrorKind::Conflict,
-            Self::Refused(_) | Self::Answer(_) => ErrorKind::Internal,
+            Self::Refused(_) | Self::Answer(_) | Self::Record(_) => ErrorKind::Internal,
         }
     }
 }

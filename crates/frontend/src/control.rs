@@ -2,13 +2,13 @@
 //!
 //! A read asks the leader for a barrier and waits until the local copy has reached it: it sees every write that was
 //! acknowledged before it, by whichever frontend. A write is proposed under a key of its own, so that its retries happen
-//! once, and is then waited for in the local copy. All of it has an end within a few seconds, and without a leader within
+//! once, and is then waited for in the local copy. Environment variables leave this node sealed and in no other way. All of it has an end within a few seconds, and without a leader within
 //! one: the caller's own retry is better than our silence.
 
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use catalog::{ControllerError, Controllers, LocalCopy};
+use catalog::{ControllerError, Controllers, DataKeys, LocalCopy};
 use host::Entropy;
 use model::{Digest, Mutation, mutation::Changed};
 use prost::Message as _;
@@ -19,6 +19,8 @@ use crate::{
     auth::{Caller, Grant},
     error::OperationError,
 };
+
+mod secrets;
 
 /// How long a read may wait for the leader and for the local copy together.
 const READ: Duration = Duration::from_millis(900);
@@ -37,6 +39,7 @@ const FETCH: Duration = Duration::from_secs(10);
 pub(crate) struct Control {
     copy: LocalCopy,
     controllers: Controllers,
+    keys: DataKeys,
     entropy: Arc<dyn Entropy>,
 }
 
@@ -44,11 +47,13 @@ impl Control {
     pub(crate) fn new(
         copy: LocalCopy,
         controllers: Controllers,
+        keys: DataKeys,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
         Self {
             copy,
             controllers,
+            keys,
             entropy,
         }
     }
@@ -72,12 +77,21 @@ impl Control {
     pub(crate) async fn change(
         &self,
         grant: &Grant,
-        mutation: &Mutation,
+        mut mutation: Mutation,
     ) -> Result<Changed, OperationError> {
+        self.seal(&mut mutation).await?;
         let key = match &grant.caller().call_id {
-            Some(call_id) => repeatable(grant.caller(), call_id, mutation),
+            Some(call_id) => repeatable(grant.caller(), call_id, &mutation),
             None => IdempotencyKey(self.entropy.next_u128()),
         };
+        self.propose(key, &mutation).await
+    }
+
+    async fn propose(
+        &self,
+        key: IdempotencyKey,
+        mutation: &Mutation,
+    ) -> Result<Changed, OperationError> {
         self.check_format(mutation).await?;
         let (revision, result) = self.controllers.mutate(key, mutation, WRITE).await?;
         if let Err(error) = self.copy.wait_for(revision, OWN_WRITE).await {
@@ -90,16 +104,22 @@ impl Control {
     /// knows of it and drop the rest.
     async fn check_format(&self, mutation: &Mutation) -> Result<(), OperationError> {
         let needed = mutation.format();
-        // The local copy may be behind the end of an upgrade, never ahead of it.
-        if needed <= self.glance(Catalog::format) {
-            return Ok(());
-        }
-        let cluster = self.read(Catalog::format).await?;
+        let cluster = self.cluster_format(needed).await?;
         if needed <= cluster {
             Ok(())
         } else {
             Err(ControllerError::Unfinalized { needed, cluster }.into())
         }
+    }
+
+    /// The format that the cluster writes, as far as it matters to something that needs `needed`.
+    async fn cluster_format(&self, needed: u32) -> Result<u32, OperationError> {
+        // The local copy may be behind the end of an upgrade, never ahead of it.
+        let known = self.glance(Catalog::format);
+        if needed <= known {
+            return Ok(known);
+        }
+        self.read(Catalog::format).await
     }
 
     /// Brings a package to a quorum of controllers.

@@ -1,7 +1,7 @@
 //! Everything that can keep a request from its answer.
 
 use audit::Unrecorded;
-use catalog::{Behind, ControllerError};
+use catalog::{Behind, ControllerError, SecretError};
 use lambda_api::{ApiError, sigv4::SigV4Error};
 use model::mutation::Rejection;
 use package::PackageError;
@@ -42,6 +42,12 @@ pub(crate) enum OperationError {
     /// No worker took the invocation.
     #[error(transparent)]
     Dispatch(#[from] DispatchError),
+    /// A secret can be neither sealed nor opened.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// What was sealed opens, and is not what was sealed by any build that this one knows.
+    #[error("the environment variables open to something else")]
+    Unreadable(#[source] prost::DecodeError),
     /// The response of an invocation broke off.
     #[error(transparent)]
     Lost(#[from] Lost),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use audit::Recorder;
-use catalog::{Controllers, LocalCopy};
+use catalog::{Controllers, DataKeys, LocalCopy};
 use host::{Clock, Entropy, Tasks, net::Listener, task::Kind};
 use routing::Router;
 use tokio::sync::Semaphore;
@@ -32,6 +32,8 @@ pub struct Ports {
     pub copy: LocalCopy,
     /// The way to the controllers.
     pub controllers: Controllers,
+    /// What seals and opens environment variables.
+    pub keys: DataKeys,
     /// The way to the workers.
     pub router: Router,
     /// The audit log.
@@ -51,7 +53,7 @@ impl Frontend {
     pub fn new(options: FrontendOptions, ports: Ports) -> Self {
         let entropy = ports.entropy.fork("frontend");
         let bench = Workbench {
-            control: Control::new(ports.copy, ports.controllers, entropy.clone()),
+            control: Control::new(ports.copy, ports.controllers, ports.keys, entropy.clone()),
             router: ports.router,
             limits: options.limits.clone(),
             code_urls: options.code_url_key.clone(),

@@ -5,11 +5,11 @@
 
 use audit::Unrecorded;
 use bytes::Bytes;
-use catalog::ControllerError;
+use catalog::{ControllerError, SecretError};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use lambda_api::{ApiError, error::ThrottleReason, invoke::REQUEST_ID};
-use model::{RequestId, function::Reason};
+use model::{ErrorKind, Failure, RequestId, function::Reason};
 use routing::{DispatchError, ResolveError};
 
 use crate::{body::BodyError, error::OperationError};
@@ -93,9 +93,11 @@ pub(crate) fn api_error(error: OperationError) -> ApiError {
         OperationError::Unrecorded(error) => unrecorded(&error),
         OperationError::Overloaded { .. } => throttled(ThrottleReason::CallerRateLimitExceeded),
         OperationError::Dispatch(error) => dispatch(&error),
+        OperationError::Secret(error) => secret(&error),
         OperationError::Lost(_)
         | OperationError::ResponseTooLarge { .. }
         | OperationError::Broken(_)
+        | OperationError::Unreadable(_)
         | OperationError::WrongAnswer { .. } => ApiError::internal(),
     }
 }
@@ -126,7 +128,9 @@ fn controllers(error: &ControllerError) -> ApiError {
             "This operation needs format {needed} of the catalog, but the upgrade of this cluster is not finished and it \
              writes format {cluster}. Its operator finishes the upgrade with `dunlin cluster finalize`."
         )),
-        ControllerError::Refused(_) | ControllerError::Answer(_) => ApiError::internal(),
+        ControllerError::Refused(_) | ControllerError::Answer(_) | ControllerError::Record(_) => {
+            ApiError::internal()
+        }
     }
 }
 
@@ -151,8 +155,16 @@ fn failed(reason: Reason) -> ApiError {
     }
 }
 
+fn secret(error: &SecretError) -> ApiError {
+    match error.kind() {
+        ErrorKind::Unavailable => ApiError::environment_key_not_found(),
+        _ => ApiError::environment_damaged(),
+    }
+}
+
 fn dispatch(error: &DispatchError) -> ApiError {
     match error {
+        DispatchError::Sealed(error) => secret(error),
         DispatchError::NoCapacity { .. } => {
             throttled(ThrottleReason::ConcurrentInvocationLimitExceeded)
         }
@@ -194,7 +206,12 @@ pub(crate) fn log(error: &OperationError) {
         | OperationError::Broken(_)
         | OperationError::WrongAnswer { .. }
         | OperationError::Unrecorded(Unrecorded::TooLong)
-        | OperationError::Controllers(ControllerError::Refused(_) | ControllerError::Answer(_)) => {
+        | OperationError::Secret(_)
+        | OperationError::Unreadable(_)
+        | OperationError::Dispatch(DispatchError::Sealed(_))
+        | OperationError::Controllers(
+            ControllerError::Refused(_) | ControllerError::Answer(_) | ControllerError::Record(_),
+        ) => {
             tracing::error!(%error, %causes, "a request failed by a defect");
         }
         OperationError::Controllers(
@@ -214,8 +231,11 @@ pub(crate) fn log(error: &OperationError) {
         | OperationError::Lost(_) => {
             tracing::warn!(%error, %causes, "a request could not be served");
         }
-        OperationError::Api(_)
-        | OperationError::Signature(_)
+        // Its text may repeat what the caller sent.
+        OperationError::Api(error) => {
+            tracing::debug!(error = error.name(), "a request was refused")
+        }
+        OperationError::Signature(_)
         | OperationError::Body(_)
         | OperationError::Package(_)
         | OperationError::Rejected(_)
@@ -332,6 +352,26 @@ mod tests {
             "InvalidZipFileException",
         );
         check(failed("Other"), 409, "ResourceConflictException");
+    }
+
+    #[test]
+    fn a_missing_key_and_a_damaged_text_are_told_apart() {
+        let unknown = seal::UnwrapError::UnknownMaster("m".parse().unwrap());
+        check(
+            SecretError::from(unknown.clone()),
+            502,
+            "KMSNotFoundException",
+        );
+        check(
+            DispatchError::Sealed(SecretError::from(unknown)),
+            502,
+            "KMSNotFoundException",
+        );
+        check(
+            SecretError::from(seal::OpenError::Damaged),
+            502,
+            "KMSInvalidStateException",
+        );
     }
 
     #[test]

@@ -25,6 +25,16 @@ pub trait Entropy: Send + Sync + 'static {
         (u128::from(self.next_u64()) << 64) | u128::from(self.next_u64())
     }
 
+    /// Fills bytes with random ones.
+    fn fill(&self, bytes: &mut [u8]) {
+        for chunk in bytes.chunks_mut(8) {
+            let drawn = self.next_u64().to_be_bytes();
+            for (byte, drawn) in chunk.iter_mut().zip(drawn) {
+                *byte = drawn;
+            }
+        }
+    }
+
     /// An even draw from `0..bound`; zero if the bound is zero.
     fn below(&self, bound: u64) -> u64 {
         // Multiply-shift (Lemire 2019) without the rejection step: the bias is below 2^-32 for bounds under 2^32.

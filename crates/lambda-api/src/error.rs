@@ -15,7 +15,8 @@ mod text;
 /// The header that names an error.
 pub const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 
-/// An error as a caller sees it. The text of each is what the body's message says.
+/// An error as a caller sees it. The text of each is what the body's message says: it may repeat what the caller sent,
+/// secrets too, and is not for any log.
 ///
 /// Texts that AWS fixes come from the constructors; use a variant directly only for a text of one's own.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -94,6 +95,12 @@ pub enum ApiError {
     /// The deployment package cannot be unpacked.
     #[error("{0}")]
     InvalidZipFile(String),
+    /// There is no key for the environment variables of the function.
+    #[error("{0}")]
+    KmsNotFound(String),
+    /// The environment variables of the function do not open with the key that should open them.
+    #[error("{0}")]
+    KmsInvalidState(String),
     /// The function is not ready to be invoked.
     #[error("{0}")]
     ResourceNotReady(String),
@@ -180,6 +187,8 @@ impl ApiError {
             Self::UnknownOperation => class("UnknownOperationException", StatusCode::NOT_FOUND, None, "message"),
             Self::InvalidRuntime(_) => class("InvalidRuntimeException", StatusCode::BAD_GATEWAY, SERVICE, "Message"),
             Self::InvalidZipFile(_) => class("InvalidZipFileException", StatusCode::BAD_GATEWAY, SERVICE, "Message"),
+            Self::KmsNotFound(_) => class("KMSNotFoundException", StatusCode::BAD_GATEWAY, SERVICE, "Message"),
+            Self::KmsInvalidState(_) => class("KMSInvalidStateException", StatusCode::BAD_GATEWAY, SERVICE, "Message"),
             Self::ResourceNotReady(_) => class("ResourceNotReadyException", StatusCode::BAD_GATEWAY, SERVICE, "message"),
             Self::Service(_) => class("ServiceException", StatusCode::INTERNAL_SERVER_ERROR, SERVICE, "Message"),
             Self::ServiceUnavailable(_) => class("ServiceUnavailableException", StatusCode::SERVICE_UNAVAILABLE, SERVICE, "Message"),

@@ -11,7 +11,9 @@ mod setting;
 
 pub use account_settings::{AccountSettings, Usage};
 pub use alias::AliasConfiguration;
-pub use function_configuration::{Detail, FunctionConfiguration, runtime_version_arn};
+pub use function_configuration::{
+    Detail, FunctionConfiguration, ShownEnvironment, runtime_version_arn,
+};
 pub use get_function::{CodeLocation, GetFunction};
 pub use list::{
     Aliases, EventInvokeConfigs, FunctionUrlConfigs, Functions, ProvisionedConcurrencyConfigs,

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use crate::{
     AccountId, Architecture, Digest, EphemeralMib, FunctionArn, FunctionName, MemoryMib, Qualifier,
-    Region, RevisionId, Runtime, TimeoutSeconds, Timestamp, Version,
+    Region, RevisionId, Runtime, Sealed, TimeoutSeconds, Timestamp, Version,
 };
 
 /// A function's identity in the catalog.
@@ -45,6 +45,21 @@ pub struct Environment(pub BTreeMap<String, String>);
 impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// Environment variables as a configuration carries them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoredEnvironment {
+    /// As their owner wrote them: between the caller and the frontend, and in records from before there were master keys.
+    Clear(Environment),
+    /// Sealed with a data key of the account: everywhere else.
+    Sealed(Sealed),
+}
+
+impl From<Environment> for StoredEnvironment {
+    fn from(environment: Environment) -> Self {
+        Self::Clear(environment)
     }
 }
 
@@ -101,7 +116,7 @@ pub struct Config {
     /// The instruction set of the code.
     pub architecture: Architecture,
     /// Environment variables; `None` if they were never set.
-    pub environment: Option<Environment>,
+    pub environment: Option<StoredEnvironment>,
     /// X-Ray mode.
     pub tracing: TracingMode,
     /// Log destination.
@@ -209,14 +224,35 @@ pub struct ConfigPatch {
     /// See [`Config::ephemeral`].
     pub ephemeral: Option<EphemeralMib>,
     /// See [`Config::environment`]. An empty map clears it.
-    pub environment: Option<Environment>,
+    pub environment: Option<StoredEnvironment>,
     /// See [`Config::tracing`].
     pub tracing: Option<TracingMode>,
     /// See [`Config::logging`].
     pub logging: Option<Logging>,
 }
 
+impl Config {
+    /// The smallest format of the catalog that can express it.
+    #[must_use]
+    pub fn format(&self) -> u32 {
+        environment_format(self.environment.as_ref())
+    }
+}
+
+fn environment_format(environment: Option<&StoredEnvironment>) -> u32 {
+    match environment {
+        None | Some(StoredEnvironment::Clear(_)) => 1,
+        Some(StoredEnvironment::Sealed(_)) => 2,
+    }
+}
+
 impl ConfigPatch {
+    /// The smallest format of the catalog that can express it.
+    #[must_use]
+    pub fn format(&self) -> u32 {
+        environment_format(self.environment.as_ref())
+    }
+
     /// The configuration after these changes.
     #[must_use]
     pub fn apply_to(&self, old: &Config) -> Config {

@@ -3,10 +3,11 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
-    Alias, AliasName, Architecture, Digest, ErrorKind, Failure, FunctionId, Qualifier, RevisionId,
-    Setting, SettingChange, SettingKind, Version, VersionId,
+    AccountId, Alias, AliasName, Architecture, DataKey, Digest, ErrorKind, Failure, FunctionId,
+    Generation, Qualifier, RevisionId, Setting, SettingChange, SettingKind, Version, VersionId,
+    WrappedKey,
     alias::Canary,
-    function::{Code, Config, ConfigPatch, FunctionVersion, Reason},
+    function::{Code, Config, ConfigPatch, FunctionVersion, Reason, StoredEnvironment},
 };
 
 /// A change to the catalog, as the edge parsed it. Times and generated ids are stamped by the leader, not here.
@@ -126,6 +127,28 @@ pub enum Mutation {
         /// Only if the function, version or alias still has this lock. For policies only: nothing else asks for it.
         expected: Option<RevisionId>,
     },
+    /// A data key for an account, unless it has one of this generation: the answer holds the one that is there then. Of
+    /// format 2, as is a function whose environment is sealed: a controller of format 1 does not know it.
+    PutDataKey {
+        /// Whose.
+        account: AccountId,
+        /// Which of them.
+        generation: Generation,
+        /// The key, wrapped.
+        wrapped: WrappedKey,
+    },
+    /// The same data key under another master key, if it is still wrapped as the caller saw it: the answer holds the one
+    /// that is there then, or nothing if there is none. Of format 2.
+    RewrapDataKey {
+        /// Whose.
+        account: AccountId,
+        /// Which of them.
+        generation: Generation,
+        /// How the caller saw it.
+        old: WrappedKey,
+        /// How it is to be.
+        new: WrappedKey,
+    },
 }
 
 /// What an accepted change gives back.
@@ -140,6 +163,8 @@ pub enum Changed {
     /// A policy changed: the lock of what it belongs to. Its text is the caller's own, and too long to be kept with the
     /// answer. Format 2.
     Lock(RevisionId),
+    /// The data key that is there now.
+    DataKey(Arc<DataKey>),
     /// Nothing to show.
     Nothing,
 }
@@ -325,9 +350,10 @@ impl Failure for Rejection {
 impl Changed {
     /// The smallest format that can express it.
     #[must_use]
-    pub const fn format(&self) -> u32 {
+    pub fn format(&self) -> u32 {
         match self {
-            Self::Version(_) | Self::Alias(_) | Self::Nothing => 1,
+            Self::Version(version) => version.config.format(),
+            Self::Alias(_) | Self::Nothing => 1,
             _ => 2,
         }
     }
@@ -360,11 +386,11 @@ impl Mutation {
     /// The smallest format that can express it: no older build understands it, so it is proposed only when the cluster
     /// writes that format (ADR 8). A member that is newer than its mutation counts as soon as it is set.
     #[must_use]
-    pub const fn format(&self) -> u32 {
+    pub fn format(&self) -> u32 {
         match self {
-            Self::CreateFunction { .. }
-            | Self::UpdateFunctionCode { .. }
-            | Self::UpdateFunctionConfiguration { .. }
+            Self::CreateFunction { config, .. } => config.format(),
+            Self::UpdateFunctionConfiguration { patch, .. } => patch.format(),
+            Self::UpdateFunctionCode { .. }
             | Self::DeleteFunction { .. }
             | Self::PublishVersion { .. }
             | Self::CreateAlias { .. }
@@ -397,7 +423,16 @@ impl Mutation {
             | Self::DeleteAlias { function, .. }
             | Self::Configure { function, .. } => Some(function),
             Self::Settle { version, .. } => Some(&version.function),
-            Self::Finalize { .. } => None,
+            Self::Finalize { .. } | Self::PutDataKey { .. } | Self::RewrapDataKey { .. } => None,
+        }
+    }
+
+    /// The environment variables that it brings, if it brings any.
+    pub fn environment_mut(&mut self) -> Option<&mut StoredEnvironment> {
+        match self {
+            Self::CreateFunction { config, .. } => config.environment.as_mut(),
+            Self::UpdateFunctionConfiguration { patch, .. } => patch.environment.as_mut(),
+            _ => None,
         }
     }
 

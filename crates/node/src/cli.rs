@@ -14,6 +14,8 @@ mod fetch;
 mod gossip_key;
 mod group;
 mod scratch;
+mod secret_key;
+mod secrets;
 mod serve;
 mod server;
 mod status;
@@ -48,6 +50,12 @@ enum Command {
     Ca(authority::Command),
     /// Make a file with a new key for gossip
     GossipKey(gossip_key::Arguments),
+    /// Make a master key
+    #[command(subcommand)]
+    SecretKey(secret_key::Command),
+    /// Change the keys that secrets are sealed under
+    #[command(subcommand)]
+    Secrets(secrets::Command),
     /// Say what this machine lacks to run functions, and what to do
     Doctor(doctor::Arguments),
     /// Show a node's view of its cluster
@@ -116,6 +124,8 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Dev(arguments) => dev::run(&arguments, &mut out),
         Command::Ca(command) => authority::run(&command, &mut out),
         Command::GossipKey(arguments) => gossip_key::run(&arguments, &mut out),
+        Command::SecretKey(command) => secret_key::run(&command, &mut out),
+        Command::Secrets(command) => secrets::run(&command, &mut out),
         Command::Doctor(arguments) => doctor::run(&arguments, &mut out),
         Command::Status(arguments) => status::run(&arguments, &mut out),
         Command::Cluster(command) => cluster::run(&command, &mut out),

@@ -77,6 +77,9 @@ pub enum StartError {
         /// What its certificate allows.
         allowed: Roles,
     },
+    /// A frontend without a master key.
+    #[error("a frontend needs a master key; see secrets.master_keys")]
+    NoMasterKey,
     /// A worker without a sandbox driver.
     #[error("a worker needs a sandbox driver")]
     NoDriver,
@@ -164,9 +167,10 @@ pub async fn start(
         grpc: sockets.public.as_ref().map(|(_, g)| g.local_addr()),
         internal,
     };
-    let frontend = sockets
-        .public
-        .map(|(public, grpc)| frontends::start(&shared, material, &host, public, grpc));
+    let frontend = match sockets.public {
+        Some((public, grpc)) => Some(frontends::start(&shared, material, &host, public, grpc)?),
+        None => None,
+    };
     announce::spawn(&shared.config, shared.incarnation, worker.as_ref(), &host);
     let observer = observe::Observer::start(
         &shared,

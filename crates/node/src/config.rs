@@ -24,7 +24,7 @@ use std::{
     time::Duration,
 };
 
-use model::{AccountId, ByteCount, Limits, NodeName, Region, Role, Roles, Zone};
+use model::{AccountId, ByteCount, Limits, MasterKeyId, NodeName, Region, Role, Roles, Zone};
 use proto::FORMATS;
 use sandbox::Piece;
 
@@ -49,6 +49,8 @@ pub struct NodeConfig {
     pub auth: Auth,
     /// How its audit log is kept.
     pub audit: Audit,
+    /// The master keys, the current one first. Only frontends have any.
+    pub master_keys: Vec<MasterKeyFile>,
     /// How much it runs.
     pub worker: Worker,
     /// Pieces of a sandbox that the operator goes without.
@@ -143,6 +145,15 @@ pub struct AccessKey {
     pub secret: SecretSource,
     /// The account that its owner acts in.
     pub account: AccountId,
+}
+
+/// A master key, and where it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MasterKeyFile {
+    /// Its name in the catalog.
+    pub id: MasterKeyId,
+    /// Where it is read from.
+    pub source: SecretSource,
 }
 
 /// Where a secret is read from.
@@ -257,6 +268,7 @@ fn assemble(sheet: &Sheet) -> Option<NodeConfig> {
     let cluster = cluster(&sheet.section("cluster"), node.as_ref());
     let auth = auth(sheet, node.as_ref(), listen.as_ref());
     let audit = audit(&sheet.section("audit"));
+    let master_keys = master_keys(sheet, node.as_ref());
     let worker = worker(&sheet.section("worker"));
     let allow_missing = sheet.section("sandbox").list("allow_missing");
     let limits = limits(&sheet.section("limits"));
@@ -269,6 +281,7 @@ fn assemble(sheet: &Sheet) -> Option<NodeConfig> {
         cluster: cluster?,
         auth: auth?,
         audit: audit?,
+        master_keys,
         worker: worker?,
         allow_missing: allow_missing?.into_iter().collect(),
         limits: limits?,
@@ -441,30 +454,57 @@ fn auth(sheet: &Sheet, node: Option<&Node>, listen: Option<&Listen>) -> Option<A
 fn access_key(row: &Scope<'_>) -> Option<AccessKey> {
     let id = row.parse::<units::AccessKeyId>("access_key_id");
     let account = row.parse("account");
-    let secret = match (row.path("secret_file"), row.parse::<String>("secret_env")) {
-        (Some(file), None) => Some(SecretSource::File(file)),
+    let secret = secret_source(row, "secret_file", "secret_env");
+    Some(AccessKey {
+        id: id?.0,
+        secret: secret?,
+        account: account?,
+    })
+}
+
+/// The one of two keys that says where a secret is.
+fn secret_source(row: &Scope<'_>, file: &'static str, env: &'static str) -> Option<SecretSource> {
+    match (row.path(file), row.parse::<String>(env)) {
+        (Some(path), None) => Some(SecretSource::File(path)),
         (None, Some(name)) if name.starts_with(variables::PREFIX) => {
             row.refuse(
-                "secret_env",
+                env,
                 "variables that begin with DUNLIN_ are configuration keys; choose another name",
             );
             None
         }
         (None, Some(name)) => Some(SecretSource::Variable(name)),
         (None, None) => {
-            row.refuse_all("expected secret_file or secret_env, got neither");
+            row.refuse_all(format!("expected {file} or {env}, got neither"));
             None
         }
         (Some(_), Some(_)) => {
-            row.refuse("secret_env", "expected secret_file or secret_env, got both");
+            row.refuse(env, format!("expected {file} or {env}, got both"));
             None
         }
-    };
-    Some(AccessKey {
-        id: id?.0,
-        secret: secret?,
-        account: account?,
-    })
+    }
+}
+
+fn master_keys(sheet: &Sheet, node: Option<&Node>) -> Vec<MasterKeyFile> {
+    let rows = sheet.rows("secrets.master_keys");
+    let mut keys: Vec<MasterKeyFile> = Vec::new();
+    for row in &rows {
+        let (id, source) = (row.parse("id"), secret_source(row, "file", "env"));
+        let (Some(id), Some(source)) = (id, source) else {
+            continue;
+        };
+        if keys.iter().any(|k| k.id == id) {
+            row.refuse("id", format!("{id} is given twice"));
+        }
+        keys.push(MasterKeyFile { id, source });
+    }
+    if rows.is_empty() && node.is_some_and(|n| n.roles.has(Role::Frontend)) {
+        sheet.section("secrets").refuse_all(
+            "a frontend needs a master key to seal environment variables with: make one with `dunlin secret-key new FILE`, \
+             copy it to every frontend and name it in [[secrets.master_keys]] with an id and a file",
+        );
+    }
+    keys
 }
 
 fn audit(scope: &Scope<'_>) -> Option<Audit> {

@@ -1,18 +1,22 @@
-//! What configuration only names: certificates, gossip keys, the secret halves of access keys.
+//! What configuration only names: certificates, gossip keys, the secret halves of access keys, master keys.
 //!
 //! Everything is read before anything binds, so that a missing file is told at the start and not at the first use.
 
 use std::{
     io,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use hmac::{Hmac, Mac};
 use host::net::{Credentials, PublicFiles};
 use lambda_api::sigv4::{Credential, Secret};
+use model::{MasterKeyId, Role};
+use seal::{InvalidKeyRing, InvalidMasterKey, KeyRing, MasterKey, Zeroizing};
 use sha2::Sha256;
 
-use crate::config::{Auth, NodeConfig, SecretSource};
+use crate::config::{Auth, MasterKeyFile, NodeConfig, SecretSource};
 
 /// What is secret or proves who a node is. Not printable.
 pub struct Material {
@@ -24,10 +28,15 @@ pub struct Material {
     pub gossip_keys: Vec<GossipKey>,
     /// Who may call; `None` lets everybody in.
     pub access_keys: Option<Vec<(String, Credential)>>,
+    /// What opens secrets; on frontends only.
+    pub master_keys: Option<Arc<KeyRing>>,
 }
 
 /// A key of the cluster.
 pub type GossipKey = [u8; 32];
+
+/// More than any form of a master key takes.
+const MASTER_KEY_FILE_MAX: usize = 256;
 
 /// Why something that configuration names cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +70,38 @@ pub enum MaterialError {
         /// The variable.
         variable: String,
     },
+    /// A master key whose variable is not set.
+    #[error("secrets.master_keys: variable {variable} with master key {id} is not set")]
+    MasterKeyVariable {
+        /// The key's id.
+        id: MasterKeyId,
+        /// The variable.
+        variable: String,
+    },
+    /// A master key that others can have.
+    #[error(
+        "secrets.master_keys: {path} has mode {mode:o}, so that others can read or change it; set it with `chmod 0600 {path}`"
+    )]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
+    /// What should be a master key is none.
+    #[error(
+        "secrets.master_keys: {id} is no master key; make one with `dunlin secret-key new FILE`"
+    )]
+    MasterKey {
+        /// The key's id.
+        id: MasterKeyId,
+        /// Why.
+        #[source]
+        source: InvalidMasterKey,
+    },
+    /// The master keys together.
+    #[error("secrets.master_keys: the keys cannot be used")]
+    KeyRing(#[from] InvalidKeyRing),
 }
 
 impl Material {
@@ -105,6 +146,10 @@ impl Material {
                 .map(|p| gossip_key(p))
                 .collect::<Result<_, _>>()?,
             access_keys,
+            master_keys: match config.node.roles.has(Role::Frontend) {
+                true => Some(Arc::new(key_ring(&config.master_keys, variable)?)),
+                false => None,
+            },
         })
     }
 
@@ -119,6 +164,57 @@ impl Material {
             mac.finalize().into_bytes().into()
         })
     }
+}
+
+/// Reads master keys, the current one first.
+///
+/// # Errors
+/// [`MaterialError`].
+pub fn key_ring(
+    keys: &[MasterKeyFile],
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> Result<KeyRing, MaterialError> {
+    let read = keys.iter().map(|key| {
+        let written = match &key.source {
+            SecretSource::File(path) => private_bytes(path)?,
+            SecretSource::Variable(name) => {
+                let value = variable(name).ok_or_else(|| MaterialError::MasterKeyVariable {
+                    id: key.id.clone(),
+                    variable: name.clone(),
+                })?;
+                Zeroizing::new(value.into_bytes())
+            }
+        };
+        let master = MasterKey::parse(&written).map_err(|source| MaterialError::MasterKey {
+            id: key.id.clone(),
+            source,
+        })?;
+        Ok((key.id.clone(), master))
+    });
+    Ok(KeyRing::new(read.collect::<Result<_, MaterialError>>()?)?)
+}
+
+/// The content of a file that others can neither read nor change; its group may read it.
+fn private_bytes(path: &Path) -> Result<Zeroizing<Vec<u8>>, MaterialError> {
+    let failed = |source| MaterialError::File {
+        key: "secrets.master_keys.file",
+        path: path.to_owned(),
+        make: "make it with `dunlin secret-key new` and copy it to every frontend",
+        source,
+    };
+    // Of the open file, so that it is the one that is read.
+    let file = std::fs::File::open(path).map_err(failed)?;
+    let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o7777;
+    if mode & 0o037 != 0 {
+        return Err(MaterialError::Exposed {
+            path: path.to_owned(),
+            mode,
+        });
+    }
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MASTER_KEY_FILE_MAX));
+    let limit = u64::try_from(MASTER_KEY_FILE_MAX).unwrap_or(u64::MAX);
+    io::Read::read_to_end(&mut io::Read::take(file, limit), &mut bytes).map_err(failed)?;
+    Ok(bytes)
 }
 
 fn secret(
@@ -170,6 +266,8 @@ mod tests {
     use super::*;
     use crate::config;
 
+    const MASTER: &str = "5e0fbd5e4cf5b1c2d3e4f5a6b7c8d9e0f1a2b3c4d5e6f708192a3b4c5d6e7f80\n";
+
     struct Place(tempfile::TempDir);
 
     impl Place {
@@ -180,7 +278,14 @@ mod tests {
             }
             place.write("gossip.key", &format!("{}\n", "0a".repeat(32)));
             place.write("secret", "s3cret\n");
+            place.write("master.key", MASTER);
+            place.chmod("master.key", 0o640);
             place
+        }
+
+        fn chmod(&self, name: &str, mode: u32) {
+            let mode = std::fs::Permissions::from_mode(mode);
+            std::fs::set_permissions(self.0.path().join(name), mode).unwrap();
         }
 
         fn write(&self, name: &str, text: &str) {
@@ -188,13 +293,22 @@ mod tests {
         }
 
         fn read(&self, secret: &str) -> Result<Material, String> {
+            self.read_with(secret, "file = \"master.key\"")
+        }
+
+        fn read_with(&self, secret: &str, master: &str) -> Result<Material, String> {
             let text = format!(
                 "[node]\nname = \"a\"\ndata_dir = \"d\"\n[cluster]\ninitial_controllers = [\"a=h:1\"]\n\
                  gossip_key_files = [\"gossip.key\"]\nidentity_dir = \".\"\n\
-                 [[auth.keys]]\naccess_key_id = \"AKIA\"\n{secret}\n"
+                 [[auth.keys]]\naccess_key_id = \"AKIA\"\n{secret}\n\
+                 [[secrets.master_keys]]\nid = \"2026\"\n{master}\n"
             );
             let config = config::parse(&self.0.path().join("dunlin.toml"), &text, &[]).unwrap();
-            let variable = |name: &str| (name == "SET").then(|| "from-variable".to_owned());
+            let variable = |name: &str| match name {
+                "SET" => Some("from-variable".to_owned()),
+                "MASTER" => Some(MASTER.to_owned()),
+                _ => None,
+            };
             Material::read(&config, &variable).map_err(|e| e.to_string())
         }
     }
@@ -248,6 +362,33 @@ mod tests {
             place.read("secret_env = \"SET\""),
             "make it with `dunlin ca issue`",
         );
+    }
+
+    #[test]
+    fn master_keys_come_from_private_files_and_from_variables() {
+        let place = Place::new();
+        let read = |master: &str| place.read_with("secret_env = \"SET\"", master);
+        for source in ["file = \"master.key\"", "env = \"MASTER\""] {
+            let ring = read(source).unwrap().master_keys.unwrap();
+            assert_eq!(ring.current().as_str(), "2026");
+        }
+        refused(
+            read("env = \"UNSET\""),
+            "variable UNSET with master key 2026 is not set",
+        );
+        refused(read("env = \"SET\""), "2026 is no master key");
+        refused(read("file = \"nowhere\""), "`dunlin secret-key new`");
+        for mode in [0o644, 0o604, 0o660, 0o620, 0o602] {
+            place.chmod("master.key", mode);
+            refused(
+                read("file = \"master.key\""),
+                "so that others can read or change it",
+            );
+        }
+        for mode in [0o600, 0o400, 0o440] {
+            place.chmod("master.key", mode);
+            assert!(read("file = \"master.key\"").is_ok(), "{mode:o}");
+        }
     }
 
     #[test]

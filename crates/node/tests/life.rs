@@ -44,7 +44,8 @@ fn config(data: &Path) -> NodeConfig {
         "[node]\nname = \"a\"\nroles = [\"controller\", \"frontend\"]\ndata_dir = {data:?}\n\
          [listen]\npublic = \"127.0.0.1:0\"\ngrpc = \"127.0.0.1:0\"\ninternal = \"{internal}\"\n\
          [cluster]\ninitial_controllers = [\"a={internal}\"]\ngossip_key_files = [\"none\"]\nidentity_dir = \"none\"\n\
-         [auth]\nmode = \"none\"\n"
+         [auth]\nmode = \"none\"\n\
+         [[secrets.master_keys]]\nid = \"m\"\nenv = \"NONE\"\n"
     );
     config::parse(Path::new("dunlin.toml"), &text, &[]).unwrap()
 }
@@ -54,11 +55,14 @@ fn material(roles: Roles) -> Material {
     let name = "a".parse().unwrap();
     let (now, entropy) = (SystemClock.wall(), SystemEntropy::new());
     let certificate = certificate::self_signed("dunlin", name, roles, now, &entropy).unwrap();
+    let master = ("m".parse().unwrap(), seal::MasterKey::from_bytes([9; 32]));
+    let ring = seal::KeyRing::new(vec![master]).unwrap();
     Material {
         credentials: Credentials::Memory(certificate),
         public: None,
         gossip_keys: vec![[7; 32]],
         access_keys: None,
+        master_keys: Some(Arc::new(ring)),
     }
 }
 

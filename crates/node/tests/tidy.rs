@@ -22,15 +22,19 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("package", &["model"]),
     ("policy", &["model"]),
     ("lambda-api", &["model", "package", "policy"]),
+    ("seal", &["model"]),
     ("proto", &["model"]),
     ("state", &["model"]),
     ("host", &["model"]),
     ("audit", &["model", "host"]),
     ("replica", &["model", "proto", "host"]),
-    ("catalog", &["model", "proto", "host", "state"]),
+    ("catalog", &["model", "proto", "host", "state", "seal"]),
     ("sandbox", &["model", "host"]),
     ("runtime-api", &["model", "host"]),
-    ("routing", &["model", "proto", "host", "state", "catalog"]),
+    (
+        "routing",
+        &["model", "proto", "host", "state", "seal", "catalog"],
+    ),
     (
         "controller",
         &[
@@ -48,6 +52,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "sandbox",
             "runtime-api",
             "package",
+            "seal",
         ],
     ),
     (
@@ -58,6 +63,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "proto",
             "host",
             "state",
+            "seal",
             "catalog",
             "routing",
             "package",
@@ -72,6 +78,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "lambda-api",
             "proto",
             "state",
+            "seal",
             "host",
             "replica",
             "catalog",
@@ -95,6 +102,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "lambda-api",
             "proto",
             "state",
+            "seal",
             "host",
             "replica",
             "catalog",
@@ -111,7 +119,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that hold decisions: no runtime, no clock, no network reaches them, not even through a library.
-const PURE: [&str; 5] = ["model", "package", "policy", "lambda-api", "state"];
+const PURE: [&str; 6] = ["model", "package", "policy", "lambda-api", "seal", "state"];
 
 /// Names that say nothing.
 const EMPTY_NAMES: [&str; 10] = [

@@ -2,6 +2,7 @@
 
 mod alias;
 mod config;
+mod data_key;
 mod ids;
 mod mutation;
 mod outcome;

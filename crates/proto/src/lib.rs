@@ -6,6 +6,7 @@
 
 mod convert;
 mod formats;
+mod quiet;
 
 pub use convert::InvalidMessage;
 pub use formats::{FORMATS, Formats, TooOld, announced};

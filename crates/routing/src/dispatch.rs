@@ -20,8 +20,12 @@ mod patience;
 use std::{collections::BTreeSet, time::Duration};
 
 use bytes::Bytes;
-use model::{Architecture, ErrorKind, Failure, NodeName, RequestId, Runtime};
+use catalog::SecretError;
+use model::{
+    Architecture, ErrorKind, Failure, NodeName, RequestId, Runtime, function::StoredEnvironment,
+};
 use proto::internal as pb;
+use seal::{Place, TextKey};
 use tokio::time::Instant;
 use tonic::Streaming;
 
@@ -52,6 +56,13 @@ pub struct Call {
     pub trace_id: String,
     /// Whether the end carries the tail of the log.
     pub log_tail: bool,
+}
+
+/// What a worker is asked to do.
+struct Asked<'a> {
+    resolved: &'a Resolved,
+    call: &'a Call,
+    key: Option<&'a TextKey>,
 }
 
 /// An accepted invocation: read its response with [`Dispatched::next`] to the end. Dropping it earlier tells the worker
@@ -109,6 +120,9 @@ pub struct Finished {
 /// No runtime took the invocation: nothing ran.
 #[derive(Debug, thiserror::Error)]
 pub enum DispatchError {
+    /// This node cannot open the environment variables of the version.
+    #[error("the environment variables cannot be opened")]
+    Sealed(#[source] SecretError),
     /// Every worker that was asked is full.
     #[error("no worker has capacity, {attempts} were asked")]
     NoCapacity {
@@ -139,6 +153,7 @@ pub enum DispatchError {
 impl Failure for DispatchError {
     fn kind(&self) -> ErrorKind {
         match self {
+            Self::Sealed(error) => error.kind(),
             Self::NoCapacity { .. } => ErrorKind::Throttled,
             Self::NoWorker { .. } | Self::Unavailable { .. } => ErrorKind::Unavailable,
         }
@@ -182,6 +197,14 @@ impl Failure for Lost {
     }
 }
 
+/// Why a round ended without a worker.
+enum Missed {
+    /// A worker knows a newer revision, which is the one to run.
+    ByRevision(Box<Resolved>),
+    /// Nobody took it.
+    ByAll(Explanation),
+}
+
 impl Router {
     /// Sends an invocation to the best worker that takes it. Returns once a runtime has it.
     ///
@@ -199,10 +222,23 @@ impl Router {
         let mut changed = self.members_changed();
         let mut patience = Patience::new(&self.shared.options, Instant::now());
         loop {
-            let round = self.round(&mut resolved, call, &mut patience).await;
+            let key = self
+                .environment_key(&resolved)
+                .map_err(DispatchError::Sealed)?;
+            let asked = Asked {
+                resolved: &resolved,
+                call,
+                key: key.as_ref(),
+            };
+            let round = self.round(&asked, &mut patience).await;
             let explanation = match round {
                 Ok(dispatched) => return Ok(*dispatched),
-                Err(explanation) => explanation,
+                Err(Missed::ByRevision(newer)) if !patience.is_over(Instant::now()) => {
+                    resolved = *newer;
+                    continue;
+                }
+                Err(Missed::ByRevision(_)) => Explanation::default(),
+                Err(Missed::ByAll(explanation)) => explanation,
             };
             match patience.next(Instant::now()) {
                 Next::GiveUp(reason) => {
@@ -225,19 +261,31 @@ impl Router {
         }
     }
 
+    /// What opens the environment of this very version, for the worker that starts it: it gets no key that opens more.
+    fn environment_key(&self, resolved: &Resolved) -> Result<Option<TextKey>, SecretError> {
+        let version = &resolved.version;
+        match &version.config.environment {
+            None | Some(StoredEnvironment::Clear(_)) => Ok(None),
+            Some(StoredEnvironment::Sealed(sealed)) => {
+                let place = Place::Environment(&version.id.function);
+                self.shared.keys.text_key(place, sealed).map(Some)
+            }
+        }
+    }
+
     /// Tries the best candidates once. A candidate that knows a newer revision than this node, which may have lost its way to
-    /// the controllers, is tried again with that one.
+    /// the controllers, ends the round: the next begins with that one.
     async fn round(
         &self,
-        resolved: &mut Resolved,
-        call: &Call,
+        asked: &Asked<'_>,
         patience: &mut Patience,
-    ) -> Result<Box<Dispatched>, Explanation> {
+    ) -> Result<Box<Dispatched>, Missed> {
+        let wanted = Wanted::of(&asked.resolved.version);
         let mut tried = BTreeSet::new();
         patience.begin_round();
         let mut last = Explanation::default();
         for _ in 0..ATTEMPTS_A_ROUND {
-            last = self.choose(&Wanted::of(&resolved.version), &tried);
+            last = self.choose(&wanted, &tried);
             let Some(best) = last.ranked.first().map(|r| r.member.clone()) else {
                 break;
             };
@@ -248,26 +296,26 @@ impl Router {
             };
             tried.insert(best.name.clone());
             let attempt = patience.count_attempt();
-            match self.attempt(resolved, call, &best, attempt, others).await {
+            match self.attempt(asked, &best, attempt, others).await {
                 Ok(dispatched) => return Ok(dispatched),
                 Err(error) => {
-                    tracing::debug!(worker = %best.name, %error, request_id = %call.request_id, "a worker did not take an invocation");
+                    tracing::debug!(worker = %best.name, %error, request_id = %asked.call.request_id, "a worker did not take an invocation");
                     if error.is_the_workers_fault() {
                         let mut aside = self.shared.aside.lock();
                         aside.failed(&best.name, Instant::now());
                     }
-                    if let Some(newer) = error.newer_than(resolved) {
-                        *resolved = newer;
-                        tried.remove(&best.name);
-                    }
+                    let newer = error.newer_than(asked.resolved);
                     patience.note(error);
+                    if let Some(newer) = newer {
+                        return Err(Missed::ByRevision(Box::new(newer)));
+                    }
                 }
             }
             if patience.is_over(Instant::now()) {
                 break;
             }
         }
-        Err(last)
+        Err(Missed::ByAll(last))
     }
 
     /// Between half of it and all of it, so that callers that were refused together do not come back together.

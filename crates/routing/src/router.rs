@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use catalog::{Controllers, LocalCopy};
+use catalog::{Controllers, DataKeys, LocalCopy};
 use host::{Entropy, Membership, membership::Members, net::Channels};
 use model::{AccountId, FunctionId, NodeName, Qualifier, Role, Zone};
 use parking_lot::Mutex;
@@ -77,6 +77,7 @@ pub struct Router {
 pub(crate) struct Shared {
     pub(crate) options: RouterOptions,
     pub(crate) resolver: Resolver,
+    pub(crate) keys: DataKeys,
     pub(crate) channels: Arc<Channels>,
     pub(crate) outstanding: Outstanding,
     pub(crate) aside: Mutex<Aside>,
@@ -92,12 +93,14 @@ impl Router {
         options: RouterOptions,
         copy: LocalCopy,
         controllers: Controllers,
+        keys: DataKeys,
         membership: &dyn Membership,
         channels: Arc<Channels>,
         entropy: &dyn Entropy,
     ) -> Self {
         let shared = Shared {
             resolver: Resolver::new(copy, controllers),
+            keys,
             channels,
             outstanding: Outstanding::default(),
             aside: Mutex::default(),

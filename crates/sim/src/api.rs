@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::{
     caller::{Answer, Caller, NoAnswer},
     calls::{Invocation, Outcome},
+    guest::OWNER,
     history::{Act, Op, Reading},
 };
 
@@ -206,6 +207,7 @@ fn creation(name: &str, zip: &[u8], description: &str) -> Value {
         "Handler": "bootstrap",
         "Description": description,
         "Timeout": 3,
+        "Environment": { "Variables": { OWNER: name } },
         "Code": { "ZipFile": BASE64_STANDARD.encode(zip) },
     })
 }

@@ -33,6 +33,8 @@ pub use ledger::{Alive, Ending, Execution, Ledger, Overlap};
 
 use shell::{Body, Shell};
 
+/// The environment variable that every function of a world has: its own name.
+pub(crate) const OWNER: &str = "OWNER";
 /// How long it takes to make a sandbox, at least, and how much longer at most, in milliseconds.
 const CREATE_MS: (u64, u64) = (4, 20);
 

@@ -11,6 +11,7 @@ use node::{
     material::Material,
 };
 use sandbox::Driver;
+use seal::{KeyRing, MasterKey};
 
 use crate::{
     caller::{ACCESS_KEY, SECRET},
@@ -118,8 +119,18 @@ async fn begin(
         public: None,
         gossip_keys: vec![[7; 32]],
         access_keys: Some(vec![(ACCESS_KEY.to_owned(), credential)]),
+        master_keys: master_keys(world)?,
     };
     Ok(compose::start(config, &material, host, driver).await?)
+}
+
+/// The same on every node and at every start: part of what an operator gave the cluster.
+fn master_keys(world: &World) -> Result<Option<Arc<KeyRing>>, Box<dyn std::error::Error>> {
+    let entropy = world.entropy.fork("master key");
+    let mut key = [0; 32];
+    entropy.fill(&mut key);
+    let ring = KeyRing::new(vec![("sim".parse()?, MasterKey::from_bytes(key))])?;
+    Ok(Some(Arc::new(ring)))
 }
 
 fn configuration(world: &World, node: &Node) -> Result<NodeConfig, Box<dyn std::error::Error>> {
@@ -138,7 +149,8 @@ fn configuration(world: &World, node: &Node) -> Result<NodeConfig, Box<dyn std::
          [listen]\npublic = \"0.0.0.0:9000\"\ngrpc = \"0.0.0.0:9001\"\ninternal = \"0.0.0.0:7000\"\n\
          advertise_internal = \"{name}:7000\"\nadvertise_public = \"{name}:9000\"\n\
          [cluster]\n{held_back}initial_controllers = [{}]\ngossip_key_files = [\"none\"]\nidentity_dir = \"none\"\n\
-         [[auth.keys]]\naccess_key_id = \"{ACCESS_KEY}\"\nsecret_env = \"SECRET\"\n",
+         [[auth.keys]]\naccess_key_id = \"{ACCESS_KEY}\"\nsecret_env = \"SECRET\"\n\
+         [[secrets.master_keys]]\nid = \"sim\"\nenv = \"MASTER\"\n",
         node.zone,
         roles.join(", "),
         world.scratch.join(name.as_str()),

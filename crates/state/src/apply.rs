@@ -1,6 +1,7 @@
 //! Commands, and what they do.
 
 mod alias;
+mod data_key;
 mod function;
 mod publish;
 mod setting;
@@ -166,6 +167,17 @@ impl Step<'_> {
                 change,
                 expected,
             } => self.configure(function, qualifier.as_ref(), change, *expected),
+            Mutation::PutDataKey {
+                account,
+                generation,
+                wrapped,
+            } => Ok(self.put_data_key(*account, *generation, wrapped)),
+            Mutation::RewrapDataKey {
+                account,
+                generation,
+                old,
+                new,
+            } => Ok(self.rewrap_data_key(*account, *generation, old, new)),
         }
     }
 

@@ -9,8 +9,8 @@ use std::{
 };
 
 use model::{
-    AccountId, Alias, AliasName, Digest, FunctionId, FunctionName, Qualifier, Region, Setting,
-    SettingKind, Version, VersionId,
+    AccountId, Alias, AliasName, DataKey, Digest, FunctionId, FunctionName, Generation, Qualifier,
+    Region, Setting, SettingKind, Version, VersionId,
     function::{FunctionVersion, LastUpdate, State},
 };
 
@@ -44,11 +44,12 @@ pub struct Usage {
     pub reserved: u64,
 }
 
-/// Functions, versions and aliases of every account.
+/// Functions, versions, aliases and data keys of every account.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
     pub(crate) functions: BTreeMap<FunctionId, FunctionEntry>,
     pub(crate) answers: Answers,
+    pub(crate) data_keys: BTreeMap<(AccountId, Generation), Arc<DataKey>>,
     // Versions whose creation or update has not ended: what the leader's reconciler looks at.
     pub(crate) unsettled: BTreeMap<VersionId, Arc<FunctionVersion>>,
     // See [`Record::Format`]; `None` while there is no such record.
@@ -169,6 +170,24 @@ impl Catalog {
             })
     }
 
+    /// A data key of an account.
+    #[must_use]
+    pub fn data_key(&self, account: AccountId, generation: Generation) -> Option<&Arc<DataKey>> {
+        self.data_keys.get(&(account, generation))
+    }
+
+    /// The data key that seals what is new.
+    #[must_use]
+    pub fn newest_data_key(&self, account: AccountId) -> Option<&Arc<DataKey>> {
+        let all = (account, Generation::FIRST)..=(account, Generation::LAST);
+        self.data_keys.range(all).next_back().map(|(_, key)| key)
+    }
+
+    /// Every data key of every account.
+    pub fn data_keys(&self) -> impl Iterator<Item = &Arc<DataKey>> {
+        self.data_keys.values()
+    }
+
     /// Versions whose creation or update has not ended.
     pub fn unsettled(&self) -> impl Iterator<Item = &Arc<FunctionVersion>> {
         self.unsettled.values()
@@ -205,7 +224,9 @@ impl Catalog {
                 .chain(f.aliases.values().cloned().map(Record::Alias))
                 .chain(settings)
         });
+        let data_keys = self.data_keys.values().cloned().map(Record::DataKey);
         functions
+            .chain(data_keys)
             .chain(
                 self.answers
                     .iter()
@@ -242,6 +263,9 @@ impl Catalog {
                 place,
                 setting,
             }) => self.put_setting(function, place, setting),
+            Change::Put(Record::DataKey(k)) => {
+                self.data_keys.insert((k.account, k.generation), k);
+            }
             Change::Put(Record::Answer(a)) => self.answers.put(*a),
             Change::Put(Record::Format(format)) => self.format = Some(format),
             Change::Gone(key) => self.forget(&key),
@@ -266,6 +290,10 @@ impl Catalog {
             Key::Answer(key) => return self.answers.forget(*key),
             Key::Format => {
                 self.format = None;
+                return;
+            }
+            Key::DataKey(account, generation) => {
+                self.data_keys.remove(&(*account, *generation));
                 return;
             }
             Key::Function(id) | Key::Alias(id, _) | Key::Setting(id, ..) => id,
@@ -295,7 +323,7 @@ impl Catalog {
                     self.keeping.remove(id);
                 }
             }
-            Key::Answer(_) | Key::Format => {}
+            Key::Answer(_) | Key::Format | Key::DataKey(..) => {}
         }
         if entry.get().is_gone() {
             entry.remove();

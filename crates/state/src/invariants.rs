@@ -14,6 +14,12 @@ pub struct Violation(pub String);
 /// # Errors
 /// The first [`Violation`] found.
 pub fn check(catalog: &Catalog) -> Result<(), Violation> {
+    for ((account, generation), key) in &catalog.data_keys {
+        if key.account != *account || key.generation != *generation {
+            let what = format!("data key {generation} of {account} stands under another's key");
+            return Err(Violation(what));
+        }
+    }
     for (id, entry) in &catalog.functions {
         let arn = id.arn(None);
         let fail = |what: &str| Err(Violation(format!("{arn}: {what}")));

@@ -6,6 +6,7 @@
 //! | version | `v/ACCOUNT/REGION/NAME/$LATEST` or `…/` and the number in 20 digits | `$LATEST` changes; numbers settle once |
 //! | alias | `a/ACCOUNT/REGION/NAME/ALIAS` | changes |
 //! | setting (format 2) | `s/ACCOUNT/REGION/NAME/KIND/` and a version in 20 digits, an alias, or `.` for the function itself | changes |
+//! | data key | `k/ACCOUNT/` and the generation in 10 digits | wrapped again when the master key changes, never deleted |
 //! | answer | `i/` and the idempotency key in 32 hexadecimal digits | written once, forgotten later |
 //! | format | `c/format` | grows |
 //!
@@ -13,7 +14,9 @@
 
 use std::{fmt, str::FromStr};
 
-use model::{AliasName, FunctionId, Qualifier, SettingKind, Version, VersionId};
+use model::{
+    AccountId, AliasName, FunctionId, Generation, Qualifier, SettingKind, Version, VersionId,
+};
 
 use crate::IdempotencyKey;
 
@@ -28,6 +31,8 @@ pub enum Key {
     Alias(FunctionId, AliasName),
     /// One setting of a function, at the function itself or at a version or alias.
     Setting(FunctionId, SettingKind, Option<Qualifier>),
+    /// A data key of an account.
+    DataKey(AccountId, Generation),
     /// The answer to a command.
     Answer(IdempotencyKey),
     /// The format that the cluster writes.
@@ -70,6 +75,7 @@ impl fmt::Display for Key {
                     Some(qualifier) => write!(f, "{qualifier}"),
                 }
             }
+            Self::DataKey(account, generation) => write!(f, "k/{account}/{:010}", generation.get()),
             Self::Answer(key) => write!(f, "i/{:032x}", key.0),
             Self::Format => f.write_str("c/format"),
         }
@@ -123,6 +129,10 @@ fn parse(s: &str) -> Option<Key> {
                 place,
             ))
         }
+        ["k", account, digits] if digits.len() == 10 => Some(Key::DataKey(
+            account.parse().ok()?,
+            Generation::new(digits.parse().ok()?).ok()?,
+        )),
         ["i", hex] if hex.len() == 32 => Some(Key::Answer(IdempotencyKey(
             u128::from_str_radix(hex, 16).ok()?,
         ))),
@@ -152,6 +162,7 @@ mod tests {
             "s/000000000000/us-east-1/hello/policy/00000000000000000007",
             "s/000000000000/us-east-1/hello/event-invoke/live",
             "s/000000000000/us-east-1/hello/url/-",
+            "k/000000000000/0000000007",
             "i/000000000000000000000000000000ff",
             "c/format",
         ] {
@@ -165,6 +176,9 @@ mod tests {
             "i/ff",
             "c",
             "c/other",
+            "k/000000000000/7",
+            "k/000000000000/0000000000",
+            "k/000000000000/9999999999",
             "a/000000000000/us-east-1/hello/7",
             "v/000000000000/us-east-1/hello/+0000000000000000007",
             "s/000000000000/us-east-1/hello/policy/",

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use model::{Alias, FunctionId, Qualifier, Setting, function::FunctionVersion};
+use model::{Alias, DataKey, FunctionId, Qualifier, Setting, function::FunctionVersion};
 
 use crate::{Answer, Key};
 
@@ -33,6 +33,8 @@ pub enum Record {
         /// What is set.
         setting: Arc<Setting>,
     },
+    /// A data key of an account, wrapped.
+    DataKey(Arc<DataKey>),
     /// The answer to a command.
     Answer(Box<Answer>),
     /// The format that the cluster writes. There is none before the first upgrade that was finished: format 1.
@@ -52,6 +54,7 @@ impl Record {
                 place,
                 setting,
             } => Key::Setting(function.clone(), setting.kind(), place.clone()),
+            Self::DataKey(k) => Key::DataKey(k.account, k.generation),
             Self::Answer(a) => Key::Answer(a.key),
             Self::Format(_) => Key::Format,
         }
@@ -62,7 +65,8 @@ impl Record {
     #[must_use]
     pub fn format(&self) -> u32 {
         match self {
-            Self::Function { .. } | Self::Version(_) | Self::Alias(_) => 1,
+            Self::Version(version) => version.config.format(),
+            Self::Function { .. } | Self::Alias(_) => 1,
             Self::Answer(a) => match &a.result {
                 Ok(changed) => changed.format(),
                 Err(rejection) => rejection.format(),

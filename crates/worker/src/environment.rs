@@ -21,7 +21,7 @@ use std::{
 use host::{Clock, Tasks};
 use model::{
     Limits,
-    function::{FunctionVersion, LogFormat},
+    function::{Environment as Variables, FunctionVersion, LogFormat},
     runtime::Family,
 };
 use parking_lot::Mutex;
@@ -66,6 +66,8 @@ pub(crate) struct Plan {
     /// 32 hexadecimal digits.
     pub(crate) id: String,
     pub(crate) version: Arc<FunctionVersion>,
+    /// What the owner set, in clear.
+    pub(crate) variables: Option<Variables>,
     pub(crate) package: Arc<Package>,
     pub(crate) launch: Launch,
 }
@@ -81,6 +83,8 @@ pub(crate) struct Environment {
     /// What to start, or why there is nothing to start.
     command: Result<Command, Fault>,
     launch: Launch,
+    /// The owner has the runtime started through a script of theirs.
+    wrapped: bool,
     /// A runtime runs that has initialised.
     up: AtomicBool,
     frozen: tokio::sync::Mutex<bool>,
@@ -120,6 +124,7 @@ impl Environment {
         let Plan {
             id,
             version,
+            variables,
             package,
             launch,
         } = plan;
@@ -163,8 +168,11 @@ impl Environment {
         log.follow(output, &ground.tasks);
 
         let stream = variables::log_stream(&version, at, &id);
+        let environment = variables::of(&version, variables.as_ref(), &stream);
+        let wrapper = wrapper(&version, variables.as_ref());
         Ok(Self {
-            command: command(&version, &launch, package.dir(), &stream),
+            wrapped: wrapper.is_some(),
+            command: command(wrapper, environment, &launch, package.dir()),
             id,
             version,
             sandbox,
@@ -311,9 +319,7 @@ impl Environment {
                 let why = format!("fork/exec {program}: {}", reason(&source));
                 Ok(Err(Fault::Entrypoint(why)))
             }
-            Err(StartError::Exec { .. }) if self.is_wrapped() => {
-                Ok(Err(Fault::Exit(Exit::Code(127))))
-            }
+            Err(StartError::Exec { .. }) if self.wrapped => Ok(Err(Fault::Exit(Exit::Code(127)))),
             Err(error) => Err(error.into()),
         }
     }
@@ -334,10 +340,6 @@ impl Environment {
 
     fn has_own_program(&self) -> bool {
         self.launch.program == Program::Bootstrap
-    }
-
-    fn is_wrapped(&self) -> bool {
-        wrapper(&self.version).is_some()
     }
 
     fn say(&self, event: &Event<'_>) {
@@ -369,16 +371,13 @@ impl runtime_api::Accept for Entrance {
 
 /// What to start in this environment.
 fn command(
-    version: &FunctionVersion,
+    wrapper: Option<String>,
+    env: Vec<(String, String)>,
     launch: &Launch,
     code: &Path,
-    log_stream: &str,
 ) -> Result<Command, Fault> {
     let argv = match &launch.program {
-        Program::Fixed(argv) => wrapper(version)
-            .into_iter()
-            .chain(argv.iter().cloned())
-            .collect(),
+        Program::Fixed(argv) => wrapper.into_iter().chain(argv.iter().cloned()).collect(),
         Program::Bootstrap => {
             // The link itself: where it leads is for the sandbox to see.
             let found = std::fs::symlink_metadata(code.join("bootstrap"));
@@ -393,18 +392,18 @@ fn command(
     };
     Ok(Command {
         argv,
-        env: variables::of(version, log_stream),
+        env,
         cwd: "/var/task".into(),
     })
 }
 
 /// The script that the owner wants to start managed runtimes through.
-fn wrapper(version: &FunctionVersion) -> Option<String> {
+fn wrapper(version: &FunctionVersion, variables: Option<&Variables>) -> Option<String> {
     if version.config.runtime.family() == Family::Provided {
         return None;
     }
-    let variables = &version.config.environment.as_ref()?.0;
-    variables
+    variables?
+        .0
         .get("AWS_LAMBDA_EXEC_WRAPPER")
         .filter(|w| !w.is_empty())
         .cloned()

@@ -37,6 +37,9 @@ const CASES: &[Case] = &[
     ("burst", |h| Box::pin(behaviour::burst(h, 4))),
     ("context", |h| Box::pin(behaviour::python_context(h))),
     ("logging", |h| Box::pin(behaviour::python_logging(h))),
+    ("sealed_variables", |h| {
+        Box::pin(behaviour::sealed_variables(h))
+    }),
     ("wrapper", |h| Box::pin(behaviour::wrapper(h))),
     ("hammer", |h| Box::pin(behaviour::hammer(h))),
     ("frozen", |h| Box::pin(frozen_between_invocations(h))),

@@ -129,6 +129,7 @@ async fn provided_runtimes() {
     let (harness, _driver) = harness(|_| {}).await;
     behaviour::provided(&harness).await;
     behaviour::wrapper(&harness).await;
+    behaviour::sealed_variables(&harness).await;
 }
 
 #[tokio::test]
@@ -348,7 +349,7 @@ async fn a_caller_that_goes_away_leaves_a_good_environment() {
     let (harness, driver) = harness(|_| {}).await;
     let app = "import time\ndef handler(e, c):\n    time.sleep(2 if e == 2 else 0)\n    return e\n";
     let slow = harness.function("slow", "python3.11", &[("app.py", app)], |v| {
-        v.config.environment = Some(Environment::default());
+        v.config.environment = Some(Environment::default().into());
     });
     harness.invoke(&slow, "1").await;
     let key = model::capacity::WarmKey::of(&slow.id);

@@ -139,7 +139,7 @@ fn patch() -> ConfigPatch {
         timeout: Some(model::TimeoutSeconds::new(3).unwrap()),
         memory: Some(model::MemoryMib::new(128).unwrap()),
         ephemeral: Some(model::EphemeralMib::new(512).unwrap()),
-        environment: Some(Environment([("K".to_owned(), "w".to_owned())].into())),
+        environment: Some(Environment([("K".to_owned(), "w".to_owned())].into()).into()),
         tracing: Some(model::function::TracingMode::Active),
         logging: Some(Logging {
             format: LogFormat::Json,

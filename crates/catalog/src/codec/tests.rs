@@ -1,11 +1,12 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use model::{
-    Alias, Digest, FunctionId, RevisionId, Version, VersionId,
+    Alias, DataKey, Digest, FunctionId, Generation, RevisionId, Sealed, Version, VersionId,
+    WrappedKey,
     alias::{Canary, Weight},
     function::{
         Code, Config, Environment, FunctionVersion, LastUpdate, LogFormat, Logging, Reason, State,
-        TracingMode,
+        StoredEnvironment, TracingMode,
     },
     mutation::{Changed, Rejection},
 };
@@ -37,7 +38,7 @@ pub(super) fn version(state: State, last_update: Option<LastUpdate>) -> Function
             memory: model::MemoryMib::new(1769).unwrap(),
             ephemeral: model::EphemeralMib::new(600).unwrap(),
             architecture: model::Architecture::Arm64,
-            environment: Some(Environment([("K".to_owned(), "v".to_owned())].into())),
+            environment: Some(Environment([("K".to_owned(), "v".to_owned())].into()).into()),
             tracing: TracingMode::Active,
             logging: Logging {
                 format: LogFormat::Json,
@@ -55,6 +56,26 @@ pub(super) fn version(state: State, last_update: Option<LastUpdate>) -> Function
         last_modified: Timestamp(1_767_323_045_123),
         revision_id: RevisionId::from_random(99),
         touched: None,
+    }
+}
+
+fn sealed() -> StoredEnvironment {
+    StoredEnvironment::Sealed(Sealed::from_bytes(vec![1, 0, 0xff]))
+}
+
+fn wrapped(byte: u8) -> WrappedKey {
+    WrappedKey {
+        master: "2026-01".parse().unwrap(),
+        bytes: vec![byte, 0xff],
+    }
+}
+
+fn data_key() -> DataKey {
+    DataKey {
+        account: function().account,
+        generation: Generation::new(7).unwrap(),
+        wrapped: wrapped(1),
+        created: Timestamp(1_767_323_045_123),
     }
 }
 
@@ -112,6 +133,13 @@ fn every_record_reads_as_it_was_written() {
             Some(LastUpdate::Failed(reason.clone())),
         ))),
         Record::Version(Arc::new(version(State::Failed(reason), None))),
+        Record::Version(Arc::new({
+            let mut version = version(State::Active, None);
+            version.config.environment = Some(sealed());
+            version
+        })),
+        Record::DataKey(Arc::new(data_key())),
+        answer(Ok(Changed::DataKey(Arc::new(data_key())))),
         Record::Alias(Arc::new(alias(None))),
         Record::Alias(Arc::new(alias(Some(canary)))),
         answer(Ok(Changed::Nothing)),
@@ -244,10 +272,29 @@ fn commands_read_as_they_were_written() {
         Mutation::UpdateFunctionConfiguration {
             function: function(),
             patch: Box::new(model::function::ConfigPatch {
-                environment: Some(Environment::default()),
+                environment: Some(Environment::default().into()),
                 ..Default::default()
             }),
             expected: Some(RevisionId::from_random(1)),
+        },
+        Mutation::UpdateFunctionConfiguration {
+            function: function(),
+            patch: Box::new(model::function::ConfigPatch {
+                environment: Some(sealed()),
+                ..Default::default()
+            }),
+            expected: None,
+        },
+        Mutation::PutDataKey {
+            account: function().account,
+            generation: Generation::FIRST,
+            wrapped: wrapped(1),
+        },
+        Mutation::RewrapDataKey {
+            account: function().account,
+            generation: Generation::FIRST,
+            old: wrapped(1),
+            new: wrapped(2),
         },
         Mutation::UpdateAlias {
             function: function(),
@@ -299,6 +346,21 @@ fn commands_read_as_they_were_written() {
         };
         assert_eq!(decode_command(&encode_command(&command)).unwrap(), command);
     }
+}
+
+/// Records from before there were master keys hold their environment in clear, and stay readable.
+#[test]
+fn an_environment_in_clear_and_a_data_key_are_where_they_were() {
+    let config = pb::FunctionConfig::from(&version(State::Active, None).config);
+    assert!(config.environment.is_some() && config.sealed_environment.is_none());
+    let tag = |bytes: &[u8], tag: u8| bytes.first() == Some(&tag);
+    let environment = config.environment.unwrap().encode_to_vec();
+    assert!(tag(&environment, 0x0a));
+    let record = encode_record(&Record::DataKey(Arc::new(data_key())));
+    let golden =
+        "08013a260a0c31323334353637383930313210071a0d0a07323032362d3031120201ff20839aa6e5b733";
+    let hex: String = record.iter().map(|b| format!("{b:02x}")).collect();
+    assert_eq!(hex, golden);
 }
 
 /// The bytes of format 1 are on disks: a change here is a change of format.

@@ -108,6 +108,7 @@ pub(super) fn make(
     let authority = text(directory.join("ca"));
     run(&["ca", "init", &authority, "--cluster", CLUSTER])?;
     run(&["gossip-key", &text(directory.join("gossip.key"))])?;
+    run(&["secret-key", "new", &text(directory.join("master.key"))])?;
     let credentials = Credentials {
         access_key_id: format!("AKIA{:016X}", SystemEntropy::new().next_u64()),
         secret_access_key: format!("{:032x}", SystemEntropy::new().next_u128()),
@@ -164,6 +165,7 @@ fn config(
          gossip_key_files = [{gossip:?}]\nidentity_dir = {identity:?}\n\
          [auth]\nmode = \"sigv4\"\n\
          [[auth.keys]]\naccess_key_id = {key:?}\nsecret_file = {secret:?}\naccount = {ACCOUNT:?}\n\
+         {master}\
          [worker]\nnearest_runtime = true\n\
          [sandbox]\nallow_missing = {walls:?}\n\
          [log]\nformat = \"text\"\nlevel = \"info\"\n",
@@ -174,6 +176,12 @@ fn config(
         identity = node.join("identity"),
         key = credentials.access_key_id,
         secret = directory.join("secret"),
+        master = if member.is(Role::Frontend) {
+            let file = directory.join("master.key");
+            format!("[[secrets.master_keys]]\nid = \"chaos\"\nfile = {file:?}\n")
+        } else {
+            String::new()
+        },
     )
 }
 

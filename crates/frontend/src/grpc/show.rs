@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lambda_api::response::Detail;
+use lambda_api::response::{Detail, ShownEnvironment};
 use model::{Alias, Qualifier};
 use proto::v1;
 use serde_json::Value;
@@ -14,6 +14,22 @@ pub(super) fn configuration(shown: &Shown, detail: Detail) -> v1::FunctionConfig
     let shape = serde_json::to_value(shown.configuration(detail)).unwrap_or_default();
     let text = |path: &str| text(&shape, path);
     let config = &shown.version.config;
+    let (environment, environment_error) = match shown.environment.clone() {
+        None => (None, None),
+        Some(ShownEnvironment::Variables(e)) => {
+            (Some(v1::EnvironmentVariables { variables: e.0 }), None)
+        }
+        Some(ShownEnvironment::Unreadable { code, message }) => {
+            let error_code = code.to_owned();
+            (
+                None,
+                Some(v1::EnvironmentError {
+                    error_code,
+                    message,
+                }),
+            )
+        }
+    };
     v1::FunctionConfiguration {
         function_name: text("/FunctionName"),
         function_arn: text("/FunctionArn"),
@@ -27,12 +43,8 @@ pub(super) fn configuration(shown: &Shown, detail: Detail) -> v1::FunctionConfig
         last_modified: text("/LastModified"),
         code_sha256: text("/CodeSha256"),
         version: text("/Version"),
-        environment: config
-            .environment
-            .as_ref()
-            .map(|e| v1::EnvironmentVariables {
-                variables: e.0.clone(),
-            }),
+        environment,
+        environment_error,
         revision_id: text("/RevisionId"),
         state: text("/State"),
         state_reason: text("/StateReason"),

@@ -42,6 +42,8 @@ const fn code(error: &ApiError) -> Code {
         ApiError::ResourceConflict(_)
         | ApiError::InvalidRuntime(_)
         | ApiError::InvalidZipFile(_)
+        | ApiError::KmsNotFound(_)
+        | ApiError::KmsInvalidState(_)
         | ApiError::ResourceNotReady(_) => Code::FailedPrecondition,
         ApiError::PreconditionFailed(_) => Code::Aborted,
         ApiError::AliasLimitExceeded(_)

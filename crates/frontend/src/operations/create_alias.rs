@@ -18,7 +18,7 @@ pub(crate) async fn run(
 ) -> Result<Arc<Alias>, OperationError> {
     let (request, grant) = authorized.take();
     check_room(bench, &request)?;
-    let changed = bench.control.change(&grant, &request.into()).await?;
+    let changed = bench.control.change(&grant, request.into()).await?;
     alias(changed, Operation::CreateAlias)
 }
 
@@ -39,11 +39,13 @@ fn check_room(bench: &Workbench, request: &CreateAlias) -> Result<(), ApiError> 
 pub(super) fn alias(changed: Changed, operation: Operation) -> Result<Arc<Alias>, OperationError> {
     match changed {
         Changed::Alias(alias) => Ok(alias),
-        Changed::Version(_) | Changed::Setting(_) | Changed::Lock(_) | Changed::Nothing => {
-            Err(OperationError::WrongAnswer {
-                operation: operation.name(),
-            })
-        }
+        Changed::Version(_)
+        | Changed::Setting(_)
+        | Changed::Lock(_)
+        | Changed::DataKey(_)
+        | Changed::Nothing => Err(OperationError::WrongAnswer {
+            operation: operation.name(),
+        }),
     }
 }
 

@@ -16,11 +16,11 @@ pub(crate) async fn run(
     let (request, grant) = authorized.take();
     let changed = bench
         .control
-        .change(&grant, &request.into_mutation(code))
+        .change(&grant, request.into_mutation(code))
         .await?;
     let version = versions::changed(changed, Operation::CreateFunction)?;
     // AWS shows a bare ARN here, also for a version that was published at once.
-    Ok(Shown::bare(version))
+    Ok(Shown::bare(bench, version))
 }
 
 pub(crate) fn answer(created: &Shown) -> Answer {

@@ -12,7 +12,7 @@ pub(crate) async fn run(
     let (request, grant) = authorized.take();
     bench
         .control
-        .change(&grant, &request.into_deletion())
+        .change(&grant, request.into_deletion())
         .await?;
     Ok(())
 }

@@ -10,7 +10,7 @@ pub(crate) async fn run(
     authorized: Authorized<DeleteFunction>,
 ) -> Result<(), OperationError> {
     let (request, grant) = authorized.take();
-    bench.control.change(&grant, &request.into()).await?;
+    bench.control.change(&grant, request.into()).await?;
     Ok(())
 }
 

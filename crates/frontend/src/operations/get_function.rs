@@ -40,10 +40,7 @@ pub(crate) async fn run(
         bench.clock.wall(),
     );
     Ok(Got {
-        shown: Shown {
-            version,
-            qualifier: target.qualifier,
-        },
+        shown: Shown::new(bench, version, target.qualifier),
         location,
         tags,
         reserved,

@@ -13,10 +13,7 @@ pub(crate) async fn run(
     let found = bench
         .control
         .read(|catalog| versions::find(catalog, &target).map(|(_, version)| version));
-    Ok(Shown {
-        version: found.await??,
-        qualifier: target.qualifier,
-    })
+    Ok(Shown::new(bench, found.await??, target.qualifier))
 }
 
 pub(crate) fn answer(got: &Shown) -> Answer {

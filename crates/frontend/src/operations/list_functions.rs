@@ -42,7 +42,7 @@ pub(crate) async fn run(
     } else {
         Shown::bare
     };
-    Ok(page.await?.map(shown))
+    Ok(page.await?.map(|version| shown(bench, version)))
 }
 
 /// What can be on the page: everything from the function of the marker on.

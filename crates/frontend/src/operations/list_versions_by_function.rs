@@ -23,7 +23,7 @@ pub(crate) async fn run(
     let page = page
         .await?
         .ok_or_else(|| ApiError::function_not_found(&request.function.arn(None)))?;
-    Ok(page.map(Shown::qualified))
+    Ok(page.map(|version| Shown::qualified(bench, version)))
 }
 
 pub(crate) fn answer(page: Page<Shown>) -> Answer {

@@ -11,9 +11,9 @@ pub(crate) async fn run(
     authorized: Authorized<PublishVersion>,
 ) -> Result<Shown, OperationError> {
     let (request, grant) = authorized.take();
-    let changed = bench.control.change(&grant, &request.into()).await?;
+    let changed = bench.control.change(&grant, request.into()).await?;
     let version = versions::changed(changed, Operation::PublishVersion)?;
-    Ok(Shown::published(version))
+    Ok(Shown::published(bench, version))
 }
 
 pub(crate) fn answer(published: &Shown) -> Answer {

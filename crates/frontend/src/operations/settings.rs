@@ -173,7 +173,7 @@ pub(super) async fn configure(
     authorized: Authorized<Configure>,
 ) -> Result<Changed, OperationError> {
     let (request, grant) = authorized.take();
-    bench.control.change(&grant, &request.into()).await
+    bench.control.change(&grant, request.into()).await
 }
 
 /// The setting that a change gave.

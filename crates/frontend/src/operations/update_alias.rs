@@ -17,7 +17,7 @@ pub(crate) async fn run(
     authorized: Authorized<UpdateAlias>,
 ) -> Result<Arc<Alias>, OperationError> {
     let (request, grant) = authorized.take();
-    let changed = bench.control.change(&grant, &request.into()).await?;
+    let changed = bench.control.change(&grant, request.into()).await?;
     create_alias::alias(changed, Operation::UpdateAlias)
 }
 

@@ -25,10 +25,10 @@ pub(crate) async fn run(
     let (request, grant) = authorized.take();
     let changed = bench
         .control
-        .change(&grant, &request.into_mutation(code))
+        .change(&grant, request.into_mutation(code))
         .await?;
     let version = versions::changed(changed, Operation::UpdateFunctionCode)?;
-    Ok(Shown::published(version))
+    Ok(Shown::published(bench, version))
 }
 
 /// What the update would give, and every refusal that it would meet.
@@ -62,7 +62,7 @@ async fn dry_run(
         ..(*latest).clone()
     };
     updated.config.architecture = request.architecture.unwrap_or(updated.config.architecture);
-    Ok(Shown::bare(Arc::new(updated)))
+    Ok(Shown::bare(bench, Arc::new(updated)))
 }
 
 pub(crate) fn answer(updated: &Shown) -> Answer {

@@ -10,9 +10,9 @@ pub(crate) async fn run(
     authorized: Authorized<UpdateFunctionConfiguration>,
 ) -> Result<Shown, OperationError> {
     let (request, grant) = authorized.take();
-    let changed = bench.control.change(&grant, &request.into()).await?;
+    let changed = bench.control.change(&grant, request.into()).await?;
     let version = versions::changed(changed, Operation::UpdateFunctionConfiguration)?;
-    Ok(Shown::bare(version))
+    Ok(Shown::bare(bench, version))
 }
 
 pub(crate) fn answer(updated: &Shown) -> Answer {

@@ -4,47 +4,60 @@ use std::sync::Arc;
 
 use lambda_api::{
     ApiError, Operation,
-    response::{Detail, FunctionConfiguration, to_body},
+    response::{Detail, FunctionConfiguration, ShownEnvironment, to_body},
     target::Target,
 };
 use model::{Qualifier, Version, function::FunctionVersion, mutation::Changed};
 use state::{Catalog, FunctionEntry};
 
+use super::Workbench;
 use crate::{error::OperationError, respond::Answer};
 
-/// A version, and the qualifier that its ARN is to have.
+/// A version with its environment opened, and the qualifier that its ARN is to have. Whoever makes one must know that the
+/// caller may see it.
 #[derive(Clone, Debug)]
 pub(crate) struct Shown {
     pub(crate) version: Arc<FunctionVersion>,
     pub(crate) qualifier: Option<Qualifier>,
+    pub(crate) environment: Option<ShownEnvironment>,
 }
 
 impl Shown {
+    pub(crate) fn new(
+        bench: &Workbench,
+        version: Arc<FunctionVersion>,
+        qualifier: Option<Qualifier>,
+    ) -> Self {
+        Self {
+            environment: bench.control.shown_environment(&version),
+            version,
+            qualifier,
+        }
+    }
+
     /// The version under its own number, or `$LATEST`.
-    pub(crate) fn qualified(version: Arc<FunctionVersion>) -> Self {
+    pub(crate) fn qualified(bench: &Workbench, version: Arc<FunctionVersion>) -> Self {
         let qualifier = Some(Qualifier::Version(version.id.version));
-        Self { version, qualifier }
+        Self::new(bench, version, qualifier)
     }
 
     /// The version under its number if it has one, `$LATEST` under a bare ARN.
-    pub(crate) fn published(version: Arc<FunctionVersion>) -> Self {
+    pub(crate) fn published(bench: &Workbench, version: Arc<FunctionVersion>) -> Self {
         match version.id.version {
-            Version::Latest => Self::bare(version),
-            Version::Number(_) => Self::qualified(version),
+            Version::Latest => Self::bare(bench, version),
+            Version::Number(_) => Self::qualified(bench, version),
         }
     }
 
     /// The version under a bare ARN.
-    pub(crate) fn bare(version: Arc<FunctionVersion>) -> Self {
-        Self {
-            version,
-            qualifier: None,
-        }
+    pub(crate) fn bare(bench: &Workbench, version: Arc<FunctionVersion>) -> Self {
+        Self::new(bench, version, None)
     }
 
     /// As AWS shows it.
     pub(crate) fn configuration(&self, detail: Detail) -> FunctionConfiguration {
-        FunctionConfiguration::new(&self.version, self.qualifier.clone(), detail)
+        let environment = self.environment.clone();
+        FunctionConfiguration::new(&self.version, environment, self.qualifier.clone(), detail)
     }
 
     /// The answer of an operation that shows one version.
@@ -79,10 +92,12 @@ pub(super) fn changed(
 ) -> Result<Arc<FunctionVersion>, OperationError> {
     match changed {
         Changed::Version(version) => Ok(version),
-        Changed::Alias(_) | Changed::Setting(_) | Changed::Lock(_) | Changed::Nothing => {
-            Err(OperationError::WrongAnswer {
-                operation: operation.name(),
-            })
-        }
+        Changed::Alias(_)
+        | Changed::Setting(_)
+        | Changed::Lock(_)
+        | Changed::DataKey(_)
+        | Changed::Nothing => Err(OperationError::WrongAnswer {
+            operation: operation.name(),
+        }),
     }
 }

@@ -12,7 +12,7 @@ use lambda_api::{Request, page::PageRequest};
 use model::{
     Digest,
     alias::Canary,
-    function::{Config, ConfigPatch, Environment, Logging, TracingMode},
+    function::{Config, ConfigPatch, Environment, Logging, StoredEnvironment, TracingMode},
 };
 use serde_json::{Value, json};
 
@@ -187,10 +187,15 @@ impl List {
     }
 
     /// The names of variables; an empty list says that all are taken away.
-    fn environment(&mut self, environment: Option<&Environment>) {
-        if let Some(Environment(variables)) = environment {
-            self.0.insert("Environment", json!([]));
-            self.names("Environment", variables.keys());
+    fn environment(&mut self, environment: Option<&StoredEnvironment>) {
+        match environment {
+            Some(StoredEnvironment::Clear(Environment(variables))) => {
+                self.0.insert("Environment", json!([]));
+                self.names("Environment", variables.keys());
+            }
+            // A request comes in clear; what was sealed already tells no names.
+            Some(StoredEnvironment::Sealed(_)) => self.put("Environment", true),
+            None => {}
         }
     }
 

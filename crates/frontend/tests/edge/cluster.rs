@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use audit::{Recorder, line::Writer};
-use catalog::{Controllers, ControllersOptions, LocalCopy};
+use catalog::{Controllers, ControllersOptions, DataKeys, LocalCopy};
 use frontend::{CodeUrlKey, Frontend, FrontendOptions, Ports};
 use host::{
     DirectorySegments, Membership, SeededEntropy, SystemClock, Tasks,
@@ -20,6 +20,7 @@ use proto::internal::{
     blobs_server::BlobsServer, catalog_server::CatalogServer, worker_server::WorkerServer,
 };
 use routing::{Router, RouterOptions};
+use seal::{KeyRing, MasterKey};
 use tokio::sync::watch;
 
 use crate::{controller::Controller, worker::FakeWorker};
@@ -87,10 +88,12 @@ impl Cluster {
             ..RouterOptions::default()
         };
         adjust_router(&mut routing);
+        let keys = DataKeys::new(copy.clone(), Arc::new(ring("m", 1)));
         let router = Router::new(
             routing,
             copy.clone(),
             controllers.clone(),
+            keys.clone(),
             &*membership,
             channels,
             &entropy,
@@ -123,6 +126,7 @@ impl Cluster {
             tasks: tasks.clone(),
             copy,
             controllers,
+            keys,
             router,
             audit: Recorder::start(recording, segments.clone(), Arc::new(SystemClock), &tasks),
         };
@@ -142,6 +146,12 @@ impl Cluster {
             directory,
         }
     }
+}
+
+/// Master keys with one key, of the same byte 32 times.
+pub(crate) fn ring(id: &str, byte: u8) -> KeyRing {
+    let master = (id.parse().unwrap(), MasterKey::from_bytes([byte; 32]));
+    KeyRing::new(vec![master]).unwrap()
 }
 
 async fn serve_fakes(

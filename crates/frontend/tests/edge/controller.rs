@@ -74,6 +74,19 @@ impl Controller {
         self.state.lock().apply(IdempotencyKey(0), mutation);
     }
 
+    /// Every byte of every record there ever was.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let state = self.state.lock();
+        let rows = state.log.iter().flatten();
+        rows.flat_map(|row| row.value.iter().flatten().copied())
+            .collect()
+    }
+
+    /// Looks into the catalog.
+    pub(crate) fn read<T>(&self, f: impl FnOnce(&Catalog) -> T) -> T {
+        f(&self.state.lock().catalog)
+    }
+
     fn mutate_now(&self, key: IdempotencyKey, mutation: Mutation) -> pb::Outcome {
         let (outcome, settles) = {
             let mut state = self.state.lock();

@@ -17,5 +17,6 @@ mod grpc;
 mod http;
 mod invoke;
 mod limits;
+mod secrets;
 mod settings;
 mod worker;

@@ -199,6 +199,26 @@ impl ApiError {
         ))
     }
 
+    /// The environment variables of a function are sealed with a key that is not here.
+    #[must_use]
+    pub fn environment_key_not_found() -> Self {
+        Self::KmsNotFound(
+            "Lambda was unable to decrypt the environment variables because the key was not found. Please try again; \
+             if it happens again, the operator of the cluster can tell which key is missing."
+                .to_owned(),
+        )
+    }
+
+    /// The environment variables of a function do not open.
+    #[must_use]
+    pub fn environment_damaged() -> Self {
+        Self::KmsInvalidState(
+            "Lambda was unable to decrypt the environment variables. Please set the environment variables of the \
+             function again."
+                .to_owned(),
+        )
+    }
+
     /// Environment variables whose names the platform keeps for itself.
     #[must_use]
     pub fn reserved_environment(keys: &[&str]) -> Self {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use model::{
     EphemeralMib, Limits, MemoryMib, Runtime, TimeoutSeconds,
-    function::{ConfigPatch, Environment, LogFormat, Logging, TracingMode},
+    function::{ConfigPatch, Environment, LogFormat, Logging, StoredEnvironment, TracingMode},
 };
 use serde::Deserialize;
 
@@ -141,7 +141,7 @@ impl Shape {
             ephemeral: unsigned(self.ephemeral_storage.and_then(|s| s.size))
                 .map(ephemeral)
                 .transpose()?,
-            environment,
+            environment: environment.map(StoredEnvironment::Clear),
             tracing: self
                 .tracing_config
                 .and_then(|t| t.mode)

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use model::{
     Architecture, FunctionId, Mutation,
-    function::{Code, Config, ConfigPatch},
+    function::{Code, Config, ConfigPatch, StoredEnvironment},
     setting::{TAGS_SIZE_MAX, tags_size},
 };
 use serde::Deserialize;
@@ -136,7 +136,9 @@ fn config(patch: ConfigPatch, architecture: Option<Architecture>) -> Result<Conf
         ephemeral: patch.ephemeral.unwrap_or_default(),
         architecture: architecture.unwrap_or_default(),
         // An environment without variables is none.
-        environment: patch.environment.filter(|e| !e.0.is_empty()),
+        environment: patch.environment.filter(
+            |e| !matches!(e, StoredEnvironment::Clear(variables) if variables.0.is_empty()),
+        ),
         tracing: patch.tracing.unwrap_or_default(),
         logging: patch.logging.unwrap_or_default(),
     })

@@ -92,7 +92,7 @@ mod tests {
         ] {
             assert_eq!(
                 updated(body).patch.environment,
-                Some(Environment::default())
+                Some(Environment::default().into())
             );
         }
         assert_eq!(

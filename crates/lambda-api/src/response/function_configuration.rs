@@ -1,10 +1,12 @@
 //! `FunctionConfiguration`: the answer to most operations on functions, and the element of their lists.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use model::{
     Qualifier, Region, Runtime,
-    function::{FunctionVersion, LastUpdate, LogFormat, Logging, Reason, State, TracingMode},
+    function::{
+        Environment, FunctionVersion, LastUpdate, LogFormat, Logging, Reason, State, TracingMode,
+    },
 };
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -19,6 +21,20 @@ pub enum Detail {
     Full,
     /// Without states and runtime version: the element of a list.
     Listed,
+}
+
+/// The environment variables of a version, as far as they can be shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ShownEnvironment {
+    /// As their owner set them.
+    Variables(Environment),
+    /// They cannot be read.
+    Unreadable {
+        /// AWS's word for why.
+        code: &'static str,
+        /// A sentence.
+        message: String,
+    },
 }
 
 /// One version of a function, as AWS shows it.
@@ -40,7 +56,7 @@ pub struct FunctionConfiguration {
     code_sha256: String,
     version: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    environment: Option<Environment>,
+    environment: Option<EnvironmentShape>,
     tracing_config: TracingConfig,
     revision_id: String,
     #[serde(flatten)]
@@ -54,10 +70,37 @@ pub struct FunctionConfiguration {
     logging_config: LoggingConfig,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Clone, PartialEq, Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Environment {
-    variables: BTreeMap<String, String>,
+enum EnvironmentShape {
+    Variables(BTreeMap<String, String>),
+    #[serde(rename_all = "PascalCase")]
+    Error {
+        error_code: &'static str,
+        message: String,
+    },
+}
+
+/// Shows names and no values.
+impl fmt::Debug for EnvironmentShape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Variables(variables) => f.debug_set().entries(variables.keys()).finish(),
+            Self::Error { error_code, .. } => f.write_str(error_code),
+        }
+    }
+}
+
+impl From<ShownEnvironment> for EnvironmentShape {
+    fn from(shown: ShownEnvironment) -> Self {
+        match shown {
+            ShownEnvironment::Variables(variables) => Self::Variables(variables.0),
+            ShownEnvironment::Unreadable { code, message } => Self::Error {
+                error_code: code,
+                message,
+            },
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -113,10 +156,15 @@ struct Status {
 }
 
 impl FunctionConfiguration {
-    /// Shows a version. Its ARN ends with `qualifier`: the one that the caller used, the version's own number where an
-    /// operation answers with a qualified ARN, or none.
+    /// Shows a version, with the environment that whoever may open it has opened. Its ARN ends with `qualifier`: the one
+    /// that the caller used, the version's own number where an operation answers with a qualified ARN, or none.
     #[must_use]
-    pub fn new(version: &FunctionVersion, qualifier: Option<Qualifier>, detail: Detail) -> Self {
+    pub fn new(
+        version: &FunctionVersion,
+        environment: Option<ShownEnvironment>,
+        qualifier: Option<Qualifier>,
+        detail: Detail,
+    ) -> Self {
         let function = &version.id.function;
         let config = &version.config;
         let full = detail == Detail::Full;
@@ -133,9 +181,7 @@ impl FunctionConfiguration {
             last_modified: version.last_modified.to_aws_string(),
             code_sha256: version.code.digest.to_base64(),
             version: version.id.version.to_string(),
-            environment: config.environment.as_ref().map(|e| Environment {
-                variables: e.0.clone(),
-            }),
+            environment: environment.map(Into::into),
             tracing_config: TracingConfig {
                 mode: match config.tracing {
                     TracingMode::PassThrough => "PassThrough",
@@ -221,7 +267,7 @@ pub(super) mod tests {
     use expect_test::{Expect, expect};
     use model::{
         Digest, EphemeralMib, FunctionId, MemoryMib, RevisionId, Timestamp, Version, VersionId,
-        function::{self, Code, Config},
+        function::{Code, Config},
     };
     use serde_json::{Value, json};
 
@@ -271,8 +317,12 @@ pub(super) mod tests {
         detail: Detail,
         expected: &Expect,
     ) {
-        let shape =
-            FunctionConfiguration::new(version, qualifier.map(|q| q.parse().unwrap()), detail);
+        let shape = FunctionConfiguration::new(
+            version,
+            None,
+            qualifier.map(|q| q.parse().unwrap()),
+            detail,
+        );
         expected.assert_eq(&serde_json::to_string_pretty(&shape).unwrap());
     }
 
@@ -326,7 +376,7 @@ pub(super) mod tests {
     }
 
     fn shown(version: &FunctionVersion, detail: Detail) -> Value {
-        serde_json::to_value(FunctionConfiguration::new(version, None, detail)).unwrap()
+        serde_json::to_value(FunctionConfiguration::new(version, None, None, detail)).unwrap()
     }
 
     #[test]
@@ -380,6 +430,7 @@ pub(super) mod tests {
         ] {
             let shape = FunctionConfiguration::new(
                 &version,
+                None,
                 qualifier.map(|q| q.parse().unwrap()),
                 Detail::Full,
             );
@@ -391,9 +442,24 @@ pub(super) mod tests {
     fn an_environment_is_shown_once_it_was_set() {
         let mut version = version(State::Active, None);
         assert_eq!(shown(&version, Detail::Full).get("Environment"), None);
-        version.config.environment = Some(function::Environment(
-            [("A1".to_owned(), "v".to_owned())].into(),
-        ));
+        let environment = |shown| {
+            let shape = FunctionConfiguration::new(&version, Some(shown), None, Detail::Full);
+            let text = format!("{shape:?}");
+            assert!(!text.contains("canary"), "{text}");
+            serde_json::to_value(shape).unwrap()["Environment"].clone()
+        };
+        let variables = Environment([("A1".to_owned(), "canary".to_owned())].into());
+        assert_eq!(
+            environment(ShownEnvironment::Variables(variables)),
+            json!({"Variables": {"A1": "canary"}})
+        );
+        assert_eq!(
+            environment(ShownEnvironment::Unreadable {
+                code: "NotFoundException",
+                message: "why".to_owned(),
+            }),
+            json!({"Error": {"ErrorCode": "NotFoundException", "Message": "why"}})
+        );
         version.config.logging = Logging {
             format: LogFormat::Json,
             application_level: Some("INFO".into()),
@@ -401,7 +467,6 @@ pub(super) mod tests {
             group: Some("/g".into()),
         };
         let shown = shown(&version, Detail::Full);
-        assert_eq!(shown["Environment"], json!({"Variables": {"A1": "v"}}));
         assert_eq!(
             shown["LoggingConfig"],
             json!({"LogFormat": "JSON", "ApplicationLogLevel": "INFO", "SystemLogLevel": "WARN", "LogGroup": "/g"})

@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn tags_and_concurrency_only_if_there_are_any() {
         let configuration =
-            FunctionConfiguration::new(&version(State::Active, None), None, Detail::Full);
+            FunctionConfiguration::new(&version(State::Active, None), None, None, Detail::Full);
         let code = CodeLocation::url("https://code/x?y".into());
         let shape = GetFunction::new(configuration.clone(), code.clone(), BTreeMap::new(), None);
         let value = serde_json::to_value(shape).unwrap();

@@ -1,6 +1,7 @@
 //! `dunlin dev`: a whole cluster in one process, with nothing to configure.
 //!
-//! One node with every role, an identity and a gossip key made for this life only, open to anybody on loopback. What the
+//! One node with every role, an identity and a gossip key made for this life only, a master key that stays with the data,
+//! open to anybody on loopback. What the
 //! machine's sandbox lacks is waived, and named in the banner.
 
 use std::{
@@ -10,6 +11,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     process::ExitCode,
+    sync::Arc,
     time::Duration,
 };
 
@@ -24,12 +26,16 @@ use tokio::{net::TcpListener, time::Instant};
 use super::{
     Exit, MISUSED,
     scratch::Scratch,
+    secret_key,
     serve::{Running, Signals, bind_admin, runtime},
 };
 use crate::{
     compose::{self, Addresses, NodeHandle, StartError},
-    config::{Audit, Auth, Cluster, Listen, Log, LogFormat, Node, NodeConfig, Tracing, Worker},
-    material::Material,
+    config::{
+        Audit, Auth, Cluster, Listen, Log, LogFormat, MasterKeyFile, Node, NodeConfig,
+        SecretSource, Tracing, Worker,
+    },
+    material::{Material, key_ring},
     real, telemetry,
 };
 
@@ -170,6 +176,10 @@ fn config(arguments: &Arguments, directory: &Path) -> Result<NodeConfig, Exit> {
         },
         auth: Auth::Open,
         audit: Audit::default(),
+        master_keys: vec![MasterKeyFile {
+            id: "dev".parse()?,
+            source: SecretSource::File(directory.join("master.key")),
+        }],
         worker: Worker {
             slots: 64,
             memory: None,
@@ -219,7 +229,21 @@ fn material(config: &NodeConfig) -> Result<Material, anyhow::Error> {
         public: None,
         gossip_keys: vec![gossip_key],
         access_keys: None,
+        master_keys: Some(Arc::new(master_keys(config)?)),
     })
+}
+
+/// The master key of this cluster; made when its directory is new, so that kept data stays readable.
+fn master_keys(config: &NodeConfig) -> Result<seal::KeyRing, anyhow::Error> {
+    for key in &config.master_keys {
+        if let SecretSource::File(path) = &key.source
+            && !path.try_exists()?
+        {
+            secret_key::make(path)
+                .with_context(|| format!("no master key could be made at {}", path.display()))?;
+        }
+    }
+    Ok(key_ring(&config.master_keys, &|_| None)?)
 }
 
 /// Names the flag that helps when a port is taken.

@@ -23,6 +23,10 @@ fn every_command_parses() {
         "ca rotate d",
         "ca retire d",
         "gossip-key f",
+        "secret-key new",
+        "secret-key new f",
+        "secrets rewrap --config f --controller a:1 --controller b:1",
+        "secrets rotate --config f --account 000000000001",
         "doctor --json",
         "status --endpoint 127.0.0.1:9020 --json",
         "audit show --data-dir d --since 2h --operation CreateFunction --account 000000000000 --json",
@@ -48,6 +52,9 @@ fn what_makes_no_sense_is_refused() {
         "ca issue d --node A --roles worker --out o",
         "ca issue d --node a --roles boss --out o",
         "ca issue d --node a --out o",
+        "secret-key",
+        "secrets rewrap",
+        "secrets rotate --config f --account 1",
         "start",
         "audit verify",
         "audit verify --data-dir d --head 1",
@@ -120,6 +127,40 @@ fn a_gossip_key_is_private_and_never_overwritten() {
     };
     assert!(refused.cause.to_string().contains("must not be there yet"));
     assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
+}
+
+#[test]
+fn a_master_key_is_private_and_never_overwritten() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join("master.key");
+    let run = |line: &str| {
+        let Command::SecretKey(command) = parse(line).unwrap().command else {
+            panic!("{line} is about a master key");
+        };
+        let mut out = Vec::new();
+        secret_key::run(&command, &mut out)
+            .map(|_| String::from_utf8(out).unwrap())
+            .map_err(|e| e.cause.to_string())
+    };
+    let line = format!("secret-key new {}", file.display());
+    let told = run(&line).unwrap();
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(seal::MasterKey::parse(text.as_bytes()).is_ok());
+    assert!(!told.contains(text.trim()), "{told}");
+    assert_eq!(
+        std::fs::metadata(&file).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    assert!(run(&line).unwrap_err().contains("must not be there yet"));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
+    let (one, other) = (
+        run("secret-key new").unwrap(),
+        run("secret-key new").unwrap(),
+    );
+    assert!(seal::MasterKey::parse(one.as_bytes()).is_ok());
+    assert_ne!(one, other);
 }
 
 #[test]

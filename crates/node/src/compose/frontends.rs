@@ -3,22 +3,31 @@
 use std::sync::Arc;
 
 use audit::{Recorder, line::Writer};
+use catalog::DataKeys;
 use frontend::{AuthMode, CodeUrlKey, Frontend, FrontendOptions, KeyRing, Ports};
 use host::{Host, net::Listener};
 use model::AccountId;
 use routing::{Router, RouterOptions};
 
-use super::Shared;
+use super::{Shared, StartError};
 use crate::{config::NodeConfig, material::Material};
 
 /// Starts a frontend on two bound listeners.
+///
+/// # Errors
+/// [`StartError::NoMasterKey`].
 pub(super) fn start(
     shared: &Shared,
     material: &Material,
     host: &Host,
     public: Arc<dyn Listener>,
     grpc: Arc<dyn Listener>,
-) -> Frontend {
+) -> Result<Frontend, StartError> {
+    let ring = material
+        .master_keys
+        .clone()
+        .ok_or(StartError::NoMasterKey)?;
+    let keys = DataKeys::new(shared.copy.clone(), ring);
     let frontend = Frontend::new(
         options(&shared.config, material),
         Ports {
@@ -27,13 +36,14 @@ pub(super) fn start(
             tasks: host.tasks.clone(),
             copy: shared.copy.clone(),
             controllers: shared.controllers.clone(),
-            router: router(shared, host),
+            keys: keys.clone(),
+            router: router(shared, keys, host),
             audit: recorder(shared, host),
         },
     );
     frontend.serve(public);
     frontend.serve_grpc(grpc);
-    frontend
+    Ok(frontend)
 }
 
 /// Begins the audit log.
@@ -53,7 +63,7 @@ fn recorder(shared: &Shared, host: &Host) -> Recorder {
     Recorder::start(options, segments, clock, &host.tasks)
 }
 
-fn router(shared: &Shared, host: &Host) -> Router {
+fn router(shared: &Shared, keys: DataKeys, host: &Host) -> Router {
     let limits = &shared.config.limits;
     let options = RouterOptions {
         zone: shared.config.node.zone.clone(),
@@ -65,6 +75,7 @@ fn router(shared: &Shared, host: &Host) -> Router {
         options,
         shared.copy.clone(),
         shared.controllers.clone(),
+        keys,
         &*host.membership,
         shared.channels.clone(),
         &*host.entropy,

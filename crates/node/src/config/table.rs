@@ -111,6 +111,18 @@ pub const SECTIONS: &[(&str, &str)] = &[
         "audit",
         "The audit log that each frontend keeps in `data_dir/audit`: `docs/audit.md` says what is in it and what is promised.",
     ),
+    (
+        "secrets",
+        "What seals secrets: the environment variables of functions are in the catalog, on the disks of all nodes, only under \
+         a key of their account, and that key only under a master key. A frontend needs a master key; no other role reads one, \
+         and no other node should have one. Whoever loses all master keys loses every environment.",
+    ),
+    (
+        "secrets.master_keys",
+        "One master key; write `[[secrets.master_keys]]` for each. The first wraps, every one opens. To change the key: make a \
+         new one with `dunlin secret-key new`, write it last on every frontend and restart them; write it first and restart \
+         them again; run `dunlin secrets rewrap`; take the old one away once that says that nothing needs it.",
+    ),
     ("worker", "How much a worker runs."),
     ("sandbox", "What confines user code."),
     (
@@ -222,6 +234,14 @@ pub const KEYS: &[Key] = &[
         "The size of all files together. The oldest are removed when a new one begins, and a record says so."),
     key("audit", "keep_files", Integer, Value("1000"),
         "The most files, at least 2."),
+    key("secrets.master_keys", "id", Text, Required,
+        "The key's name, the same on every frontend: 1 to 64 letters, digits, `.`, `_` and `-`. What the key wraps carries it; \
+         never give it to another key."),
+    key("secrets.master_keys", "file", Path, Otherwise("`env` is read"),
+        "File with the key: 32 bytes, raw, in hexadecimal digits or in base64. Nobody but its owner and its group may read it, \
+         and only its owner may write it."),
+    key("secrets.master_keys", "env", Text, Otherwise("`file` is read"),
+        "Variable with the key in hexadecimal digits or base64; its name must not begin with `DUNLIN_`."),
 
     key("worker", "slots", Integer, Value("128"),
         "The most environments at a time, idle ones included."),

@@ -13,6 +13,10 @@ identity_dir = "/keys/a"
 [[auth.keys]]
 access_key_id = "AKIAEXAMPLE"
 secret_file = "secret"
+
+[[secrets.master_keys]]
+id = "2026-01"
+file = "master.key"
 "#;
 
 fn with_variables(text: &str, variables: &[(&str, &str)]) -> Result<NodeConfig, String> {

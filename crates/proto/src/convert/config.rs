@@ -1,6 +1,8 @@
 use model::{
-    EphemeralMib, MemoryMib, TimeoutSeconds,
-    function::{Config, ConfigPatch, Environment, LogFormat, Logging, TracingMode},
+    EphemeralMib, MemoryMib, Sealed, TimeoutSeconds,
+    function::{
+        Config, ConfigPatch, Environment, LogFormat, Logging, StoredEnvironment, TracingMode,
+    },
 };
 
 use super::{InvalidMessage, text};
@@ -18,6 +20,25 @@ impl From<pb::EnvironmentVariables> for Environment {
     fn from(m: pb::EnvironmentVariables) -> Self {
         Self(m.variables)
     }
+}
+
+/// An environment as the two members of a message that hold one: in clear, and sealed.
+type Members = (Option<pb::EnvironmentVariables>, Option<bytes::Bytes>);
+
+fn members(environment: Option<&StoredEnvironment>) -> Members {
+    match environment {
+        None => (None, None),
+        Some(StoredEnvironment::Clear(e)) => (Some(e.into()), None),
+        Some(StoredEnvironment::Sealed(s)) => {
+            (None, Some(bytes::Bytes::copy_from_slice(s.as_bytes())))
+        }
+    }
+}
+
+/// A message with both members does not come from any build of ours: what is sealed is newer.
+fn environment((clear, sealed): Members) -> Option<StoredEnvironment> {
+    let sealed = sealed.map(|s| StoredEnvironment::Sealed(Sealed::from_bytes(s.into())));
+    sealed.or_else(|| clear.map(|c| StoredEnvironment::Clear(c.into())))
 }
 
 impl From<&Logging> for pb::Logging {
@@ -48,6 +69,7 @@ impl From<pb::Logging> for Logging {
 
 impl From<&Config> for pb::FunctionConfig {
     fn from(c: &Config) -> Self {
+        let (environment, sealed_environment) = members(c.environment.as_ref());
         Self {
             runtime: c.runtime.to_string(),
             handler: c.handler.clone(),
@@ -57,9 +79,10 @@ impl From<&Config> for pb::FunctionConfig {
             memory_mib: c.memory.get(),
             ephemeral_mib: c.ephemeral.get(),
             architecture: c.architecture.to_string(),
-            environment: c.environment.as_ref().map(Into::into),
+            environment,
             tracing_active: c.tracing == TracingMode::Active,
             logging: Some((&c.logging).into()),
+            sealed_environment,
         }
     }
 }
@@ -77,7 +100,7 @@ impl TryFrom<pb::FunctionConfig> for Config {
             memory: memory(m.memory_mib)?,
             ephemeral: ephemeral(m.ephemeral_mib)?,
             architecture: text("config.architecture", &m.architecture)?,
-            environment: m.environment.map(Into::into),
+            environment: environment((m.environment, m.sealed_environment)),
             tracing: tracing(m.tracing_active),
             logging: m.logging.map(Into::into).unwrap_or_default(),
         })
@@ -86,6 +109,7 @@ impl TryFrom<pb::FunctionConfig> for Config {
 
 impl From<&ConfigPatch> for pb::FunctionConfigPatch {
     fn from(p: &ConfigPatch) -> Self {
+        let (environment, sealed_environment) = members(p.environment.as_ref());
         Self {
             runtime: p.runtime.map(|r| r.to_string()),
             handler: p.handler.clone(),
@@ -94,9 +118,10 @@ impl From<&ConfigPatch> for pb::FunctionConfigPatch {
             timeout_s: p.timeout.map(|t| t.get().into()),
             memory_mib: p.memory.map(MemoryMib::get),
             ephemeral_mib: p.ephemeral.map(EphemeralMib::get),
-            environment: p.environment.as_ref().map(Into::into),
+            environment,
             tracing_active: p.tracing.map(|t| t == TracingMode::Active),
             logging: p.logging.as_ref().map(Into::into),
+            sealed_environment,
         }
     }
 }
@@ -113,7 +138,7 @@ impl TryFrom<pb::FunctionConfigPatch> for ConfigPatch {
             timeout: m.timeout_s.map(timeout).transpose()?,
             memory: m.memory_mib.map(memory).transpose()?,
             ephemeral: m.ephemeral_mib.map(ephemeral).transpose()?,
-            environment: m.environment.map(Into::into),
+            environment: environment((m.environment, m.sealed_environment)),
             tracing: m.tracing_active.map(tracing),
             logging: m.logging.map(Into::into),
         })

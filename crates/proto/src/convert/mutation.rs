@@ -1,6 +1,6 @@
 use model::{Mutation, RevisionId, VersionId};
 
-use super::{InvalidMessage, ids, present, text};
+use super::{InvalidMessage, data_key, ids, present, text};
 use crate::internal::{self as pb, mutation as wire};
 
 impl From<&Mutation> for pb::Mutation {
@@ -118,6 +118,26 @@ impl From<&Mutation> for pb::Mutation {
                 expected: id(expected),
                 change: Some((&**change).into()),
             }),
+            Mutation::PutDataKey {
+                account,
+                generation,
+                wrapped,
+            } => wire::Mutation::PutDataKey(wire::PutDataKey {
+                account: account.to_string(),
+                generation: generation.get(),
+                wrapped: Some(wrapped.into()),
+            }),
+            Mutation::RewrapDataKey {
+                account,
+                generation,
+                old,
+                new,
+            } => wire::Mutation::RewrapDataKey(wire::RewrapDataKey {
+                account: account.to_string(),
+                generation: generation.get(),
+                old: Some(old.into()),
+                new: Some(new.into()),
+            }),
         };
         Self {
             mutation: Some(mutation),
@@ -203,6 +223,17 @@ impl TryFrom<pb::Mutation> for Mutation {
                 qualifier: m.qualifier.map(|q| text("qualifier", &q)).transpose()?,
                 change: Box::new(present("change", m.change)?.try_into()?),
                 expected: id(m.expected)?,
+            },
+            wire::Mutation::PutDataKey(m) => Self::PutDataKey {
+                account: text("account", &m.account)?,
+                generation: data_key::generation(m.generation)?,
+                wrapped: present("wrapped", m.wrapped)?.try_into()?,
+            },
+            wire::Mutation::RewrapDataKey(m) => Self::RewrapDataKey {
+                account: text("account", &m.account)?,
+                generation: data_key::generation(m.generation)?,
+                old: present("old", m.old)?.try_into()?,
+                new: present("new", m.new)?.try_into()?,
             },
         })
     }

@@ -17,6 +17,7 @@ impl pb::Outcome {
             Ok(Changed::Alias(a)) => Wire::Alias((&**a).into()),
             Ok(Changed::Setting(s)) => Wire::Setting((&**s).into()),
             Ok(Changed::Lock(lock)) => Wire::Lock(lock.to_string()),
+            Ok(Changed::DataKey(k)) => Wire::DataKey((&**k).into()),
             Ok(Changed::Nothing) => Wire::Nothing(true),
             Err(r) => Wire::Rejection(r.into()),
         };
@@ -36,6 +37,7 @@ impl pb::Outcome {
             Wire::Alias(a) => Ok(Changed::Alias(Arc::new(a.try_into()?))),
             Wire::Setting(s) => Ok(Changed::Setting(Arc::new(s.try_into()?))),
             Wire::Lock(lock) => Ok(Changed::Lock(text("outcome.lock", &lock)?)),
+            Wire::DataKey(k) => Ok(Changed::DataKey(Arc::new(k.try_into()?))),
             Wire::Nothing(_) => Ok(Changed::Nothing),
             Wire::Rejection(r) => Err(r.try_into()?),
         };

@@ -14,8 +14,8 @@ use proto::internal::{
 use tokio::time::Instant;
 use tonic::Streaming;
 
-use super::{Accepted, Call, Dispatched};
-use crate::{Router, RouterOptions, resolve::Resolved};
+use super::{Accepted, Asked, Dispatched};
+use crate::{Resolved, Router, RouterOptions};
 
 /// Bytes of payload in one message.
 const CHUNK: usize = 256 << 10;
@@ -101,6 +101,7 @@ impl AttemptError {
                 | Reason::UnknownVersion
                 | Reason::CodeUnavailable
                 | Reason::RuntimeMissing
+                | Reason::Sealed
                 | Reason::EnvironmentLost => false,
             },
         }
@@ -110,13 +111,13 @@ impl AttemptError {
 impl Router {
     pub(super) async fn attempt(
         &self,
-        resolved: &Resolved,
-        call: &Call,
+        asked: &Asked<'_>,
         worker: &Member,
         number: u32,
         others: Others,
     ) -> Result<Box<Dispatched>, AttemptError> {
         let options = &self.shared.options;
+        let Asked { resolved, call, .. } = asked;
         let key = WarmKey::of(&resolved.version.id);
         let guard = self
             .shared
@@ -124,7 +125,7 @@ impl Router {
             .begin(&worker.name, key, Instant::now());
         let answer_max = answer_max(options, call.payload.len(), others);
         let run = resolved.version.config.timeout.duration() + options.init_timeout + options.slack;
-        let messages = messages(resolved, call, number, options.accept_max);
+        let messages = messages(asked, number, options.accept_max);
         let mut client =
             WorkerClient::new(self.shared.channels.get_to(&worker.address, Role::Worker))
                 .max_decoding_message_size(EVENT_MAX);
@@ -197,12 +198,12 @@ fn newer(version: Option<pb::FunctionVersion>, revision: u64) -> Option<Newer> {
 }
 
 /// The request as messages: the head with the beginning of the payload, then the rest of it.
-fn messages(
-    resolved: &Resolved,
-    call: &Call,
-    attempt: u32,
-    wait: Duration,
-) -> Vec<pb::InvokeRequest> {
+fn messages(asked: &Asked<'_>, attempt: u32, wait: Duration) -> Vec<pb::InvokeRequest> {
+    let Asked {
+        resolved,
+        call,
+        key,
+    } = asked;
     let version = &resolved.version;
     let Bounds { first, rest } = bounds(&call.payload);
     let head = pb::InvokeHead {
@@ -219,6 +220,7 @@ fn messages(
         log_tail: call.log_tail,
         payload_size: u64::try_from(call.payload.len()).unwrap_or(u64::MAX),
         payload: first,
+        environment_key: key.map_or_else(Bytes::new, |k| Bytes::copy_from_slice(k.expose())),
     };
     let parts = std::iter::once(invoke_request::Part::Head(head))
         .chain(rest.into_iter().map(invoke_request::Part::Payload));

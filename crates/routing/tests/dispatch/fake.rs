@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use catalog::{Controllers, ControllersOptions, LocalCopy};
+use catalog::{Controllers, ControllersOptions, DataKeys, LocalCopy};
 use futures::{Stream, StreamExt};
 use host::{
     Membership, SeededEntropy,
@@ -29,6 +29,7 @@ use proto::internal::{
     worker_server::{Worker, WorkerServer},
 };
 use routing::{Call, DispatchError, Dispatched, Resolved, Router, RouterOptions};
+use seal::{KeyRing, MasterKey};
 use tokio::sync::watch;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -213,7 +214,18 @@ impl Cluster {
         };
         adjust(&mut options);
         let entropy = SeededEntropy::new(1);
-        let router = Router::new(options, copy, controllers, &*membership, channels, &entropy);
+        let master = ("m".parse().unwrap(), MasterKey::from_bytes([1; 32]));
+        let ring = Arc::new(KeyRing::new(vec![master]).unwrap());
+        let keys = DataKeys::new(copy.clone(), ring);
+        let router = Router::new(
+            options,
+            copy,
+            controllers,
+            keys,
+            &*membership,
+            channels,
+            &entropy,
+        );
         Self {
             router,
             membership,

@@ -30,6 +30,7 @@ struct Inner {
     concurrency: BTreeMap<String, (u32, u32)>,
     fired: BTreeMap<&'static str, u64>,
     frozen_while_running: Vec<usize>,
+    robbed: Vec<String>,
 }
 
 /// One run of a function's code for one invocation.
@@ -183,6 +184,12 @@ impl Ledger {
             .collect()
     }
 
+    /// Sandboxes whose processes did not get the environment variables that their function was created with.
+    #[must_use]
+    pub fn robbed_ones(&self) -> Vec<String> {
+        self.inner.lock().robbed.clone()
+    }
+
     /// Sandboxes that are alive, by node and in order of their ids.
     #[must_use]
     pub fn alive(&self) -> BTreeMap<String, Vec<Alive>> {
@@ -244,6 +251,11 @@ impl Ledger {
         if let Some((_, alive)) = self.inner.lock().alive.get_mut(sandbox) {
             alive.function = Some((function.to_owned(), version.to_owned()));
         }
+    }
+
+    /// A process did not get the environment variables of its function.
+    pub(super) fn robbed(&self, sandbox: &str) {
+        self.inner.lock().robbed.push(sandbox.to_owned());
     }
 
     pub(super) fn froze(&self, sandbox: &str, frozen: bool) {

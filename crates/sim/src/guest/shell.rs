@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    OWNER,
     api::Api,
     between,
     inlet::{Inlet, Listener},
@@ -255,6 +256,9 @@ impl Sandbox for Shell {
         );
         let id = &body.spec.id;
         ground.ledger.started(id, &function.0, &function.1);
+        if variable(OWNER) != function.0 {
+            ground.ledger.robbed(id);
+        }
         let process = Process {
             script,
             sandbox: id.clone(),

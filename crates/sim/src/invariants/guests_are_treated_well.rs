@@ -1,4 +1,4 @@
-//! Guests are given only what is for them, are never stopped in the middle of it, and end when nobody needs them.
+//! Guests are given what is for them and nothing else, are never stopped in the middle of it, and end when nobody needs them.
 
 use super::{Invariant, InvariantEntry};
 use crate::world::World;
@@ -17,6 +17,12 @@ impl Invariant for TreatedWell {
         }
         for run in world.ledger.frozen_while_running() {
             world.violated(ENTRY.name, format!("frozen while it ran: {run:?}"));
+        }
+        for sandbox in world.ledger.robbed_ones() {
+            world.violated(
+                ENTRY.name,
+                format!("without its environment variables: {sandbox}"),
+            );
         }
         // Nobody has asked for anything for longer than an idle environment is kept.
         for (node, alive) in world.ledger.alive() {

@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 
 use model::{
-    Alias, AliasName, Digest, FunctionId, Mutation, Qualifier, Revision, Timestamp, Version,
-    VersionId,
+    Alias, AliasName, Digest, FunctionId, Generation, Mutation, Qualifier, Revision, Timestamp,
+    Version, VersionId, WrappedKey,
     alias::{Canary, Weight},
     function::{
         Code, Config, ConfigPatch, Environment, LastUpdate, Logging, Reason, State, TracingMode,
@@ -47,14 +47,21 @@ fn code(n: u8) -> Code {
     }
 }
 
+pub(super) fn wrapped(byte: u8) -> WrappedKey {
+    WrappedKey {
+        master: "m".parse().unwrap(),
+        bytes: vec![byte],
+    }
+}
+
 fn alias_name(s: &str) -> AliasName {
     s.parse().unwrap()
 }
 
 /// A catalog with a log position of its own.
 #[derive(Default)]
-struct Cluster {
-    catalog: Catalog,
+pub(super) struct Cluster {
+    pub(super) catalog: Catalog,
     index: u64,
 }
 
@@ -77,7 +84,7 @@ impl Cluster {
         applied
     }
 
-    fn run(&mut self, mutation: Mutation) -> Result<Changed, Rejection> {
+    pub(super) fn run(&mut self, mutation: Mutation) -> Result<Changed, Rejection> {
         self.step(0, mutation).result
     }
 
@@ -278,7 +285,7 @@ fn a_configuration_patch_changes_what_it_names() {
     let mut cluster = Cluster::created("f");
     let environment = Environment([("A".to_owned(), "b".to_owned())].into());
     let patch = ConfigPatch {
-        environment: Some(environment.clone()),
+        environment: Some(environment.clone().into()),
         timeout: Some(model::TimeoutSeconds::new(9).unwrap()),
         ..ConfigPatch::default()
     };
@@ -290,7 +297,7 @@ fn a_configuration_patch_changes_what_it_names() {
     assert_eq!(
         v.config,
         Config {
-            environment: Some(environment),
+            environment: Some(environment.into()),
             timeout: model::TimeoutSeconds::new(9).unwrap(),
             ..config()
         }
@@ -605,6 +612,19 @@ fn any_mutation() -> impl Strategy<Value = Mutation> {
             function: id(n),
             name: alias_name(a)
         }),
+        (1u32..3, any::<u8>()).prop_map(|(generation, byte)| Mutation::PutDataKey {
+            account: model::AccountId::DEFAULT,
+            generation: Generation::new(generation).unwrap(),
+            wrapped: wrapped(byte),
+        }),
+        (1u32..3, any::<u8>(), any::<u8>()).prop_map(|(generation, old, new)| {
+            Mutation::RewrapDataKey {
+                account: model::AccountId::DEFAULT,
+                generation: Generation::new(generation).unwrap(),
+                old: wrapped(old),
+                new: wrapped(new),
+            }
+        }),
     ]
 }
 
@@ -621,13 +641,13 @@ proptest! {
         let mut cluster = Cluster::default();
         let mut follower = Catalog::default();
         for (mutation, key, settle) in steps {
-            let name = mutation.function().unwrap().name.to_string();
+            let name = mutation.function().map_or_else(String::new, |f| f.name.to_string());
             let applied = cluster.step(key, mutation);
             for change in applied.changes {
                 follower.put(change);
             }
             if settle {
-                let open: Vec<_> = cluster.catalog.unsettled().filter(|v| v.id.function == id(&name)).cloned().collect();
+                let open: Vec<_> = cluster.catalog.unsettled().filter(|v| v.id.function.name.as_str() == name).cloned().collect();
                 for v in open {
                     let applied = cluster.step(0, Mutation::Settle { version: v.id.clone(), revision: v.revision_id, failure: None });
                     for change in applied.changes {
@@ -642,6 +662,8 @@ proptest! {
         }
         prop_assert_eq!(&follower.functions, &cluster.catalog.functions);
         prop_assert_eq!(&restored.functions, &cluster.catalog.functions);
+        prop_assert_eq!(&follower.data_keys, &cluster.catalog.data_keys);
+        prop_assert_eq!(&restored.data_keys, &cluster.catalog.data_keys);
         prop_assert_eq!(&restored.unsettled, &cluster.catalog.unsettled);
         prop_assert_eq!(&follower.unsettled, &cluster.catalog.unsettled);
         prop_assert_eq!(&restored.keeping, &cluster.catalog.keeping);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::{
-    function::{FunctionVersion, LogFormat},
+    function::{Environment, FunctionVersion, LogFormat},
     runtime::Family,
 };
 
@@ -13,7 +13,11 @@ const TASK_ROOT: &str = "/var/task";
 
 /// All variables, in order of name. What the owner set wins over what a Linux image would set, and nothing wins over what
 /// describes the environment itself.
-pub(crate) fn of(version: &FunctionVersion, log_stream: &str) -> Vec<(String, String)> {
+pub(crate) fn of(
+    version: &FunctionVersion,
+    own: Option<&Environment>,
+    log_stream: &str,
+) -> Vec<(String, String)> {
     let mut all = BTreeMap::new();
     let mut set = |pairs: Vec<(&str, String)>| {
         all.extend(
@@ -23,12 +27,8 @@ pub(crate) fn of(version: &FunctionVersion, log_stream: &str) -> Vec<(String, St
         );
     };
     set(image(version));
-    if let Some(environment) = &version.config.environment {
-        set(environment
-            .0
-            .iter()
-            .map(|(n, v)| (n.as_str(), v.clone()))
-            .collect());
+    if let Some(own) = own {
+        set(own.0.iter().map(|(n, v)| (n.as_str(), v.clone())).collect());
     }
     set(platform(version, log_stream));
     all.into_iter().collect()
@@ -117,14 +117,12 @@ pub(crate) fn log_stream(
 
 #[cfg(test)]
 mod tests {
-    use model::function::Environment;
-
     use super::*;
     use crate::fixture;
 
     #[test]
     fn the_owner_decides_about_the_image_and_not_about_the_platform() {
-        let mut version = fixture::version("python3.11", "app.handler");
+        let version = fixture::version("python3.11", "app.handler");
         let own = [
             ("TZ", "Asia/Tokyo"),
             ("AWS_REGION", "mars-1"),
@@ -135,8 +133,9 @@ mod tests {
             .into_iter()
             .map(|(n, v)| (n.to_owned(), v.to_owned()))
             .collect();
-        version.config.environment = Some(Environment(own));
-        let all: BTreeMap<String, String> = of(&version, "stream").into_iter().collect();
+        let own = Environment(own);
+        let all: BTreeMap<String, String> =
+            of(&version, Some(&own), "stream").into_iter().collect();
         let check = |name: &str, expected: &str| {
             assert_eq!(all.get(name).map(String::as_str), Some(expected), "{name}")
         };
@@ -151,7 +150,7 @@ mod tests {
         assert!(
             !all.contains_key("AWS_ACCESS_KEY_ID") && !all.contains_key("AWS_LAMBDA_LOG_FORMAT")
         );
-        let provided = of(&fixture::version("provided.al2023", "x"), "stream");
+        let provided = of(&fixture::version("provided.al2023", "x"), None, "stream");
         assert!(
             !provided
                 .iter()

@@ -3,8 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use host::{Entropy, Tasks};
-use model::{Architecture, Failure, Revision, function::FunctionVersion};
-use proto::internal::{self as pb, InvokeEvent, refused::Reason};
+use model::{
+    Architecture, Failure, Revision,
+    function::{Environment as Variables, FunctionVersion, StoredEnvironment},
+};
+use prost::Message as _;
+use proto::internal::{self as pb, EnvironmentVariables, InvokeEvent, refused::Reason};
+use seal::{Place, TextKey};
 use tokio::{sync::mpsc, time::Instant};
 
 use super::message::{self, Head, Invoke};
@@ -53,6 +58,8 @@ enum Refused {
     Code(String),
     #[error("{0}")]
     Sandbox(String),
+    #[error("the environment variables cannot be opened: {0}")]
+    Sealed(String),
     #[error("every environment was lost before it took the invocation")]
     Lost,
     #[error("the caller stopped waiting")]
@@ -89,6 +96,7 @@ impl Refused {
             Self::Architecture { .. } | Self::Runtime(_) => Reason::RuntimeMissing,
             Self::Code(_) => Reason::CodeUnavailable,
             Self::Sandbox(_) => Reason::SandboxFailed,
+            Self::Sealed(_) => Reason::Sealed,
             Self::Lost | Self::TooLate => Reason::EnvironmentLost,
         }
     }
@@ -167,7 +175,10 @@ impl Invoker {
                     cold: false,
                     init: None,
                 },
-                Checkout::Start(place) => self.cold_start(place, &version, &launch).await?,
+                Checkout::Start(place) => {
+                    let variables = variables(&version, invoke.environment_key.as_ref())?;
+                    self.cold_start(place, &version, variables, &launch).await?
+                }
             };
             if events.is_closed() || Instant::now() >= until {
                 // Nothing was handed over, and the environment is as good as before.
@@ -223,6 +234,7 @@ impl Invoker {
         &self,
         place: Reservation,
         version: &Arc<FunctionVersion>,
+        variables: Option<Variables>,
         launch: &Launch,
     ) -> Result<Ready, Refused> {
         let package = self.code.get(version.code.digest).await.map_err(|error| {
@@ -232,6 +244,7 @@ impl Invoker {
         let plan = Plan {
             id: format!("{:032x}", self.entropy.next_u128()),
             version: version.clone(),
+            variables,
             package,
             launch: launch.clone(),
         };
@@ -295,6 +308,26 @@ impl Invoker {
         }
         Ok(())
     }
+}
+
+/// The environment variables that a version is started with. They are in memory from here to the end of the environment
+/// that gets them, and nowhere else.
+fn variables(
+    version: &FunctionVersion,
+    key: Option<&TextKey>,
+) -> Result<Option<Variables>, Refused> {
+    let sealed = match &version.config.environment {
+        None => return Ok(None),
+        Some(StoredEnvironment::Clear(variables)) => return Ok(Some(variables.clone())),
+        Some(StoredEnvironment::Sealed(sealed)) => sealed,
+    };
+    let key = key.ok_or_else(|| Refused::Sealed("no key came with the invocation".to_owned()))?;
+    let place = Place::Environment(&version.id.function);
+    let text =
+        seal::open_with(key, place, sealed).map_err(|error| Refused::Sealed(error.to_string()))?;
+    let message = EnvironmentVariables::decode(text.as_slice())
+        .map_err(|error| Refused::Sealed(error.to_string()))?;
+    Ok(Some(message.into()))
 }
 
 /// Sends the answer, as fast as the caller takes it. It holds no environment any more that would wait for that.

@@ -8,6 +8,7 @@ use proto::{
     InvalidMessage,
     internal::{self as pb, invoke_event::Part as Event, invoke_request::Part},
 };
+use seal::TextKey;
 use tonic::Status;
 
 use crate::environment::invoke::{Figures, Payload, Request};
@@ -16,7 +17,6 @@ use crate::environment::invoke::{Figures, Payload, Request};
 const CHUNK_MAX: usize = 256 << 10;
 
 /// The head of a request, in types.
-#[derive(Debug)]
 pub(crate) struct Head {
     pub(crate) request: Request,
     pub(crate) revision: RevisionId,
@@ -25,16 +25,18 @@ pub(crate) struct Head {
     pub(crate) wants_tail: bool,
     pub(crate) payload_size: u64,
     pub(crate) first: Bytes,
+    pub(crate) environment_key: Option<TextKey>,
 }
 
 /// A whole request.
-#[derive(Debug)]
 pub(crate) struct Invoke {
     pub(crate) request: Request,
     pub(crate) revision: RevisionId,
     pub(crate) catalog: Revision,
     pub(crate) wait: Duration,
     pub(crate) wants_tail: bool,
+    /// Opens the environment of this version, if it is sealed.
+    pub(crate) environment_key: Option<TextKey>,
 }
 
 impl Head {
@@ -55,6 +57,10 @@ impl Head {
             function: function.try_into()?,
             version: text("head.version", &head.version)?,
         };
+        let environment_key = match &*head.environment_key {
+            [] => None,
+            bytes => Some(environment_key(bytes)?),
+        };
         Ok(Self {
             request: Request {
                 id: text("head.request_id", &head.request_id)?,
@@ -71,6 +77,7 @@ impl Head {
             wants_tail: head.log_tail,
             payload_size: head.payload_size,
             first: head.payload,
+            environment_key,
         })
     }
 
@@ -84,8 +91,16 @@ impl Head {
             catalog: self.catalog,
             wait: self.wait,
             wants_tail: self.wants_tail,
+            environment_key: self.environment_key,
         }
     }
+}
+
+fn environment_key(bytes: &[u8]) -> Result<TextKey, InvalidMessage> {
+    TextKey::from_bytes(bytes).map_err(|error| InvalidMessage::Field {
+        field: "head.environment_key",
+        why: error.to_string(),
+    })
 }
 
 fn text<T>(field: &'static str, s: &str) -> Result<T, InvalidMessage>

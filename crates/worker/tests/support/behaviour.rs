@@ -245,7 +245,7 @@ pub async fn timeout_then_recovers(harness: &Harness) {
         seconds(1)(v);
         // With a driver without walls, /tmp is the host's.
         let own = std::collections::BTreeMap::from([("MARK".to_owned(), mark)]);
-        v.config.environment = Some(model::function::Environment(own));
+        super::secrets::seal(v, own);
     });
     let hang = if harness.has_walls() {
         harness.function("hang", "python3.11", &[("app.py", app)], seconds(1))
@@ -624,6 +624,30 @@ pub async fn hammer(harness: &Harness) {
     assert_eq!(harness.worker.figures().environments_lost, 0);
 }
 
+pub async fn sealed_variables(harness: &Harness) {
+    let app = "import os\ndef handler(e, c):\n    return os.environ['SECRET']\n";
+    let sealed = harness.function("sealed", "python3.11", &[("app.py", app)], |v| {
+        super::secrets::seal(v, [("SECRET".to_owned(), "s3cret ä".to_owned())].into());
+    });
+    let without = |head: &mut proto::internal::InvokeHead| head.environment_key.clear();
+    let got = harness.invoke_with(&sealed, "1".into(), without).await;
+    assert_eq!(got.unwrap().refused, Some(Reason::Sealed));
+    let other = |head: &mut proto::internal::InvokeHead| {
+        head.environment_key = vec![1; 32].into();
+    };
+    let got = harness.invoke_with(&sealed, "1".into(), other).await;
+    assert_eq!(got.unwrap().refused, Some(Reason::Sealed));
+    let short = |head: &mut proto::internal::InvokeHead| head.environment_key = vec![1; 31].into();
+    let refused = harness.invoke_with(&sealed, "1".into(), short).await;
+    assert_eq!(refused.unwrap_err().code(), tonic::Code::InvalidArgument);
+
+    let got = harness.invoke(&sealed, "1").await;
+    assert_eq!(got.json(), "s3cret ä", "{got:?}");
+    // A warm environment has what it was started with, and asks for nothing again.
+    let got = harness.invoke_with(&sealed, "1".into(), without).await;
+    assert_eq!(got.unwrap().json(), "s3cret ä");
+}
+
 pub async fn wrapper(harness: &Harness) {
     let app = "import os\ndef handler(e, c):\n    return os.environ.get('WRAPPED')\n";
     let files = [
@@ -633,7 +657,7 @@ pub async fn wrapper(harness: &Harness) {
     let wrapped = |name: &str, script: &str| {
         let own = [("AWS_LAMBDA_EXEC_WRAPPER".to_owned(), script.to_owned())];
         harness.function(name, "python3.11", &files, |v| {
-            v.config.environment = Some(model::function::Environment(own.into()));
+            super::secrets::seal(v, own.into());
         })
     };
     let got = harness

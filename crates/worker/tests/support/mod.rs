@@ -13,6 +13,7 @@
 pub mod behaviour;
 pub mod harness;
 pub mod process_driver;
+pub mod secrets;
 
 use std::time::Duration;
 

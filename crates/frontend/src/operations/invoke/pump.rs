@@ -149,6 +149,6 @@ const fn attempts(error: &DispatchError) -> u32 {
         DispatchError::NoCapacity { attempts } | DispatchError::Unavailable { attempts, .. } => {
             *attempts
         }
-        DispatchError::NoWorker { .. } => 0,
+        DispatchError::NoWorker { .. } | DispatchError::Sealed(_) => 0,
     }
 }

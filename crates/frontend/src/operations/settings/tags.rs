@@ -81,7 +81,7 @@ async fn change(
         change: Box::new(change),
         expected: None,
     };
-    bench.control.change(grant, &configure).await.map(drop)
+    bench.control.change(grant, configure).await.map(drop)
 }
 
 /// Nothing of the other kinds exists in this cluster.

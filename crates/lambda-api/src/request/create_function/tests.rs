@@ -105,7 +105,10 @@ fn everything_that_can_be_said() {
     assert_eq!(config.memory, MemoryMib::MAX);
     assert_eq!(config.ephemeral, EphemeralMib::new(1024).unwrap());
     assert_eq!(config.architecture, Architecture::Arm64);
-    assert_eq!(config.environment.unwrap().0["KEY"], "v=1");
+    let Some(StoredEnvironment::Clear(environment)) = config.environment else {
+        panic!("expected the variables as they came");
+    };
+    assert_eq!(environment.0["KEY"], "v=1");
     assert_eq!(config.tracing, TracingMode::Active);
     assert_eq!(config.logging.format, LogFormat::Json);
     assert_eq!(config.logging.application_level.as_deref(), Some("DEBUG"));

@@ -1,0 +1,31 @@
+//! What a sealed text is for.
+
+use model::{AccountId, FunctionId};
+
+/// Where a sealed text stands. It opens nowhere else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place<'a> {
+    /// The environment variables of a function, of whichever of its versions.
+    Environment(&'a FunctionId),
+}
+
+impl Place<'_> {
+    /// The account whose data key seals here.
+    #[must_use]
+    pub const fn account(&self) -> AccountId {
+        match self {
+            Self::Environment(function) => function.account,
+        }
+    }
+
+    /// The place as bytes; different for different places. No part can hold a `/`. Frozen: it is part of what is on disk.
+    pub(crate) fn to_bytes(self) -> Vec<u8> {
+        match self {
+            Self::Environment(FunctionId {
+                account,
+                region,
+                name,
+            }) => format!("environment/{account}/{region}/{name}/").into_bytes(),
+        }
+    }
+}
