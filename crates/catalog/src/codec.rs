@@ -80,6 +80,7 @@ pub fn encode_record(record: &Record) -> Vec<u8> {
         }),
         Record::Version(v) => Wire::Version((&**v).into()),
         Record::Alias(a) => Wire::Alias((&**a).into()),
+        Record::Mapping(m) => Wire::Mapping((&**m).into()),
         Record::Answer(a) => Wire::Answered(pb::Answered {
             at_ms: a.at.as_millis(),
             outcome: Some(pb::Outcome::new(a.revision, &a.result)),
@@ -108,6 +109,7 @@ fn decode_record(key: &Key, bytes: &[u8]) -> Result<Record, CodecError> {
         },
         Wire::Version(v) => Record::Version(std::sync::Arc::new(v.try_into()?)),
         Wire::Alias(a) => Record::Alias(std::sync::Arc::new(a.try_into()?)),
+        Wire::Mapping(m) => Record::Mapping(std::sync::Arc::new(m.try_into()?)),
         Wire::Answered(a) => {
             let Key::Answer(request) = key else {
                 return Err(misplaced(key));

@@ -5,9 +5,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use bytes::Bytes;
 use http::{Method, Request, Response, header, request::Parts, uri::Authority};
-use http_body_util::Full;
 use hyper::body::Incoming;
 use lambda_api::{
     ApiError, Operation, Query, request,
@@ -25,7 +23,7 @@ use crate::{
     error::OperationError,
     operations::{self, Received, Workbench},
     options::FrontendOptions,
-    respond::{self, Answer},
+    respond::{self, Answer, HttpBody},
     trace_id,
 };
 
@@ -42,7 +40,7 @@ pub(crate) async fn serve(
     edge: Arc<Edge>,
     remote: SocketAddr,
     request: Request<Incoming>,
-) -> Response<Full<Bytes>> {
+) -> Response<HttpBody> {
     // Request id: made before anything can fail, and the id of the invocation if it becomes one.
     let request_id = RequestId::from_random(edge.bench.entropy.next_u128());
     // Span and access log: what follows fills in operation and account as it learns them.
@@ -62,23 +60,26 @@ pub(crate) async fn serve(
     answering.instrument(span).await
 }
 
-/// Load shed: a bounded number of requests, the rest is refused at once rather than queued.
+/// Load shed: a bounded number of requests, the rest is refused at once rather than queued. A response that is streamed keeps
+/// the place of its request until it is over.
 async fn let_in(
     edge: &Edge,
     request_id: RequestId,
     request: Request<Incoming>,
 ) -> Result<Answer, OperationError> {
     let limit = edge.options.requests_max;
-    let _place = edge
+    let place = edge
         .places
-        .try_acquire()
+        .clone()
+        .try_acquire_owned()
         .map_err(|_| OperationError::Overloaded { limit })?;
     let (head, body) = request.into_parts();
     // The one path that is not AWS's: downloads of code, by URLs that we signed.
     if head.uri.path().starts_with(code_url::PATH) {
         return download(edge, &head).await;
     }
-    operate(edge, request_id, head, body).await
+    let answer = operate(edge, request_id, head, body).await?;
+    Ok(answer.holding(place))
 }
 
 async fn operate(

@@ -35,6 +35,9 @@ pub enum ApiError {
     /// The state of a resource forbids the request.
     #[error("{0}")]
     ResourceConflict(String),
+    /// A resource is in transition.
+    #[error("{0}")]
+    ResourceInUse(String),
     /// The revision that the caller expects is not the present one.
     #[error("{0}")]
     PreconditionFailed(String),
@@ -156,6 +159,7 @@ impl ApiError {
             Self::Validation(_) => class("ValidationException", StatusCode::BAD_REQUEST, None, "message"),
             Self::ResourceNotFound(_) => class("ResourceNotFoundException", StatusCode::NOT_FOUND, USER, "Message"),
             Self::ResourceConflict(_) => class("ResourceConflictException", StatusCode::CONFLICT, USER, "message"),
+            Self::ResourceInUse(_) => class("ResourceInUseException", StatusCode::BAD_REQUEST, USER, "Message"),
             Self::PreconditionFailed(_) => class("PreconditionFailedException", StatusCode::PRECONDITION_FAILED, USER, "message"),
             Self::AliasLimitExceeded(_) => class("AliasLimitExceededException", StatusCode::BAD_REQUEST, USER, "message"),
             Self::CodeStorageExceeded(_) => class("CodeStorageExceededException", StatusCode::BAD_REQUEST, USER, "message"),
@@ -254,6 +258,11 @@ impl From<Rejection> for ApiError {
             Rejection::VersionInUse { aliases, .. } => Self::version_in_use(&aliases),
             Rejection::CanaryIsPrimary(version) => Self::canary_is_primary(version),
             Rejection::LatestWithCanary => Self::latest_with_canary(),
+            Rejection::MappingNotFound(_) => Self::mapping_not_found(),
+            Rejection::MappingInUse { deletion } => Self::mapping_in_use(deletion),
+            Rejection::MappingExists(duplicate) => Self::mapping_exists(&duplicate),
+            Rejection::MappingWithoutFunction(_) => Self::mapping_without_function(),
+            Rejection::MappingRefused(refusal) => refusal.into(),
             Rejection::UnknownCommand => Self::Service(rejection.to_string()),
         }
     }

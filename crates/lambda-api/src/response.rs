@@ -4,15 +4,17 @@ use serde::Serialize;
 
 mod account_settings;
 mod alias;
+mod event_source_mapping;
 mod function_configuration;
 mod get_function;
 mod list;
 
 pub use account_settings::{AccountSettings, Usage};
 pub use alias::AliasConfiguration;
+pub use event_source_mapping::EventSourceMappingConfiguration;
 pub use function_configuration::{Detail, FunctionConfiguration, runtime_version_arn};
 pub use get_function::{CodeLocation, GetFunction};
-pub use list::{Aliases, Functions, Versions};
+pub use list::{Aliases, DurableExecutions, EventSourceMappings, Functions, Versions};
 
 /// The body of a response.
 #[must_use]

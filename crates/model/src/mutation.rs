@@ -7,6 +7,7 @@ use crate::{
     VersionId,
     alias::Canary,
     function::{Code, Config, ConfigPatch, FunctionVersion, Reason},
+    mapping::{Duplicate, EventSourceMapping, MappingChange, MappingId, Refusal, Setting, Source},
 };
 
 /// A change to the catalog, as the edge parsed it. Times and generated ids are stamped by the leader, not here.
@@ -109,6 +110,38 @@ pub enum Mutation {
         /// `None` if it can be invoked now.
         failure: Option<Reason>,
     },
+    /// A new event source mapping, in the account and region of its function. Format 2.
+    CreateEventSourceMapping {
+        /// What it invokes.
+        function: crate::FunctionArn,
+        /// Where its records come from.
+        source: Box<Source>,
+        /// The settings that differ from what sources of its kind have.
+        settings: Vec<Setting>,
+        /// Whether it should read.
+        enabled: bool,
+        /// Its tags.
+        tags: BTreeMap<String, String>,
+    },
+    /// Changes to an event source mapping. Format 2.
+    UpdateEventSourceMapping {
+        /// The mapping.
+        mapping: MappingId,
+        /// The changes.
+        change: Box<MappingChange>,
+    },
+    /// Begins the end of an event source mapping. Format 2.
+    DeleteEventSourceMapping {
+        /// The mapping.
+        mapping: MappingId,
+    },
+    /// The end of a change to an event source mapping; proposed by the leader's reconciler, never by callers. Format 2.
+    SettleEventSourceMapping {
+        /// The mapping.
+        mapping: MappingId,
+        /// The revision whose change ended; a later one is left alone.
+        revision: RevisionId,
+    },
 }
 
 /// What an accepted change gives back.
@@ -118,6 +151,8 @@ pub enum Changed {
     Version(Arc<FunctionVersion>),
     /// The alias that was created or updated.
     Alias(Arc<Alias>),
+    /// The event source mapping that was created or changed, or whose end began.
+    Mapping(Arc<EventSourceMapping>),
     /// Nothing to show.
     Nothing,
 }
@@ -174,6 +209,24 @@ pub enum Rejection {
     /// `$LATEST` cannot have a canary.
     #[error("$LATEST is not supported for an alias with a canary")]
     LatestWithCanary,
+    /// No such event source mapping.
+    #[error("event source mapping not found: {}", .0.arn())]
+    MappingNotFound(MappingId),
+    /// A change to the event source mapping is under way.
+    #[error("the event source mapping is in transition")]
+    MappingInUse {
+        /// Whether it was to be deleted, and not to be changed.
+        deletion: bool,
+    },
+    /// Another event source mapping feeds the function from the same source.
+    #[error("the event source mapping {} is there already", .0.uuid)]
+    MappingExists(Box<Duplicate>),
+    /// The function that an event source mapping should invoke is not there.
+    #[error("no function to be invoked by an event source mapping: {0}")]
+    MappingWithoutFunction(crate::FunctionArn),
+    /// The event source mapping cannot be like that.
+    #[error("no event source mapping can be like that: {0}")]
+    MappingRefused(Refusal),
     /// A command that this build does not understand; the cluster version rule should have kept it away.
     #[error("the command is not known to this version of Dunlin")]
     UnknownCommand,
@@ -182,16 +235,22 @@ pub enum Rejection {
 impl Failure for Rejection {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::FunctionNotFound(_) | Self::AliasNotFound(_) => ErrorKind::NotFound,
+            Self::FunctionNotFound(_)
+            | Self::AliasNotFound(_)
+            | Self::MappingNotFound(_)
+            | Self::MappingWithoutFunction(_) => ErrorKind::NotFound,
             Self::FunctionExists(_)
             | Self::AliasExists(_)
             | Self::RevisionMismatch { .. }
             | Self::UpdateInProgress(_)
             | Self::Pending(_)
+            | Self::MappingInUse { .. }
+            | Self::MappingExists(_)
             | Self::VersionInUse { .. } => ErrorKind::Conflict,
             Self::CodeMismatch { .. }
             | Self::LatestNotDeletable
             | Self::CanaryIsPrimary(_)
+            | Self::MappingRefused(_)
             | Self::LatestWithCanary => ErrorKind::Invalid,
             Self::UnknownCommand => ErrorKind::Internal,
         }
@@ -199,10 +258,10 @@ impl Failure for Rejection {
 }
 
 impl Mutation {
-    /// The function it is about.
+    /// The function it is about; `None` if it is about something else.
     #[must_use]
-    pub const fn function(&self) -> &FunctionId {
-        match self {
+    pub const fn function(&self) -> Option<&FunctionId> {
+        Some(match self {
             Self::CreateFunction { function, .. }
             | Self::UpdateFunctionCode { function, .. }
             | Self::UpdateFunctionConfiguration { function, .. }
@@ -212,7 +271,11 @@ impl Mutation {
             | Self::UpdateAlias { function, .. }
             | Self::DeleteAlias { function, .. } => function,
             Self::Settle { version, .. } => &version.function,
-        }
+            Self::CreateEventSourceMapping { function, .. } => &function.id,
+            Self::UpdateEventSourceMapping { .. }
+            | Self::DeleteEventSourceMapping { .. }
+            | Self::SettleEventSourceMapping { .. } => return None,
+        })
     }
 
     /// The code that must be on a quorum of controllers before this may be proposed.

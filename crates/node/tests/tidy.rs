@@ -20,7 +20,8 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package, Package
 const ARROWS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("package", &["model"]),
-    ("lambda-api", &["model", "package"]),
+    ("pattern", &[]),
+    ("lambda-api", &["model", "package", "pattern"]),
     ("proto", &["model"]),
     ("state", &["model"]),
     ("host", &["model"]),
@@ -106,7 +107,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that hold decisions: no runtime, no clock, no network reaches them, not even through a library.
-const PURE: [&str; 4] = ["model", "package", "lambda-api", "state"];
+const PURE: [&str; 5] = ["model", "package", "pattern", "lambda-api", "state"];
 
 /// Names that say nothing.
 const EMPTY_NAMES: [&str; 10] = [

@@ -3,6 +3,7 @@
 mod alias;
 mod config;
 mod ids;
+mod mapping;
 mod mutation;
 mod outcome;
 mod version;

@@ -2,6 +2,7 @@
 
 mod alias;
 mod function;
+mod mapping;
 mod publish;
 mod settle;
 
@@ -158,6 +159,20 @@ impl Step<'_> {
                 revision,
                 failure,
             } => self.settle(version, *revision, failure.as_ref()),
+            Mutation::CreateEventSourceMapping {
+                function,
+                source,
+                settings,
+                enabled,
+                tags,
+            } => self.create_mapping(function, source, settings, *enabled, tags),
+            Mutation::UpdateEventSourceMapping { mapping, change } => {
+                self.update_mapping(mapping, change)
+            }
+            Mutation::DeleteEventSourceMapping { mapping } => self.delete_mapping(mapping),
+            Mutation::SettleEventSourceMapping { mapping, revision } => {
+                self.settle_mapping(mapping, *revision)
+            }
         }
     }
 
@@ -206,9 +221,13 @@ impl Step<'_> {
         Ok(latest)
     }
 
-    /// A fresh id: the stamp's seed and a counter through a mixing function (splitmix64, Steele 2014), so that every node
-    /// generates the same ones.
     fn new_revision_id(&mut self) -> RevisionId {
+        RevisionId::from_random(self.fresh())
+    }
+
+    /// Bits of a fresh id: the stamp's seed and a counter through a mixing function (splitmix64, Steele 2014), so that every
+    /// node generates the same ones.
+    fn fresh(&mut self) -> u128 {
         self.ids += 1;
         let [high, low] = [
             self.stamp.seed >> 64,
@@ -216,9 +235,7 @@ impl Step<'_> {
         ]
         .map(|half| u64::try_from(half).unwrap_or(0));
         let salt = u64::from(self.ids);
-        RevisionId::from_random(
-            (u128::from(mix(high ^ salt)) << 64) | u128::from(mix(low ^ salt.rotate_left(32))),
-        )
+        (u128::from(mix(high ^ salt)) << 64) | u128::from(mix(low ^ salt.rotate_left(32)))
     }
 }
 

@@ -1,15 +1,18 @@
 //! The catalog's content, and how it is read.
 
+mod mappings;
+
 use std::{
-    collections::{BTreeMap, btree_map},
+    collections::{BTreeMap, BTreeSet, btree_map},
     ops::Bound,
     sync::Arc,
 };
 
 use model::{
-    AccountId, Alias, AliasName, Digest, FunctionId, FunctionName, Qualifier, Region, Version,
-    VersionId,
+    AccountId, Alias, AliasName, Digest, EventSourceMapping, FunctionId, FunctionName, Qualifier,
+    Region, Version, VersionId,
     function::{FunctionVersion, LastUpdate, State},
+    mapping::MappingId,
 };
 
 use crate::{Change, Key, Record, answers::Answers};
@@ -38,10 +41,13 @@ pub struct Usage {
     pub code: u64,
 }
 
-/// Functions, versions and aliases of every account.
+/// Functions, versions, aliases and event source mappings of every account.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
     pub(crate) functions: BTreeMap<FunctionId, FunctionEntry>,
+    pub(crate) mappings: BTreeMap<MappingId, Arc<EventSourceMapping>>,
+    // Mappings that are in transition: what the leader's reconciler looks at.
+    pub(crate) moving: BTreeSet<MappingId>,
     pub(crate) answers: Answers,
     // Versions whose creation or update has not ended: what the leader's reconciler looks at.
     pub(crate) unsettled: BTreeMap<VersionId, Arc<FunctionVersion>>,
@@ -176,7 +182,8 @@ impl Catalog {
                 .chain(versions)
                 .chain(f.aliases.values().cloned().map(Record::Alias))
         });
-        functions.chain(
+        let mappings = self.mappings.values().cloned().map(Record::Mapping);
+        functions.chain(mappings).chain(
             self.answers
                 .iter()
                 .cloned()
@@ -206,6 +213,7 @@ impl Catalog {
                     .aliases
                     .insert(a.name.clone(), a);
             }
+            Change::Put(Record::Mapping(m)) => self.put_mapping(m),
             Change::Put(Record::Answer(a)) => self.answers.put(*a),
             Change::Gone(key) => self.forget(&key),
         }
@@ -227,6 +235,7 @@ impl Catalog {
     fn forget(&mut self, key: &Key) {
         let id = match key {
             Key::Answer(key) => return self.answers.forget(*key),
+            Key::Mapping(id) => return self.forget_mapping(id),
             Key::Function(id) | Key::Alias(id, _) => id,
             Key::Version(v) => {
                 self.unsettled.remove(v);
@@ -248,7 +257,7 @@ impl Catalog {
             Key::Alias(_, name) => {
                 entry.get_mut().aliases.remove(name);
             }
-            Key::Answer(_) => {}
+            Key::Answer(_) | Key::Mapping(_) => {}
         }
         if entry.get().is_gone() {
             entry.remove();

@@ -5,13 +5,14 @@
 //! | function | `f/ACCOUNT/REGION/NAME` | changes with every publish and tag |
 //! | version | `v/ACCOUNT/REGION/NAME/$LATEST` or `…/` and the number in 20 digits | `$LATEST` changes; numbers settle once |
 //! | alias | `a/ACCOUNT/REGION/NAME/ALIAS` | changes |
+//! | event source mapping | `m/ACCOUNT/REGION/UUID`, since format 2 | changes |
 //! | answer | `i/` and the idempotency key in 32 hexadecimal digits | written once, forgotten later |
 //!
 //! No part can hold a `/`, so a prefix of whole parts selects exactly what is below it. Keys are frozen: they are on disk.
 
 use std::{fmt, str::FromStr};
 
-use model::{AliasName, FunctionId, Version, VersionId};
+use model::{AliasName, FunctionId, Version, VersionId, mapping::MappingId};
 
 use crate::IdempotencyKey;
 
@@ -24,6 +25,8 @@ pub enum Key {
     Version(VersionId),
     /// One alias.
     Alias(FunctionId, AliasName),
+    /// One event source mapping.
+    Mapping(MappingId),
     /// The answer to a command.
     Answer(IdempotencyKey),
 }
@@ -48,6 +51,7 @@ impl fmt::Display for Key {
                 }
             }
             Self::Alias(id, name) => write!(f, "a/{}/{}/{}/{name}", id.account, id.region, id.name),
+            Self::Mapping(id) => write!(f, "m/{}/{}/{}", id.account, id.region, id.uuid),
             Self::Answer(key) => write!(f, "i/{:032x}", key.0),
         }
     }
@@ -87,6 +91,11 @@ fn parse(s: &str) -> Option<Key> {
             function(account, region, name)?,
             alias.parse().ok()?,
         )),
+        ["m", account, region, uuid] => Some(Key::Mapping(MappingId {
+            account: account.parse().ok()?,
+            region: region.parse().ok()?,
+            uuid: uuid.parse().ok()?,
+        })),
         ["i", hex] if hex.len() == 32 => Some(Key::Answer(IdempotencyKey(
             u128::from_str_radix(hex, 16).ok()?,
         ))),
@@ -105,6 +114,7 @@ mod tests {
             "v/000000000000/us-east-1/hello/$LATEST",
             "v/000000000000/us-east-1/hello/00000000000000000007",
             "a/000000000000/us-east-1/hello/live",
+            "m/000000000000/us-east-1/0f8fad5b-d9cb-469f-a165-70867728950e",
             "i/000000000000000000000000000000ff",
         ] {
             assert_eq!(key.parse::<Key>().unwrap().to_string(), key);
@@ -116,6 +126,7 @@ mod tests {
             "x/1",
             "i/ff",
             "a/000000000000/us-east-1/hello/7",
+            "m/000000000000/us-east-1/0F8FAD5B-d9cb-469f-a165-70867728950e",
         ] {
             assert!(bad.parse::<Key>().is_err(), "{bad}");
         }

@@ -1,6 +1,6 @@
 //! The replicated state machine of the catalog.
 //!
-//! [`Catalog`] holds functions, versions and aliases. Controllers change it by [`Catalog::apply`], which is total and
+//! [`Catalog`] holds functions, versions, aliases and event source mappings. Controllers change it by [`Catalog::apply`], which is total and
 //! deterministic: no clock, no randomness, no IO; a command that cannot be done is an outcome, never a panic. Frontends and
 //! workers hold the same type, fed with the records that an apply changed, and only read.
 //!

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use model::{Alias, FunctionId, function::FunctionVersion};
+use model::{Alias, EventSourceMapping, FunctionId, function::FunctionVersion};
 
 use crate::{Answer, Key};
 
@@ -24,6 +24,8 @@ pub enum Record {
     Version(Arc<FunctionVersion>),
     /// One alias.
     Alias(Arc<Alias>),
+    /// One event source mapping. Format 2.
+    Mapping(Arc<EventSourceMapping>),
     /// The answer to a command.
     Answer(Box<Answer>),
 }
@@ -36,6 +38,7 @@ impl Record {
             Self::Function { id, .. } => Key::Function(id.clone()),
             Self::Version(v) => Key::Version(v.id.clone()),
             Self::Alias(a) => Key::Alias(a.function.clone(), a.name.clone()),
+            Self::Mapping(m) => Key::Mapping(m.id.clone()),
             Self::Answer(a) => Key::Answer(a.key),
         }
     }

@@ -12,6 +12,8 @@ use model::{
 
 use super::*;
 
+mod mapping;
+
 fn function() -> FunctionId {
     FunctionId {
         account: "123456789012".parse().unwrap(),

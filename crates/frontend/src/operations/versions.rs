@@ -79,8 +79,10 @@ pub(super) fn changed(
 ) -> Result<Arc<FunctionVersion>, OperationError> {
     match changed {
         Changed::Version(version) => Ok(version),
-        Changed::Alias(_) | Changed::Nothing => Err(OperationError::WrongAnswer {
-            operation: operation.name(),
-        }),
+        Changed::Alias(_) | Changed::Mapping(_) | Changed::Nothing => {
+            Err(OperationError::WrongAnswer {
+                operation: operation.name(),
+            })
+        }
     }
 }

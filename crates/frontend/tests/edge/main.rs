@@ -16,4 +16,6 @@ mod grpc;
 mod http;
 mod invoke;
 mod limits;
+mod mappings;
+mod stream;
 mod worker;

@@ -1,5 +1,8 @@
 //! The texts that AWS fixes, as constructors.
 
+mod durable;
+mod mapping;
+
 use std::fmt::Display;
 
 use model::{AccountId, FunctionName, Limits, Runtime, Version};

@@ -1,6 +1,6 @@
 use model::{Mutation, RevisionId, VersionId};
 
-use super::{InvalidMessage, ids, present, text};
+use super::{InvalidMessage, ids, mapping, present, text};
 use crate::internal::{self as pb, mutation as wire};
 
 impl From<&Mutation> for pb::Mutation {
@@ -104,6 +104,36 @@ impl From<&Mutation> for pb::Mutation {
                 revision: revision.to_string(),
                 failure: failure.as_ref().map(Into::into),
             }),
+            Mutation::CreateEventSourceMapping {
+                function,
+                source,
+                settings,
+                enabled,
+                tags,
+            } => wire::Mutation::CreateEventSourceMapping(wire::CreateEventSourceMapping {
+                function: function.to_string(),
+                source: Some((&**source).into()),
+                settings: settings.iter().map(Into::into).collect(),
+                enabled: *enabled,
+                tags: tags.clone(),
+            }),
+            Mutation::UpdateEventSourceMapping { mapping, change } => {
+                wire::Mutation::UpdateEventSourceMapping(wire::UpdateEventSourceMapping {
+                    mapping: Some(mapping.into()),
+                    change: Some((&**change).into()),
+                })
+            }
+            Mutation::DeleteEventSourceMapping { mapping } => {
+                wire::Mutation::DeleteEventSourceMapping(wire::DeleteEventSourceMapping {
+                    mapping: Some(mapping.into()),
+                })
+            }
+            Mutation::SettleEventSourceMapping { mapping, revision } => {
+                wire::Mutation::SettleEventSourceMapping(wire::SettleEventSourceMapping {
+                    mapping: Some(mapping.into()),
+                    revision: revision.to_string(),
+                })
+            }
         };
         Self {
             mutation: Some(mutation),
@@ -182,6 +212,24 @@ impl TryFrom<pb::Mutation> for Mutation {
                 },
                 revision: text("revision", &m.revision)?,
                 failure: m.failure.map(Into::into),
+            },
+            wire::Mutation::CreateEventSourceMapping(m) => Self::CreateEventSourceMapping {
+                function: text("function", &m.function)?,
+                source: Box::new(present("source", m.source)?.try_into()?),
+                settings: mapping::settings(m.settings)?,
+                enabled: m.enabled,
+                tags: m.tags,
+            },
+            wire::Mutation::UpdateEventSourceMapping(m) => Self::UpdateEventSourceMapping {
+                mapping: present("mapping", m.mapping)?.try_into()?,
+                change: Box::new(present("change", m.change)?.try_into()?),
+            },
+            wire::Mutation::DeleteEventSourceMapping(m) => Self::DeleteEventSourceMapping {
+                mapping: present("mapping", m.mapping)?.try_into()?,
+            },
+            wire::Mutation::SettleEventSourceMapping(m) => Self::SettleEventSourceMapping {
+                mapping: present("mapping", m.mapping)?.try_into()?,
+                revision: text("revision", &m.revision)?,
             },
         })
     }

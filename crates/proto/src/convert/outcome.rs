@@ -5,7 +5,7 @@ use model::{
     mutation::{Changed, Rejection},
 };
 
-use super::{InvalidMessage, present, text};
+use super::{InvalidMessage, mapping, present, text};
 use crate::internal::{self as pb, outcome::Result as Wire, rejection::Kind};
 
 impl pb::Outcome {
@@ -15,6 +15,7 @@ impl pb::Outcome {
         let result = match result {
             Ok(Changed::Version(v)) => Wire::Version((&**v).into()),
             Ok(Changed::Alias(a)) => Wire::Alias((&**a).into()),
+            Ok(Changed::Mapping(m)) => Wire::Mapping((&**m).into()),
             Ok(Changed::Nothing) => Wire::Nothing(true),
             Err(r) => Wire::Rejection(r.into()),
         };
@@ -32,6 +33,7 @@ impl pb::Outcome {
         let result = match present("outcome.result", self.result)? {
             Wire::Version(v) => Ok(Changed::Version(Arc::new(v.try_into()?))),
             Wire::Alias(a) => Ok(Changed::Alias(Arc::new(a.try_into()?))),
+            Wire::Mapping(m) => Ok(Changed::Mapping(Arc::new(m.try_into()?))),
             Wire::Nothing(_) => Ok(Changed::Nothing),
             Wire::Rejection(r) => Err(r.try_into()?),
         };
@@ -67,6 +69,19 @@ impl From<&Rejection> for pb::Rejection {
                 (Kind::CanaryIsPrimary, vec![version.to_string()])
             }
             Rejection::LatestWithCanary => (Kind::LatestWithCanary, vec![]),
+            Rejection::MappingNotFound(id) => (Kind::MappingNotFound, mapping::id_details(id)),
+            Rejection::MappingInUse { deletion } => {
+                (Kind::MappingInUse, vec![deletion.to_string()])
+            }
+            Rejection::MappingExists(duplicate) => {
+                (Kind::MappingExists, mapping::duplicate_details(duplicate))
+            }
+            Rejection::MappingWithoutFunction(arn) => {
+                (Kind::MappingWithoutFunction, vec![arn.to_string()])
+            }
+            Rejection::MappingRefused(refusal) => {
+                (Kind::MappingRefused, mapping::refusal_details(*refusal))
+            }
             Rejection::UnknownCommand => (Kind::UnknownCommand, vec![]),
         };
         Self {
@@ -106,6 +121,17 @@ impl TryFrom<pb::Rejection> for Rejection {
             },
             Kind::CanaryIsPrimary => Self::CanaryIsPrimary(text("rejection", detail(0)?)?),
             Kind::LatestWithCanary => Self::LatestWithCanary,
+            Kind::MappingNotFound => Self::MappingNotFound(mapping::parse_id(&m.details)?),
+            Kind::MappingInUse => Self::MappingInUse {
+                deletion: text("rejection", detail(0)?)?,
+            },
+            Kind::MappingExists => {
+                Self::MappingExists(Box::new(mapping::parse_duplicate(&m.details)?))
+            }
+            Kind::MappingWithoutFunction => {
+                Self::MappingWithoutFunction(text("rejection", detail(0)?)?)
+            }
+            Kind::MappingRefused => Self::MappingRefused(mapping::parse_refusal(&m.details)?),
             Kind::UnknownCommand => Self::UnknownCommand,
             Kind::Unspecified => return Err(InvalidMessage::Missing("rejection.kind")),
         })

@@ -14,6 +14,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::invariants;
 
+mod mapping;
+
 fn id(name: &str) -> FunctionId {
     FunctionId {
         account: model::AccountId::DEFAULT,
@@ -615,7 +617,7 @@ proptest! {
         let mut cluster = Cluster::default();
         let mut follower = Catalog::default();
         for (mutation, key, settle) in steps {
-            let name = mutation.function().name.to_string();
+            let name = mutation.function().map_or_else(String::new, |f| f.name.to_string());
             let applied = cluster.step(key, mutation);
             for change in applied.changes {
                 follower.put(change);
