@@ -168,6 +168,20 @@ def test_a_node_that_only_works_is_killed(faulty, measured):
     die_under_load(faulty, "d", measured, "worker")
 
 
+def test_a_mapping_outlives_the_leader_that_took_it(faulty):
+    """Acknowledged by a leader that dies at once, and settled by the next one."""
+    leader = faulty.wait_leader()
+    client = client_of(faulty, others(leader)[0])
+    arn = "arn:aws:sqs:us-east-1:000000000000:outliving"
+    uuid = client.create_event_source_mapping(FunctionName=FUNCTION, EventSourceArn=arn)["UUID"]
+    faulty.kill9(leader)
+    state = lambda: client.get_event_source_mapping(UUID=uuid)["State"]
+    wait_until(lambda: state() == "Enabled", SOON, "the mapping is enabled")
+    client.delete_event_source_mapping(UUID=uuid)
+    listed = lambda: client.list_event_source_mappings(EventSourceArn=arn)["EventSourceMappings"]
+    wait_until(lambda: listed() == [], SOON, "the mapping is gone")
+
+
 def test_a_leader_that_hangs_is_replaced(faulty, measured):
     """Stopped, not killed: its connections stay open and nobody answers."""
     leader = faulty.wait_leader()

@@ -91,6 +91,7 @@ pub fn encode_record(record: &Record) -> Vec<u8> {
             setting: Some((&**setting).into()),
         }),
         Record::DataKey(k) => Wire::DataKey((&**k).into()),
+        Record::Mapping(m) => Wire::Mapping((&**m).into()),
         Record::Answer(a) => Wire::Answered(pb::Answered {
             at_ms: a.at.as_millis(),
             outcome: Some(pb::Outcome::new(a.revision, &a.result)),
@@ -137,6 +138,7 @@ fn to_record(key: &Key, message: pb::Record) -> Result<Record, CodecError> {
             ),
         },
         Wire::DataKey(k) => Record::DataKey(std::sync::Arc::new(k.try_into()?)),
+        Wire::Mapping(m) => Record::Mapping(std::sync::Arc::new(m.try_into()?)),
         Wire::Answered(a) => {
             let Key::Answer(request) = key else {
                 return Err(misplaced(key));

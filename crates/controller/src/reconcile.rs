@@ -4,6 +4,7 @@
 //! what is missing, and may do it twice without harm.
 
 mod blobs;
+mod mappings;
 mod settle;
 
 use std::{sync::Arc, time::Duration};
@@ -23,6 +24,16 @@ pub(crate) fn spawn(shared: &Arc<Shared>) {
         let mut applied = settling.replica.applied();
         loop {
             settle::run(&settling).await;
+            if let Ok(Err(_)) = tokio::time::timeout(PERIOD, applied.changed()).await {
+                return; // The replica has stopped.
+            }
+        }
+    });
+    let mapping = shared.clone();
+    tasks.spawn(Kind::Background, "settle-mappings", async move {
+        let mut applied = mapping.replica.applied();
+        loop {
+            mappings::run(&mapping).await;
             if let Ok(Err(_)) = tokio::time::timeout(PERIOD, applied.changed()).await {
                 return; // The replica has stopped.
             }

@@ -101,14 +101,16 @@ pub(crate) struct BodyLimits<'a> {
 impl BodyLimits<'_> {
     fn max(&self) -> u64 {
         match self.operation {
-            Operation::Invoke => self.limits.request_payload.0,
+            operation if operation.is_invocation() => self.limits.request_payload.0,
             _ => self.limits.control_body.0,
         }
     }
 
     fn too_large(&self) -> BodyError {
         match self.operation {
-            Operation::Invoke => BodyError::PayloadTooLarge { limit: self.max() },
+            operation if operation.is_invocation() => {
+                BodyError::PayloadTooLarge { limit: self.max() }
+            }
             operation => BodyError::ControlTooLarge {
                 operation,
                 limits: Box::new(self.limits.clone()),

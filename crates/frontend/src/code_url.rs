@@ -12,7 +12,7 @@ use lambda_api::{ApiError, Query};
 use model::{AccountId, Digest, Timestamp};
 use sha2::Sha256;
 
-use crate::respond::Answer;
+use crate::respond::{Answer, Body};
 
 /// The path that comes before the digest.
 pub(crate) const PATH: &str = "/_dunlin/code/";
@@ -84,7 +84,7 @@ pub(crate) fn answer(zip: Bytes) -> Answer {
     let mut answer = Answer::empty(StatusCode::OK);
     let kind = HeaderValue::from_static("application/zip");
     answer.headers.insert(header::CONTENT_TYPE, kind);
-    answer.body = zip;
+    answer.body = Body::Whole(zip);
     answer
 }
 

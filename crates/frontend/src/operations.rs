@@ -2,20 +2,27 @@
 //! which shows the result as AWS does. The gRPC edge calls the same `run`.
 
 pub(crate) mod create_alias;
+pub(crate) mod create_event_source_mapping;
 pub(crate) mod create_function;
 pub(crate) mod delete_alias;
+pub(crate) mod delete_event_source_mapping;
 pub(crate) mod delete_function;
+pub(crate) mod durable;
 pub(crate) mod get_account_settings;
 pub(crate) mod get_alias;
+pub(crate) mod get_event_source_mapping;
 pub(crate) mod get_function;
 pub(crate) mod get_function_configuration;
 pub(crate) mod invoke;
+pub(crate) mod invoke_with_response_stream;
 pub(crate) mod list_aliases;
+pub(crate) mod list_event_source_mappings;
 pub(crate) mod list_functions;
 pub(crate) mod list_versions_by_function;
 pub(crate) mod publish_version;
 pub(crate) mod settings;
 pub(crate) mod update_alias;
+pub(crate) mod update_event_source_mapping;
 pub(crate) mod update_function_code;
 pub(crate) mod update_function_configuration;
 
@@ -122,6 +129,32 @@ pub(crate) async fn run(
             get_account_settings::answer(bench, usage)
         }
         Request::Setting(r) => settings::run(bench, grant.of(r)).await?,
-        Request::Invoke(r) => invoke::over_http(bench, grant.of(r), received).await?,
+        Request::CreateEventSourceMapping(r) => {
+            let made = create_event_source_mapping::run(bench, grant.of(*r)).await?;
+            create_event_source_mapping::answer(&made)
+        }
+        Request::GetEventSourceMapping(r) => {
+            let found = get_event_source_mapping::run(bench, grant.of(r)).await?;
+            get_event_source_mapping::answer(&found)
+        }
+        Request::UpdateEventSourceMapping(r) => {
+            let updated = update_event_source_mapping::run(bench, grant.of(*r)).await?;
+            update_event_source_mapping::answer(&updated)
+        }
+        Request::DeleteEventSourceMapping(r) => {
+            let deleted = delete_event_source_mapping::run(bench, grant.of(r)).await?;
+            delete_event_source_mapping::answer(&deleted)
+        }
+        Request::ListEventSourceMappings(r) => {
+            let page = list_event_source_mappings::run(bench, grant.of(r)).await?;
+            list_event_source_mappings::answer(page)
+        }
+        Request::Invoke(r) | Request::InvokeAsync(r) => {
+            invoke::over_http(bench, grant.of(r), received).await?
+        }
+        Request::Durable(r) => durable::answer(&durable::run(bench, grant.of(r)).await?),
+        Request::InvokeWithResponseStream(r) => {
+            invoke_with_response_stream::over_http(bench, grant.of(r), received).await?
+        }
     })
 }

@@ -3,62 +3,33 @@
 //! Errors are logged here too, once: what a human must look at as ERROR, what degrades the service as WARN, what is the
 //! caller's own as DEBUG.
 
+mod answer;
+
 use audit::Unrecorded;
-use bytes::Bytes;
 use catalog::{ControllerError, SecretError};
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
-use http_body_util::Full;
+use http::{HeaderValue, Response};
 use lambda_api::{ApiError, error::ThrottleReason, invoke::REQUEST_ID};
 use model::{ErrorKind, Failure, RequestId, function::Reason};
 use routing::{DispatchError, ResolveError};
 
 use crate::{body::BodyError, error::OperationError};
 
-/// What a success looks like.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
-}
-
-impl Answer {
-    /// A JSON document.
-    pub(crate) fn json(status: StatusCode, body: Vec<u8>) -> Self {
-        let mut headers = HeaderMap::new();
-        let json = HeaderValue::from_static("application/json");
-        headers.insert(http::header::CONTENT_TYPE, json);
-        Self {
-            status,
-            headers,
-            body: body.into(),
-        }
-    }
-
-    /// Nothing but a status.
-    pub(crate) fn empty(status: StatusCode) -> Self {
-        Self {
-            status,
-            headers: HeaderMap::new(),
-            body: Bytes::new(),
-        }
-    }
-}
+pub(crate) use answer::{Answer, Body, HttpBody};
 
 /// The response to a request.
 pub(crate) fn respond(
     request_id: RequestId,
     outcome: Result<Answer, ApiError>,
-) -> Response<Full<Bytes>> {
+) -> Response<HttpBody> {
     let answer = outcome.unwrap_or_else(|error| {
         let (status, headers, body) = error.to_response_parts();
         Answer {
             status,
             headers,
-            body: body.into(),
+            body: Body::Whole(body.into()),
         }
     });
-    let mut response = Response::new(Full::new(answer.body));
+    let mut response = Response::new(answer.body.into_http());
     *response.status_mut() = answer.status;
     *response.headers_mut() = answer.headers;
     if let Ok(id) = HeaderValue::try_from(request_id.to_string()) {

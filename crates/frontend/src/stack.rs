@@ -6,9 +6,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use audit::Api;
-use bytes::Bytes;
 use http::{Method, Request, Response, header, request::Parts, uri::Authority};
-use http_body_util::Full;
 use hyper::body::Incoming;
 use lambda_api::{
     ApiError, Operation, Query, request,
@@ -26,7 +24,7 @@ use crate::{
     error::OperationError,
     operations::{self, Received, Workbench},
     options::FrontendOptions,
-    respond::{self, Answer},
+    respond::{self, Answer, HttpBody},
     trace_id,
     trail::{Arrival, Asked, AuditLog, Trail},
 };
@@ -45,7 +43,7 @@ pub(crate) async fn serve(
     edge: Arc<Edge>,
     remote: SocketAddr,
     request: Request<Incoming>,
-) -> Response<Full<Bytes>> {
+) -> Response<HttpBody> {
     // Request id: made before anything can fail, and the id of the invocation if it becomes one.
     let request_id = RequestId::from_random(edge.bench.entropy.next_u128());
     // Span and access log: what follows fills in operation and account as it learns them.
@@ -64,7 +62,8 @@ pub(crate) async fn serve(
     answering.instrument(span).await
 }
 
-/// Load shed: a bounded number of requests, the rest is refused at once rather than queued.
+/// Load shed: a bounded number of requests, the rest is refused at once rather than queued. A response that is streamed keeps
+/// the place of its request until it is over.
 async fn let_in(
     edge: &Edge,
     remote: SocketAddr,
@@ -72,11 +71,13 @@ async fn let_in(
     request: Request<Incoming>,
 ) -> Result<Answer, ApiError> {
     let limit = edge.options.requests_max;
-    let _place = edge
+    let place = edge
         .places
-        .try_acquire()
+        .clone()
+        .try_acquire_owned()
         .map_err(|_| respond::told(OperationError::Overloaded { limit }))?;
-    record(edge, remote, request_id, request).await
+    let answer = record(edge, remote, request_id, request).await?;
+    Ok(answer.holding(place))
 }
 
 /// Audit: from here on a control call leaves a record, whatever becomes of it, and is answered after that.

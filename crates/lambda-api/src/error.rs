@@ -36,6 +36,9 @@ pub enum ApiError {
     /// The state of a resource forbids the request.
     #[error("{0}")]
     ResourceConflict(String),
+    /// A resource is in transition.
+    #[error("{0}")]
+    ResourceInUse(String),
     /// The revision that the caller expects is not the present one.
     #[error("{0}")]
     PreconditionFailed(String),
@@ -169,6 +172,7 @@ impl ApiError {
             Self::Validation(_) => class("ValidationException", StatusCode::BAD_REQUEST, None, "message"),
             Self::ResourceNotFound(_) => class("ResourceNotFoundException", StatusCode::NOT_FOUND, USER, "Message"),
             Self::ResourceConflict(_) => class("ResourceConflictException", StatusCode::CONFLICT, USER, "message"),
+            Self::ResourceInUse(_) => class("ResourceInUseException", StatusCode::BAD_REQUEST, USER, "Message"),
             Self::PreconditionFailed(_) => class("PreconditionFailedException", StatusCode::PRECONDITION_FAILED, USER, "message"),
             Self::AliasLimitExceeded(_) => class("AliasLimitExceededException", StatusCode::BAD_REQUEST, USER, "message"),
             Self::PolicyLengthExceeded(_) => class("PolicyLengthExceededException", StatusCode::BAD_REQUEST, USER, "message"),
@@ -293,6 +297,11 @@ impl From<Rejection> for ApiError {
             Rejection::AliasProvisioned => Self::alias_provisioned(),
             Rejection::TooManyTags { .. } => Self::too_many_tags(),
             Rejection::TagsTooLarge { limit } => Self::tags_too_long(limit),
+            Rejection::MappingNotFound(_) => Self::mapping_not_found(),
+            Rejection::MappingInUse { deletion } => Self::mapping_in_use(deletion),
+            Rejection::MappingExists(duplicate) => Self::mapping_exists(&duplicate),
+            Rejection::MappingWithoutFunction(_) => Self::mapping_without_function(),
+            Rejection::MappingRefused(refusal) => refusal.into(),
             Rejection::UnknownCommand => Self::Service(rejection.to_string()),
         }
     }

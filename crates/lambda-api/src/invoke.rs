@@ -11,6 +11,7 @@ use serde::de::IgnoredAny;
 
 use crate::{
     error::ApiError,
+    event_stream,
     request::Input,
     target::{self, Target},
 };
@@ -35,6 +36,9 @@ const CLIENT_CONTEXT_MAX: usize = 3583;
 
 /// Longest payload of an event, in bytes.
 pub const EVENT_PAYLOAD_MAX: u64 = 1_048_576;
+
+/// Longest payload of `InvokeAsync`, in bytes.
+const ASYNC_PAYLOAD_MAX: u64 = 262_144;
 
 /// What an empty payload stands for.
 const EMPTY_PAYLOAD: &[u8] = b"{}";
@@ -90,6 +94,19 @@ pub(crate) fn parse(input: &Input<'_>) -> Result<Call, ApiError> {
             LogType::None
         },
         target: target::locate(input.operation, name, qualifier, input.scope)?,
+    })
+}
+
+/// `InvokeAsync`: an event, in the form of 2014. It has no parameters but the function.
+pub(crate) fn parse_async(input: &Input<'_>) -> Result<Call, ApiError> {
+    if u64::try_from(input.body.len()).unwrap_or(u64::MAX) > ASYNC_PAYLOAD_MAX {
+        return Err(ApiError::payload_too_large(ASYNC_PAYLOAD_MAX));
+    }
+    Ok(Call {
+        target: target::locate(input.operation, input.function_name(), None, input.scope)?,
+        invocation_type: InvocationType::Event,
+        log_type: LogType::None,
+        client_context: None,
     })
 }
 
@@ -159,6 +176,22 @@ pub fn answer_headers(answer: &Answer<'_>, limits: &Limits) -> HeaderMap {
     if let Some(log) = answer.log {
         put(&mut headers, LOG_RESULT, &log_result(log, limits));
     }
+    headers
+}
+
+/// The headers of the answer to an invocation that streams its response. How it ends is in the stream.
+#[must_use]
+pub fn streamed_headers(request_id: RequestId, executed_version: Version) -> HeaderMap {
+    let mut headers = accepted_headers(request_id);
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static(event_stream::CONTENT_TYPE),
+    );
+    put(
+        &mut headers,
+        EXECUTED_VERSION,
+        &executed_version.to_string(),
+    );
     headers
 }
 
@@ -304,6 +337,51 @@ mod tests {
             refused(&[(DURABLE_EXECUTION_NAME, "d")])
                 .ends_with("DurableExecutionName is not supported by this cluster.")
         );
+    }
+
+    #[test]
+    fn the_other_two_calls() {
+        let streaming = |headers: &[(&'static str, &str)]| {
+            let headers = headers
+                .iter()
+                .map(|(n, v)| (HeaderName::from_static(n), v.parse().unwrap()))
+                .collect();
+            let path = "POST /2021-11-15/functions/f/response-streaming-invocations?Qualifier=live";
+            parse_with(path, &headers, "{}").map_err(|e| format!("{}: {e}", e.name()))
+        };
+        let Ok(Request::InvokeWithResponseStream(call)) =
+            streaming(&[(LOG_TYPE, "Tail"), (INVOCATION_TYPE, "DryRun")])
+        else {
+            panic!()
+        };
+        assert_eq!(
+            (call.invocation_type, call.log_type),
+            (InvocationType::DryRun, LogType::Tail)
+        );
+        assert!(call.target.arn().to_string().ends_with(":f:live"));
+        assert_eq!(
+            streaming(&[(INVOCATION_TYPE, "Event")]).unwrap_err(),
+            "ValidationException: 1 validation error detected: Value 'Event' at 'invocationType' failed to satisfy constraint: Member must satisfy enum value set: [RequestResponse, DryRun]"
+        );
+        let asynchronous = |body: &str| {
+            let path = "POST /2014-11-13/functions/f/invoke-async/";
+            parse_with(path, &HeaderMap::new(), body).map_err(|e| e.name())
+        };
+        let Ok(Request::InvokeAsync(call)) = asynchronous("{}") else {
+            panic!()
+        };
+        assert_eq!(call.invocation_type, InvocationType::Event);
+        assert!(asynchronous(&" ".repeat(262_144)).is_ok());
+        assert_eq!(
+            asynchronous(&" ".repeat(262_145)).unwrap_err(),
+            "RequestTooLargeException"
+        );
+        let headers = streamed_headers(RequestId::from_random(5), Version::Latest);
+        assert_eq!(
+            headers[header::CONTENT_TYPE],
+            "application/vnd.amazon.eventstream"
+        );
+        assert_eq!(headers[EXECUTED_VERSION], "$LATEST");
     }
 
     #[test]

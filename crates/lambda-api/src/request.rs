@@ -6,7 +6,7 @@
 //! knows and this cluster does not implement are refused if they ask for anything.
 
 use http::HeaderMap;
-use model::{FunctionArn, Limits};
+use model::{FunctionArn, Limits, mapping::MappingId};
 use serde::Deserialize;
 
 use crate::{
@@ -20,8 +20,10 @@ mod code;
 mod configuration;
 pub mod create_function;
 pub mod delete_function;
+pub mod durable;
 pub mod get_function;
 pub mod list;
+pub mod mapping;
 pub mod publish_version;
 pub mod setting;
 pub mod update_function_code;
@@ -81,8 +83,24 @@ pub enum Request {
     GetAccountSettings,
     /// What is set for a function beside its configuration.
     Setting(setting::SettingRequest),
+    /// See [`Operation::CreateEventSourceMapping`].
+    CreateEventSourceMapping(Box<mapping::CreateMapping>),
+    /// See [`Operation::GetEventSourceMapping`].
+    GetEventSourceMapping(MappingId),
+    /// See [`Operation::UpdateEventSourceMapping`].
+    UpdateEventSourceMapping(Box<mapping::UpdateMapping>),
+    /// See [`Operation::DeleteEventSourceMapping`].
+    DeleteEventSourceMapping(MappingId),
+    /// See [`Operation::ListEventSourceMappings`].
+    ListEventSourceMappings(mapping::ListMappings),
     /// See [`Operation::Invoke`].
     Invoke(invoke::Call),
+    /// See [`Operation::InvokeWithResponseStream`].
+    InvokeWithResponseStream(invoke::Call),
+    /// See [`Operation::InvokeAsync`].
+    InvokeAsync(invoke::Call),
+    /// See the operations on durable executions and on their callbacks.
+    Durable(durable::Durable),
 }
 
 impl Request {
@@ -118,7 +136,40 @@ impl Request {
             Operation::DeleteAlias => Self::DeleteAlias(alias::named(input)?),
             Operation::ListAliases => Self::ListAliases(list::aliases(input)?),
             Operation::GetAccountSettings => Self::GetAccountSettings,
+            Operation::CreateEventSourceMapping => {
+                Self::CreateEventSourceMapping(Box::new(mapping::create(input)?))
+            }
+            Operation::GetEventSourceMapping => Self::GetEventSourceMapping(mapping::named(input)?),
+            Operation::UpdateEventSourceMapping => {
+                Self::UpdateEventSourceMapping(Box::new(mapping::update(input)?))
+            }
+            Operation::DeleteEventSourceMapping => {
+                Self::DeleteEventSourceMapping(mapping::named(input)?)
+            }
+            Operation::ListEventSourceMappings => {
+                Self::ListEventSourceMappings(mapping::list(input)?)
+            }
             Operation::Invoke => Self::Invoke(invoke::parse(input)?),
+            Operation::InvokeWithResponseStream => {
+                Self::InvokeWithResponseStream(invoke::parse(input)?)
+            }
+            Operation::InvokeAsync => Self::InvokeAsync(invoke::parse_async(input)?),
+            Operation::GetDurableExecution
+            | Operation::GetDurableExecutionHistory
+            | Operation::StopDurableExecution
+            | Operation::PauseDurableExecution
+            | Operation::ResumeDurableExecution
+            | Operation::DeleteDurableExecution => Self::Durable(durable::execution(input)?),
+            Operation::CheckpointDurableExecution => Self::Durable(durable::checkpoint(input)?),
+            Operation::GetDurableExecutionState => Self::Durable(durable::state(input)?),
+            Operation::ListDurableExecutionsByFunction => {
+                Self::Durable(durable::of_function(input)?)
+            }
+            Operation::SendDurableExecutionCallbackSuccess
+            | Operation::SendDurableExecutionCallbackFailure
+            | Operation::SendDurableExecutionCallbackHeartbeat => {
+                Self::Durable(durable::callback(input))
+            }
             _ => match setting::SettingRequest::parse(input)? {
                 Some(request) => Self::Setting(request),
                 None => return Err(ApiError::UnknownOperation),
@@ -146,7 +197,16 @@ impl Request {
             Self::GetAlias(r) | Self::DeleteAlias(r) => Some(r.function.arn(None)),
             Self::UpdateAlias(r) => Some(r.function.arn(None)),
             Self::ListAliases(r) => Some(r.function.arn(None)),
-            Self::Invoke(call) => Some(call.target.arn()),
+            Self::Invoke(call) | Self::InvokeWithResponseStream(call) | Self::InvokeAsync(call) => {
+                Some(call.target.arn())
+            }
+            Self::Durable(r) => r.resource(),
+            Self::CreateEventSourceMapping(r) => Some(r.function.clone()),
+            // Mappings are named within the caller's own account, and a function in such a request is, too.
+            Self::GetEventSourceMapping(_)
+            | Self::UpdateEventSourceMapping(_)
+            | Self::DeleteEventSourceMapping(_)
+            | Self::ListEventSourceMappings(_) => None,
             Self::Setting(request) => request.resource(),
             Self::ListFunctions(_) | Self::GetAccountSettings => None,
         }

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 mod account_settings;
 mod alias;
+mod event_source_mapping;
 mod function_configuration;
 mod get_function;
 mod list;
@@ -11,13 +12,14 @@ mod setting;
 
 pub use account_settings::{AccountSettings, Usage};
 pub use alias::AliasConfiguration;
+pub use event_source_mapping::EventSourceMappingConfiguration;
 pub use function_configuration::{
     Detail, FunctionConfiguration, ShownEnvironment, runtime_version_arn,
 };
 pub use get_function::{CodeLocation, GetFunction};
 pub use list::{
-    Aliases, EventInvokeConfigs, FunctionUrlConfigs, Functions, ProvisionedConcurrencyConfigs,
-    Versions,
+    Aliases, DurableExecutions, EventInvokeConfigs, EventSourceMappings, FunctionUrlConfigs,
+    Functions, ProvisionedConcurrencyConfigs, Versions,
 };
 pub use setting::{
     AddedPermission, FunctionConcurrency, FunctionEventInvokeConfig, FunctionRecursionConfig,

@@ -11,6 +11,8 @@ pub struct Limits {
     pub request_payload: ByteCount,
     /// Response of a synchronous invocation.
     pub response_payload: ByteCount,
+    /// Response of an invocation that streams it.
+    pub streamed_response: ByteCount,
     /// A deployment package as uploaded.
     pub code_zipped: ByteCount,
     /// A deployment package on disk.
@@ -23,6 +25,8 @@ pub struct Limits {
     pub environment: ByteCount,
     /// Tags on one resource.
     pub tags: usize,
+    /// Filters of one event source mapping.
+    pub filters: usize,
     /// Aliases of one function.
     pub aliases: usize,
     /// Concurrent executions of one account.
@@ -44,12 +48,14 @@ impl Default for Limits {
         Self {
             request_payload: ByteCount(6_291_456),
             response_payload: ByteCount(6_291_556),
+            streamed_response: ByteCount(209_715_200),
             code_zipped: ByteCount(52_428_800),
             code_unzipped: ByteCount(262_144_000),
             code_entries: 100_000,
             control_body: ByteCount(70_167_211),
             environment: ByteCount(4096),
             tags: 50,
+            filters: 5,
             aliases: 10_000,
             concurrent_executions: 1000,
             unreserved_executions_min: 100,

@@ -8,6 +8,10 @@ use crate::{
     WrappedKey,
     alias::Canary,
     function::{Code, Config, ConfigPatch, FunctionVersion, Reason, StoredEnvironment},
+    mapping::{
+        Duplicate, EventSourceMapping, MappingChange, MappingId, Refusal,
+        Setting as MappingSetting, Source,
+    },
 };
 
 /// A change to the catalog, as the edge parsed it. Times and generated ids are stamped by the leader, not here.
@@ -149,6 +153,38 @@ pub enum Mutation {
         /// How it is to be.
         new: WrappedKey,
     },
+    /// A new event source mapping, in the account and region of its function. Format 2.
+    CreateEventSourceMapping {
+        /// What it invokes.
+        function: crate::FunctionArn,
+        /// Where its records come from.
+        source: Box<Source>,
+        /// The settings that differ from what sources of its kind have.
+        settings: Vec<MappingSetting>,
+        /// Whether it should read.
+        enabled: bool,
+        /// Its tags.
+        tags: BTreeMap<String, String>,
+    },
+    /// Changes to an event source mapping. Format 2.
+    UpdateEventSourceMapping {
+        /// The mapping.
+        mapping: MappingId,
+        /// The changes.
+        change: Box<MappingChange>,
+    },
+    /// Begins the end of an event source mapping. Format 2.
+    DeleteEventSourceMapping {
+        /// The mapping.
+        mapping: MappingId,
+    },
+    /// The end of a change to an event source mapping; proposed by the leader's reconciler, never by callers. Format 2.
+    SettleEventSourceMapping {
+        /// The mapping.
+        mapping: MappingId,
+        /// The revision whose change ended; a later one is left alone.
+        revision: RevisionId,
+    },
 }
 
 /// What an accepted change gives back.
@@ -165,6 +201,8 @@ pub enum Changed {
     Lock(RevisionId),
     /// The data key that is there now.
     DataKey(Arc<DataKey>),
+    /// The event source mapping that was created or changed, or whose end began.
+    Mapping(Arc<EventSourceMapping>),
     /// Nothing to show.
     Nothing,
 }
@@ -307,6 +345,24 @@ pub enum Rejection {
         /// What they may have.
         limit: u32,
     },
+    /// No such event source mapping.
+    #[error("event source mapping not found: {}", .0.arn())]
+    MappingNotFound(MappingId),
+    /// A change to the event source mapping is under way.
+    #[error("the event source mapping is in transition")]
+    MappingInUse {
+        /// Whether it was to be deleted, and not to be changed.
+        deletion: bool,
+    },
+    /// Another event source mapping feeds the function from the same source.
+    #[error("the event source mapping {} is there already", .0.uuid)]
+    MappingExists(Box<Duplicate>),
+    /// The function that an event source mapping should invoke is not there.
+    #[error("no function to be invoked by an event source mapping: {0}")]
+    MappingWithoutFunction(crate::FunctionArn),
+    /// The event source mapping cannot be like that.
+    #[error("no event source mapping can be like that: {0}")]
+    MappingRefused(Refusal),
     /// A command that this build does not understand; the cluster version rule should have kept it away.
     #[error("the command is not known to this version of Dunlin")]
     UnknownCommand,
@@ -318,12 +374,16 @@ impl Failure for Rejection {
             Self::FunctionNotFound(_)
             | Self::AliasNotFound(_)
             | Self::StatementNotFound(_)
-            | Self::SettingNotFound { .. } => ErrorKind::NotFound,
+            | Self::SettingNotFound { .. }
+            | Self::MappingNotFound(_)
+            | Self::MappingWithoutFunction(_) => ErrorKind::NotFound,
             Self::FunctionExists(_)
             | Self::AliasExists(_)
             | Self::RevisionMismatch { .. }
             | Self::UpdateInProgress(_)
             | Self::Pending(_)
+            | Self::MappingInUse { .. }
+            | Self::MappingExists(_)
             | Self::VersionInUse { .. }
             | Self::PolicyRevisionMismatch
             | Self::StatementExists(_)
@@ -333,6 +393,7 @@ impl Failure for Rejection {
             Self::CodeMismatch { .. }
             | Self::LatestNotDeletable
             | Self::CanaryIsPrimary(_)
+            | Self::MappingRefused(_)
             | Self::LatestWithCanary
             | Self::PolicyTooLarge { .. }
             | Self::Misplaced { .. }
@@ -423,7 +484,13 @@ impl Mutation {
             | Self::DeleteAlias { function, .. }
             | Self::Configure { function, .. } => Some(function),
             Self::Settle { version, .. } => Some(&version.function),
-            Self::Finalize { .. } | Self::PutDataKey { .. } | Self::RewrapDataKey { .. } => None,
+            Self::CreateEventSourceMapping { function, .. } => Some(&function.id),
+            Self::UpdateEventSourceMapping { .. }
+            | Self::DeleteEventSourceMapping { .. }
+            | Self::SettleEventSourceMapping { .. }
+            | Self::Finalize { .. }
+            | Self::PutDataKey { .. }
+            | Self::RewrapDataKey { .. } => None,
         }
     }
 

@@ -558,12 +558,14 @@ fn limits(scope: &Scope<'_>) -> Option<Limits> {
     let _profile = scope.word("profile", &["aws"]);
     let request_payload = scope.bytes("request_payload");
     let response_payload = scope.bytes("response_payload");
+    let streamed_response = scope.bytes("streamed_response");
     let code_zipped = scope.bytes("code_zipped");
     let code_unzipped = scope.bytes("code_unzipped");
     let code_entries = scope.integer("code_entries");
     let control_body = scope.bytes("control_body");
     let environment = scope.bytes("environment");
     let tags = scope.integer("tags");
+    let filters = scope.integer("filters");
     let aliases = scope.integer("aliases");
     let concurrent_executions = scope.integer("concurrent_executions");
     let unreserved_executions_min = scope.integer("unreserved_executions_min");
@@ -580,12 +582,14 @@ fn limits(scope: &Scope<'_>) -> Option<Limits> {
     Some(Limits {
         request_payload: request_payload?,
         response_payload: response_payload?,
+        streamed_response: streamed_response?,
         code_zipped: code_zipped?,
         code_unzipped: code_unzipped?,
         code_entries: code_entries?,
         control_body: control_body?,
         environment: environment?,
         tags: tags?,
+        filters: filters?,
         aliases: aliases?,
         concurrent_executions: concurrent_executions?,
         unreserved_executions_min: unreserved_executions_min?,

@@ -21,7 +21,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("package", &["model"]),
     ("policy", &["model"]),
-    ("lambda-api", &["model", "package", "policy"]),
+    ("pattern", &[]),
+    ("lambda-api", &["model", "package", "policy", "pattern"]),
     ("seal", &["model"]),
     ("proto", &["model"]),
     ("state", &["model"]),
@@ -119,7 +120,15 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that hold decisions: no runtime, no clock, no network reaches them, not even through a library.
-const PURE: [&str; 6] = ["model", "package", "policy", "lambda-api", "seal", "state"];
+const PURE: [&str; 7] = [
+    "model",
+    "package",
+    "policy",
+    "pattern",
+    "lambda-api",
+    "seal",
+    "state",
+];
 
 /// Names that say nothing.
 const EMPTY_NAMES: [&str; 10] = [

@@ -4,6 +4,7 @@ mod alias;
 mod config;
 mod data_key;
 mod ids;
+mod mapping;
 mod mutation;
 mod outcome;
 mod setting;

@@ -3,6 +3,7 @@
 mod alias;
 mod data_key;
 mod function;
+mod mapping;
 mod publish;
 mod setting;
 mod settle;
@@ -178,6 +179,20 @@ impl Step<'_> {
                 old,
                 new,
             } => Ok(self.rewrap_data_key(*account, *generation, old, new)),
+            Mutation::CreateEventSourceMapping {
+                function,
+                source,
+                settings,
+                enabled,
+                tags,
+            } => self.create_mapping(function, source, settings, *enabled, tags),
+            Mutation::UpdateEventSourceMapping { mapping, change } => {
+                self.update_mapping(mapping, change)
+            }
+            Mutation::DeleteEventSourceMapping { mapping } => self.delete_mapping(mapping),
+            Mutation::SettleEventSourceMapping { mapping, revision } => {
+                self.settle_mapping(mapping, *revision)
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! The catalog's content, and how it is read.
 
+mod mappings;
 mod settings;
 
 use std::{
@@ -9,9 +10,10 @@ use std::{
 };
 
 use model::{
-    AccountId, Alias, AliasName, DataKey, Digest, FunctionId, FunctionName, Generation, Qualifier,
-    Region, Setting, SettingKind, Version, VersionId,
+    AccountId, Alias, AliasName, DataKey, Digest, EventSourceMapping, FunctionId, FunctionName,
+    Generation, Qualifier, Region, Setting, SettingKind, Version, VersionId,
     function::{FunctionVersion, LastUpdate, State},
+    mapping::MappingId,
 };
 
 use crate::{Change, Key, Record, answers::Answers};
@@ -44,10 +46,13 @@ pub struct Usage {
     pub reserved: u64,
 }
 
-/// Functions, versions, aliases and data keys of every account.
+/// Functions, versions, aliases, event source mappings and data keys of every account.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
     pub(crate) functions: BTreeMap<FunctionId, FunctionEntry>,
+    pub(crate) mappings: BTreeMap<MappingId, Arc<EventSourceMapping>>,
+    // Mappings that are in transition: what the leader's reconciler looks at.
+    pub(crate) moving: BTreeSet<MappingId>,
     pub(crate) answers: Answers,
     pub(crate) data_keys: BTreeMap<(AccountId, Generation), Arc<DataKey>>,
     // Versions whose creation or update has not ended: what the leader's reconciler looks at.
@@ -225,8 +230,10 @@ impl Catalog {
                 .chain(settings)
         });
         let data_keys = self.data_keys.values().cloned().map(Record::DataKey);
+        let mappings = self.mappings.values().cloned().map(Record::Mapping);
         functions
             .chain(data_keys)
+            .chain(mappings)
             .chain(
                 self.answers
                     .iter()
@@ -266,6 +273,7 @@ impl Catalog {
             Change::Put(Record::DataKey(k)) => {
                 self.data_keys.insert((k.account, k.generation), k);
             }
+            Change::Put(Record::Mapping(m)) => self.put_mapping(m),
             Change::Put(Record::Answer(a)) => self.answers.put(*a),
             Change::Put(Record::Format(format)) => self.format = Some(format),
             Change::Gone(key) => self.forget(&key),
@@ -288,6 +296,7 @@ impl Catalog {
     fn forget(&mut self, key: &Key) {
         let id = match key {
             Key::Answer(key) => return self.answers.forget(*key),
+            Key::Mapping(id) => return self.forget_mapping(id),
             Key::Format => {
                 self.format = None;
                 return;
@@ -323,7 +332,7 @@ impl Catalog {
                     self.keeping.remove(id);
                 }
             }
-            Key::Answer(_) | Key::Format | Key::DataKey(..) => {}
+            Key::Answer(_) | Key::Format | Key::DataKey(..) | Key::Mapping(_) => {}
         }
         if entry.get().is_gone() {
             entry.remove();

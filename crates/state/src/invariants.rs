@@ -1,6 +1,6 @@
 //! What must hold in every catalog, checked by tests and by a simulator after every command.
 
-use model::{FunctionId, Qualifier, Setting, SettingKind, Version};
+use model::{FunctionId, Qualifier, Setting, SettingKind, Version, mapping::MappingState};
 
 use crate::{Catalog, FunctionEntry};
 
@@ -54,7 +54,7 @@ pub fn check(catalog: &Catalog) -> Result<(), Violation> {
         let arn = id.arn(None);
         return Err(Violation(format!("{arn}: is gone and keeps concurrency")));
     }
-    Ok(())
+    mappings(catalog)
 }
 
 const fn keeps(kind: SettingKind) -> bool {
@@ -103,6 +103,48 @@ fn check_settings(id: &FunctionId, entry: &FunctionEntry) -> Result<(), Violatio
             let what = "provisioned for a version and through an alias";
             return Err(Violation(format!("{arn}: {what}")));
         }
+    }
+    Ok(())
+}
+
+fn mappings(catalog: &Catalog) -> Result<(), Violation> {
+    for (id, mapping) in &catalog.mappings {
+        let fail = |what: &str| Err(Violation(format!("{}: {what}", id.arn())));
+        if mapping.id != *id {
+            return fail("a mapping stands under another's key");
+        }
+        if mapping.function.id.account != id.account || mapping.function.id.region != id.region {
+            return fail("a mapping to a function of another account or region");
+        }
+        if mapping.settings.check(mapping.source.kind()).is_err() {
+            return fail("a mapping with settings that its source does not take");
+        }
+        let state = mapping.state;
+        if state.is_settled() && state != MappingState::settled(mapping.enabled) {
+            return fail("a mapping that settled as its owner does not want it");
+        }
+        if state.is_settled() == catalog.moving.contains(id) {
+            return fail(
+                "a mapping is in transition and nobody looks at it, or is not and somebody does",
+            );
+        }
+        let others = catalog.mappings.range(..id.clone());
+        if others
+            .into_iter()
+            .any(|(_, other)| other.is_duplicate_of(mapping))
+        {
+            return fail("two mappings feed one function from one source");
+        }
+    }
+    if let Some(id) = catalog
+        .moving
+        .iter()
+        .find(|id| !catalog.mappings.contains_key(id))
+    {
+        return Err(Violation(format!(
+            "{}: in transition, and not there",
+            id.arn()
+        )));
     }
     Ok(())
 }

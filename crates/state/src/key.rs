@@ -7,6 +7,7 @@
 //! | alias | `a/ACCOUNT/REGION/NAME/ALIAS` | changes |
 //! | setting (format 2) | `s/ACCOUNT/REGION/NAME/KIND/` and a version in 20 digits, an alias, or `.` for the function itself | changes |
 //! | data key | `k/ACCOUNT/` and the generation in 10 digits | wrapped again when the master key changes, never deleted |
+//! | event source mapping | `m/ACCOUNT/REGION/UUID`, since format 2 | changes |
 //! | answer | `i/` and the idempotency key in 32 hexadecimal digits | written once, forgotten later |
 //! | format | `c/format` | grows |
 //!
@@ -16,6 +17,7 @@ use std::{fmt, str::FromStr};
 
 use model::{
     AccountId, AliasName, FunctionId, Generation, Qualifier, SettingKind, Version, VersionId,
+    mapping::MappingId,
 };
 
 use crate::IdempotencyKey;
@@ -33,6 +35,8 @@ pub enum Key {
     Setting(FunctionId, SettingKind, Option<Qualifier>),
     /// A data key of an account.
     DataKey(AccountId, Generation),
+    /// One event source mapping.
+    Mapping(MappingId),
     /// The answer to a command.
     Answer(IdempotencyKey),
     /// The format that the cluster writes.
@@ -76,6 +80,7 @@ impl fmt::Display for Key {
                 }
             }
             Self::DataKey(account, generation) => write!(f, "k/{account}/{:010}", generation.get()),
+            Self::Mapping(id) => write!(f, "m/{}/{}/{}", id.account, id.region, id.uuid),
             Self::Answer(key) => write!(f, "i/{:032x}", key.0),
             Self::Format => f.write_str("c/format"),
         }
@@ -133,6 +138,11 @@ fn parse(s: &str) -> Option<Key> {
             account.parse().ok()?,
             Generation::new(digits.parse().ok()?).ok()?,
         )),
+        ["m", account, region, uuid] => Some(Key::Mapping(MappingId {
+            account: account.parse().ok()?,
+            region: region.parse().ok()?,
+            uuid: uuid.parse().ok()?,
+        })),
         ["i", hex] if hex.len() == 32 => Some(Key::Answer(IdempotencyKey(
             u128::from_str_radix(hex, 16).ok()?,
         ))),
@@ -163,6 +173,7 @@ mod tests {
             "s/000000000000/us-east-1/hello/event-invoke/live",
             "s/000000000000/us-east-1/hello/url/-",
             "k/000000000000/0000000007",
+            "m/000000000000/us-east-1/0f8fad5b-d9cb-469f-a165-70867728950e",
             "i/000000000000000000000000000000ff",
             "c/format",
         ] {
@@ -185,6 +196,7 @@ mod tests {
             "s/000000000000/us-east-1/hello/policy/7",
             "s/000000000000/us-east-1/hello/policy/$LATEST",
             "s/000000000000/us-east-1/hello/colour/.",
+            "m/000000000000/us-east-1/0F8FAD5B-d9cb-469f-a165-70867728950e",
         ] {
             assert!(bad.parse::<Key>().is_err(), "{bad}");
         }

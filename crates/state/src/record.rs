@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use model::{Alias, DataKey, FunctionId, Qualifier, Setting, function::FunctionVersion};
+use model::{
+    Alias, DataKey, EventSourceMapping, FunctionId, Qualifier, Setting, function::FunctionVersion,
+};
 
 use crate::{Answer, Key};
 
@@ -35,6 +37,8 @@ pub enum Record {
     },
     /// A data key of an account, wrapped.
     DataKey(Arc<DataKey>),
+    /// One event source mapping. Format 2.
+    Mapping(Arc<EventSourceMapping>),
     /// The answer to a command.
     Answer(Box<Answer>),
     /// The format that the cluster writes. There is none before the first upgrade that was finished: format 1.
@@ -55,6 +59,7 @@ impl Record {
                 setting,
             } => Key::Setting(function.clone(), setting.kind(), place.clone()),
             Self::DataKey(k) => Key::DataKey(k.account, k.generation),
+            Self::Mapping(m) => Key::Mapping(m.id.clone()),
             Self::Answer(a) => Key::Answer(a.key),
             Self::Format(_) => Key::Format,
         }

@@ -13,6 +13,7 @@ use model::{
 
 use super::*;
 
+mod mapping;
 mod settings;
 
 pub(super) fn function() -> FunctionId {

@@ -40,6 +40,7 @@ const fn code(error: &ApiError) -> Code {
             Code::NotFound
         }
         ApiError::ResourceConflict(_)
+        | ApiError::ResourceInUse(_)
         | ApiError::InvalidRuntime(_)
         | ApiError::InvalidZipFile(_)
         | ApiError::KmsNotFound(_)

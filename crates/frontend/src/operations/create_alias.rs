@@ -39,11 +39,7 @@ fn check_room(bench: &Workbench, request: &CreateAlias) -> Result<(), ApiError> 
 pub(super) fn alias(changed: Changed, operation: Operation) -> Result<Arc<Alias>, OperationError> {
     match changed {
         Changed::Alias(alias) => Ok(alias),
-        Changed::Version(_)
-        | Changed::Setting(_)
-        | Changed::Lock(_)
-        | Changed::DataKey(_)
-        | Changed::Nothing => Err(OperationError::WrongAnswer {
+        _ => Err(OperationError::WrongAnswer {
             operation: operation.name(),
         }),
     }

@@ -20,7 +20,12 @@ use routing::{Finished, ResponseEvent};
 pub(crate) use pump::Running;
 
 use super::{Received, Workbench};
-use crate::{auth::Authorized, error::OperationError, respond::Answer, trace_id::TRACE_ID};
+use crate::{
+    auth::Authorized,
+    error::OperationError,
+    respond::{Answer, Body},
+    trace_id::TRACE_ID,
+};
 
 /// An invocation as either edge received it.
 #[derive(Debug)]
@@ -108,7 +113,7 @@ pub(crate) async fn over_http(
             let (body, end) = collect(running, limit).await?;
             let request_id = received.request_id;
             let mut answer = shown(bench, request_id, version, &end, wants_log);
-            answer.body = body;
+            answer.body = Body::Whole(body);
             if let Ok(trace_id) = HeaderValue::try_from(trace_id) {
                 answer.headers.insert(TRACE_ID, trace_id);
             }

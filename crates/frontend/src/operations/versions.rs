@@ -92,11 +92,7 @@ pub(super) fn changed(
 ) -> Result<Arc<FunctionVersion>, OperationError> {
     match changed {
         Changed::Version(version) => Ok(version),
-        Changed::Alias(_)
-        | Changed::Setting(_)
-        | Changed::Lock(_)
-        | Changed::DataKey(_)
-        | Changed::Nothing => Err(OperationError::WrongAnswer {
+        _ => Err(OperationError::WrongAnswer {
             operation: operation.name(),
         }),
     }

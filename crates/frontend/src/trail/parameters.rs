@@ -73,11 +73,30 @@ pub(super) fn of(request: &Request) -> Parameters {
             parameters.shown("FunctionVersion", r.version);
             parameters.page(&r.page);
         }
-        Request::Invoke(r) => {
+        Request::CreateEventSourceMapping(r) => {
+            parameters.shown("FunctionName", Some(&r.function));
+            parameters.text("Source", Some(r.source.kind().as_str()));
+            parameters.text("EventSourceArn", r.source.arn());
+            parameters.put("Enabled", r.enabled);
+            parameters.names("Tags", r.tags.keys());
+        }
+        Request::GetEventSourceMapping(id) | Request::DeleteEventSourceMapping(id) => {
+            parameters.shown("UUID", Some(&id.uuid));
+        }
+        Request::UpdateEventSourceMapping(r) => {
+            parameters.shown("UUID", Some(&r.mapping.uuid));
+        }
+        Request::ListEventSourceMappings(r) => {
+            parameters.text("EventSourceArn", r.source_arn.as_ref());
+            parameters.shown("FunctionName", r.function.as_ref());
+            parameters.page(&r.page);
+        }
+        Request::Invoke(r) | Request::InvokeAsync(r) | Request::InvokeWithResponseStream(r) => {
             parameters.put("InvocationType", format!("{:?}", r.invocation_type));
         }
         Request::Setting(r) => settings::of(&mut parameters, r),
-        Request::GetFunction(_)
+        Request::Durable(_)
+        | Request::GetFunction(_)
         | Request::GetFunctionConfiguration(_)
         | Request::DeleteFunction(_)
         | Request::GetAccountSettings => {}

@@ -66,6 +66,14 @@ impl Controller {
             };
             state.apply(IdempotencyKey(0), settle);
         }
+        let moving: Vec<_> = state.catalog.moving_mappings().cloned().collect();
+        for mapping in moving {
+            let settle = Mutation::SettleEventSourceMapping {
+                mapping: mapping.id.clone(),
+                revision: mapping.revision,
+            };
+            state.apply(IdempotencyKey(0), settle);
+        }
         self.revision.send_replace(state.log.len() as u64);
     }
 

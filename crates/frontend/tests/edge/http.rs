@@ -66,11 +66,31 @@ pub(crate) fn parse(reply: &[u8]) -> Reply {
         .map(|l| l.split_once(':').unwrap())
         .map(|(n, v)| (n.to_ascii_lowercase(), v.trim().to_owned()))
         .collect();
-    Reply {
+    let mut reply = Reply {
         status: status.parse().unwrap(),
         headers,
         body: reply[head + 4..].to_vec(),
+    };
+    if reply.header("transfer-encoding") == Some("chunked") {
+        reply.body = unchunk(&reply.body);
     }
+    reply
+}
+
+/// The content of a chunked body, as far as it came.
+fn unchunk(mut rest: &[u8]) -> Vec<u8> {
+    let mut content = Vec::new();
+    while let Some(line) = rest.windows(2).position(|w| w == b"\r\n") {
+        let size = std::str::from_utf8(&rest[..line]).unwrap();
+        let size = usize::from_str_radix(size, 16).unwrap();
+        let chunk = &rest[line + 2..];
+        if size == 0 || chunk.len() < size + 2 {
+            break;
+        }
+        content.extend_from_slice(&chunk[..size]);
+        rest = &chunk[size + 2..];
+    }
+    content
 }
 
 pub(crate) fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {

@@ -17,6 +17,8 @@ mod grpc;
 mod http;
 mod invoke;
 mod limits;
+mod mappings;
 mod secrets;
 mod settings;
+mod stream;
 mod worker;

@@ -10,11 +10,12 @@ use proto::internal::{
 use tokio::sync::Semaphore;
 use tonic::{Request, Response, Status, Streaming};
 
-/// Echoes a payload; `"error"`, `"log"`, `"full"`, `"lost"`, `"large"` and `"held"` mean more than themselves.
+/// Echoes a payload; `"error"`, `"log"`, `"full"`, `"lost"`, `"torn"`, `"large"`, `"held"` and `"dripping"` mean more than
+/// themselves.
 #[derive(Clone)]
 pub(crate) struct FakeWorker {
     pub(crate) heads: Arc<Mutex<Vec<pb::InvokeHead>>>,
-    /// What an invocation of `"held"` waits for.
+    /// What an invocation of `"held"` waits for, and one of `"dripping"` after its first piece.
     pub(crate) gate: Arc<Semaphore>,
 }
 
@@ -84,11 +85,13 @@ impl Worker for FakeWorker {
             ],
             b"\"log\"" => vec![accepted(), chunk(b"null"), end("", "START\nEND\n")],
             b"\"lost\"" => vec![accepted(), Err(Status::unavailable("died"))],
+            b"\"torn\"" => vec![accepted(), chunk(b"half"), Err(Status::unavailable("died"))],
             b"\"large\"" => std::iter::once(accepted())
                 .chain((0..7).map(|_| chunk(&[b'1'; 1 << 20])))
                 .chain([end("", "")])
                 .collect(),
-            b"\"held\"" => {
+            held @ (b"\"held\"" | b"\"dripping\"") => {
+                let first = (held == b"\"dripping\"").then(|| chunk(b"drip"));
                 let gate = self.gate.clone();
                 let held = futures::stream::once(async move {
                     gate.acquire().await.unwrap().forget();
@@ -96,7 +99,8 @@ impl Worker for FakeWorker {
                 let rest = held.flat_map(move |()| {
                     futures::stream::iter([chunk(b"\"released\""), end("", "")])
                 });
-                let events = futures::stream::iter([accepted()]).chain(rest);
+                let begin = std::iter::once(accepted()).chain(first);
+                let events = futures::stream::iter(begin.collect::<Vec<_>>()).chain(rest);
                 return Ok(Response::new(events.boxed()));
             }
             _ => {

@@ -1,5 +1,7 @@
 //! The texts that AWS fixes, as constructors.
 
+mod durable;
+mod mapping;
 mod setting;
 
 use std::fmt::Display;

@@ -3,10 +3,17 @@
 use serde::Serialize;
 
 use super::{
-    AliasConfiguration, FunctionConfiguration, FunctionEventInvokeConfig, FunctionUrlConfig,
-    ProvisionedConcurrencyConfig,
+    AliasConfiguration, EventSourceMappingConfiguration, FunctionConfiguration,
+    FunctionEventInvokeConfig, FunctionUrlConfig, ProvisionedConcurrencyConfig,
 };
 use crate::page::Page;
+
+/// The answer to `ListDurableExecutionsByFunction` for a function that exists: no execution can exist.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DurableExecutions {
+    durable_executions: [(); 0],
+}
 
 macro_rules! list {
     ($(#[$doc:meta])* $name:ident, $member:ident: $item:ty) => {
@@ -51,6 +58,10 @@ list! {
     /// The answer to `ListFunctionUrlConfigs`.
     FunctionUrlConfigs, function_url_configs: FunctionUrlConfig
 }
+list! {
+    /// The answer to `ListEventSourceMappings`.
+    EventSourceMappings, event_source_mappings: EventSourceMappingConfiguration
+}
 
 #[cfg(test)]
 mod tests {
@@ -61,6 +72,10 @@ mod tests {
 
     #[test]
     fn a_list_names_its_items_and_the_next_page() {
+        assert_eq!(
+            serde_json::to_value(DurableExecutions::default()).unwrap(),
+            json!({"DurableExecutions": []})
+        );
         let empty = Page {
             items: Vec::new(),
             next_marker: None,

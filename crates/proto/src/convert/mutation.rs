@@ -1,6 +1,6 @@
 use model::{Mutation, RevisionId, VersionId};
 
-use super::{InvalidMessage, data_key, ids, present, text};
+use super::{InvalidMessage, data_key, ids, mapping, present, text};
 use crate::internal::{self as pb, mutation as wire};
 
 impl From<&Mutation> for pb::Mutation {
@@ -138,6 +138,36 @@ impl From<&Mutation> for pb::Mutation {
                 old: Some(old.into()),
                 new: Some(new.into()),
             }),
+            Mutation::CreateEventSourceMapping {
+                function,
+                source,
+                settings,
+                enabled,
+                tags,
+            } => wire::Mutation::CreateEventSourceMapping(wire::CreateEventSourceMapping {
+                function: function.to_string(),
+                source: Some((&**source).into()),
+                settings: settings.iter().map(Into::into).collect(),
+                enabled: *enabled,
+                tags: tags.clone(),
+            }),
+            Mutation::UpdateEventSourceMapping { mapping, change } => {
+                wire::Mutation::UpdateEventSourceMapping(wire::UpdateEventSourceMapping {
+                    mapping: Some(mapping.into()),
+                    change: Some((&**change).into()),
+                })
+            }
+            Mutation::DeleteEventSourceMapping { mapping } => {
+                wire::Mutation::DeleteEventSourceMapping(wire::DeleteEventSourceMapping {
+                    mapping: Some(mapping.into()),
+                })
+            }
+            Mutation::SettleEventSourceMapping { mapping, revision } => {
+                wire::Mutation::SettleEventSourceMapping(wire::SettleEventSourceMapping {
+                    mapping: Some(mapping.into()),
+                    revision: revision.to_string(),
+                })
+            }
         };
         Self {
             mutation: Some(mutation),
@@ -234,6 +264,24 @@ impl TryFrom<pb::Mutation> for Mutation {
                 generation: data_key::generation(m.generation)?,
                 old: present("old", m.old)?.try_into()?,
                 new: present("new", m.new)?.try_into()?,
+            },
+            wire::Mutation::CreateEventSourceMapping(m) => Self::CreateEventSourceMapping {
+                function: text("function", &m.function)?,
+                source: Box::new(present("source", m.source)?.try_into()?),
+                settings: mapping::settings(m.settings)?,
+                enabled: m.enabled,
+                tags: m.tags,
+            },
+            wire::Mutation::UpdateEventSourceMapping(m) => Self::UpdateEventSourceMapping {
+                mapping: present("mapping", m.mapping)?.try_into()?,
+                change: Box::new(present("change", m.change)?.try_into()?),
+            },
+            wire::Mutation::DeleteEventSourceMapping(m) => Self::DeleteEventSourceMapping {
+                mapping: present("mapping", m.mapping)?.try_into()?,
+            },
+            wire::Mutation::SettleEventSourceMapping(m) => Self::SettleEventSourceMapping {
+                mapping: present("mapping", m.mapping)?.try_into()?,
+                revision: text("revision", &m.revision)?,
             },
         })
     }

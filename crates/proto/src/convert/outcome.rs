@@ -5,7 +5,7 @@ use model::{
     mutation::{Changed, Rejection},
 };
 
-use super::{InvalidMessage, present, text};
+use super::{InvalidMessage, mapping, present, text};
 use crate::internal::{self as pb, outcome::Result as Wire, rejection::Kind};
 
 impl pb::Outcome {
@@ -18,6 +18,7 @@ impl pb::Outcome {
             Ok(Changed::Setting(s)) => Wire::Setting((&**s).into()),
             Ok(Changed::Lock(lock)) => Wire::Lock(lock.to_string()),
             Ok(Changed::DataKey(k)) => Wire::DataKey((&**k).into()),
+            Ok(Changed::Mapping(m)) => Wire::Mapping((&**m).into()),
             Ok(Changed::Nothing) => Wire::Nothing(true),
             Err(r) => Wire::Rejection(r.into()),
         };
@@ -38,6 +39,7 @@ impl pb::Outcome {
             Wire::Setting(s) => Ok(Changed::Setting(Arc::new(s.try_into()?))),
             Wire::Lock(lock) => Ok(Changed::Lock(text("outcome.lock", &lock)?)),
             Wire::DataKey(k) => Ok(Changed::DataKey(Arc::new(k.try_into()?))),
+            Wire::Mapping(m) => Ok(Changed::Mapping(Arc::new(m.try_into()?))),
             Wire::Nothing(_) => Ok(Changed::Nothing),
             Wire::Rejection(r) => Err(r.try_into()?),
         };
@@ -114,6 +116,19 @@ impl From<&Rejection> for pb::Rejection {
             Rejection::AliasProvisioned => (Kind::AliasProvisioned, vec![]),
             Rejection::TooManyTags { limit } => (Kind::TooManyTags, vec![limit.to_string()]),
             Rejection::TagsTooLarge { limit } => (Kind::TagsTooLarge, vec![limit.to_string()]),
+            Rejection::MappingNotFound(id) => (Kind::MappingNotFound, mapping::id_details(id)),
+            Rejection::MappingInUse { deletion } => {
+                (Kind::MappingInUse, vec![deletion.to_string()])
+            }
+            Rejection::MappingExists(duplicate) => {
+                (Kind::MappingExists, mapping::duplicate_details(duplicate))
+            }
+            Rejection::MappingWithoutFunction(arn) => {
+                (Kind::MappingWithoutFunction, vec![arn.to_string()])
+            }
+            Rejection::MappingRefused(refusal) => {
+                (Kind::MappingRefused, mapping::refusal_details(*refusal))
+            }
             Rejection::UnknownCommand => (Kind::UnknownCommand, vec![]),
         };
         Self {
@@ -195,6 +210,17 @@ impl TryFrom<pb::Rejection> for Rejection {
             Kind::TagsTooLarge => Self::TagsTooLarge {
                 limit: text("rejection", detail(0)?)?,
             },
+            Kind::MappingNotFound => Self::MappingNotFound(mapping::parse_id(&m.details)?),
+            Kind::MappingInUse => Self::MappingInUse {
+                deletion: text("rejection", detail(0)?)?,
+            },
+            Kind::MappingExists => {
+                Self::MappingExists(Box::new(mapping::parse_duplicate(&m.details)?))
+            }
+            Kind::MappingWithoutFunction => {
+                Self::MappingWithoutFunction(text("rejection", detail(0)?)?)
+            }
+            Kind::MappingRefused => Self::MappingRefused(mapping::parse_refusal(&m.details)?),
             Kind::UnknownCommand => Self::UnknownCommand,
             Kind::Unspecified => return Err(InvalidMessage::Missing("rejection.kind")),
         })

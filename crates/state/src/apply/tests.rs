@@ -14,6 +14,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::invariants;
 
+mod mapping;
 mod settings;
 
 fn id(name: &str) -> FunctionId {
