@@ -459,13 +459,7 @@ impl Mutation {
             | Self::DeleteAlias { .. }
             | Self::Settle { .. } => 1,
             // Whoever reads less than what it ends in must not apply it.
-            Self::Finalize { format } => {
-                if *format > 2 {
-                    *format
-                } else {
-                    2
-                }
-            }
+            Self::Finalize { format } => (*format).max(2),
             _ => 2,
         }
     }

@@ -92,6 +92,10 @@ impl KeyRing {
     ///
     /// # Errors
     /// [`UnwrapError`], which does not happen to a ring that was made by [`KeyRing::new`].
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "a caller that gives the key away keeps no copy of it"
+    )]
     pub fn wrap(
         &self,
         account: AccountId,

@@ -18,7 +18,7 @@ const WIDTH: usize = 8;
 /// Segments that are kept.
 const KEPT: usize = 2;
 /// The segment that a restarted process begins.
-const AFTER: u64 = 1000;
+const AFTER: u32 = 1000;
 
 pub(crate) struct Appends;
 
@@ -93,13 +93,13 @@ impl Subject for Appends {
 
     async fn go_on(&self, directory: &Path) -> Result<(), String> {
         let segments = open(directory);
-        let appended = segments.append(AFTER, 0, content(AFTER as usize));
+        let appended = segments.append(AFTER.into(), 0, content(1000));
         appended.await.map_err(|e| format!("does not go on: {e:?}"))
     }
 
     async fn went_on(&self, directory: &Path) -> Result<(), String> {
-        let expected = content(AFTER as usize);
-        match open(directory).read(AFTER, 0, expected.len()).await {
+        let expected = content(1000);
+        match open(directory).read(AFTER.into(), 0, expected.len()).await {
             Ok(found) if found == expected => Ok(()),
             other => Err(format!("what was appended after a restart: {other:.200?}")),
         }

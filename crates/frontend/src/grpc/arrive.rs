@@ -77,7 +77,7 @@ where
         let (edge, trail) = (self.edge.clone(), begin(&self.edge, request_id, &request));
         let arrived = trail.and_then(|trail| {
             let arrived = arrive(&edge, request_id, &trail, &request);
-            arrived.map_err(|error| (error, trail))
+            arrived.map_err(|error| Box::new((error, trail)))
         });
         match arrived {
             Ok(arrived) => {
@@ -88,7 +88,8 @@ where
                     async move { Ok(record(&edge, request_id, &trail, answering.await?).await) },
                 )
             }
-            Err((error, trail)) => {
+            Err(refused) => {
+                let (error, trail) = *refused;
                 let refusal = status::of(&edge.bench.counters, request_id, error).into_http();
                 Box::pin(async move { Ok(record(&edge, request_id, &trail, refusal).await) })
             }
@@ -101,7 +102,7 @@ fn begin(
     edge: &Edge,
     request_id: RequestId,
     request: &Request<Body>,
-) -> Result<Trail, (OperationError, Trail)> {
+) -> Result<Trail, Box<(OperationError, Trail)>> {
     let method = request.uri().path().rsplit('/').next().unwrap_or_default();
     let operation = Operation::ALL.iter().find(|o| o.name() == method);
     let peer = request.extensions().get::<PeerInfo>();
@@ -115,7 +116,7 @@ fn begin(
         query: "",
         target: None,
     });
-    trail.map_err(|unrecorded| (unrecorded.into(), Trail::default()))
+    trail.map_err(|unrecorded| Box::new((unrecorded.into(), Trail::default())))
 }
 
 /// Records a call by what its caller is about to be told; if that cannot be, they are told so instead.

@@ -128,7 +128,7 @@ impl Cluster {
             controllers,
             keys,
             router,
-            audit: Recorder::start(recording, segments.clone(), Arc::new(SystemClock), &tasks),
+            audit: Recorder::start(recording, segments, Arc::new(SystemClock), &tasks),
         };
         let frontend = Frontend::new(options, ports);
         let [public, grpc] = listeners.each_ref().map(|l| l.local_addr());

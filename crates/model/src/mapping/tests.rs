@@ -186,7 +186,8 @@ fn what_each_kind_takes() {
         ),
     ];
     for (setting, expected) in rows {
-        let taken = SourceKind::NAMES.map(|(kind, _)| changed(kind, &[setting.clone()]).is_ok());
+        let taken = SourceKind::NAMES
+            .map(|(kind, _)| changed(kind, std::slice::from_ref(&setting)).is_ok());
         assert_eq!(taken, expected, "{setting:?}");
     }
     let provisioned = [

@@ -67,14 +67,14 @@ fn a_wrapped_key_belongs_to_one_account_one_generation_and_one_master() {
                 master: id("same"),
                 ..good.wrapped.clone()
             },
-            ..good.clone()
+            ..good
         },
         DataKey {
             wrapped: WrappedKey {
                 bytes: Vec::new(),
                 ..good.wrapped.clone()
             },
-            ..good.clone()
+            ..good
         },
     ];
     assert!(ring.unwrap(&good).is_ok());
