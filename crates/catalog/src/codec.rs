@@ -1,6 +1,6 @@
 //! Records and commands as bytes: protobuf with a format number (messages `Record` and `Command`).
 
-use model::{Mutation, Revision, Timestamp};
+use model::{CodeSigningName, Mutation, Revision, Timestamp};
 use prost::Message;
 use proto::{InvalidMessage, RECORD_FORMAT, internal as pb};
 use state::{Answer, Change, Command, IdempotencyKey, Key, Record, Stamp};
@@ -72,14 +72,23 @@ pub fn encode_record(record: &Record) -> Vec<u8> {
             next_version,
             tags,
             published_description,
+            code_signing,
         } => Wire::Function(pb::FunctionHead {
             function: Some(id.into()),
             next_version: *next_version,
             tags: tags.clone(),
             published_description: published_description.clone(),
+            code_signing: code_signing.map_or(String::new(), |name| name.to_string()),
         }),
         Record::Version(v) => Wire::Version((&**v).into()),
         Record::Alias(a) => Wire::Alias((&**a).into()),
+        Record::Layer { id, next_version } => Wire::Layer(pb::LayerHead {
+            layer: Some(id.into()),
+            next_version: *next_version,
+        }),
+        Record::LayerVersion(v) => Wire::LayerVersion((&**v).into()),
+        Record::CodeSigning(c) => Wire::CodeSigning((&**c).into()),
+        Record::Capacity(c) => Wire::CapacityProvider((&**c).into()),
         Record::Answer(a) => Wire::Answered(pb::Answered {
             at_ms: a.at.as_millis(),
             outcome: Some(pb::Outcome::new(a.revision, &a.result)),
@@ -105,9 +114,20 @@ fn decode_record(key: &Key, bytes: &[u8]) -> Result<Record, CodecError> {
             next_version: f.next_version,
             tags: f.tags,
             published_description: f.published_description,
+            code_signing: code_signing(&f.code_signing)?,
         },
         Wire::Version(v) => Record::Version(std::sync::Arc::new(v.try_into()?)),
         Wire::Alias(a) => Record::Alias(std::sync::Arc::new(a.try_into()?)),
+        Wire::Layer(l) => Record::Layer {
+            id: l
+                .layer
+                .ok_or(InvalidMessage::Missing("layer"))?
+                .try_into()?,
+            next_version: l.next_version,
+        },
+        Wire::LayerVersion(v) => Record::LayerVersion(std::sync::Arc::new(v.try_into()?)),
+        Wire::CodeSigning(c) => Record::CodeSigning(std::sync::Arc::new(c.try_into()?)),
+        Wire::CapacityProvider(c) => Record::Capacity(std::sync::Arc::new(c.try_into()?)),
         Wire::Answered(a) => {
             let Key::Answer(request) = key else {
                 return Err(misplaced(key));
@@ -129,6 +149,19 @@ fn decode_record(key: &Key, bytes: &[u8]) -> Result<Record, CodecError> {
     } else {
         Err(misplaced(key))
     }
+}
+
+fn code_signing(name: &str) -> Result<Option<CodeSigningName>, InvalidMessage> {
+    if name.is_empty() {
+        return Ok(None);
+    }
+    let name = name.parse();
+    name.map(Some).map_err(
+        |e: model::code_signing::InvalidCodeSigning| InvalidMessage::Field {
+            field: "function.code_signing",
+            why: e.to_string(),
+        },
+    )
 }
 
 fn misplaced(key: &Key) -> CodecError {

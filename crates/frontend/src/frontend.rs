@@ -12,6 +12,7 @@ use crate::{
     control::Control,
     figures::{Counters, FrontendFigures},
     grpc,
+    objects::Objects,
     operations::Workbench,
     options::FrontendOptions,
     server,
@@ -32,6 +33,8 @@ pub struct Ports {
     pub controllers: Controllers,
     /// The way to the workers.
     pub router: Router,
+    /// Where packages lie that callers name instead of sending; `None` if this cluster has no object store.
+    pub objects: Option<Arc<dyn Objects>>,
 }
 
 /// A frontend. Clones are the same one.
@@ -49,6 +52,7 @@ impl Frontend {
         let bench = Workbench {
             control: Control::new(ports.copy, ports.controllers, entropy.clone()),
             router: ports.router,
+            objects: ports.objects,
             limits: options.limits.clone(),
             code_urls: options.code_url_key.clone(),
             tasks: ports.tasks.clone(),

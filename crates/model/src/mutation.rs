@@ -3,10 +3,14 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
-    Alias, AliasName, Architecture, Digest, ErrorKind, Failure, FunctionId, RevisionId, Version,
-    VersionId,
+    Alias, AliasName, Architecture, CapacityProvider, CapacityProviderId, CodeSigningConfig,
+    CodeSigningId, Digest, ErrorKind, Failure, FunctionId, LayerId, LayerVersion, LayerVersionId,
+    RevisionId, Runtime, Version, VersionId,
     alias::Canary,
-    function::{Code, Config, ConfigPatch, FunctionVersion, Reason},
+    capacity_provider::CapacityChange,
+    code_signing::CodeSigningChange,
+    function::{Code, Config, ConfigPatch, FunctionVersion, Incompatible, Reason},
+    layer::{LayerDraft, LayerPolicyChange},
 };
 
 /// A change to the catalog, as the edge parsed it. Times and generated ids are stamped by the leader, not here.
@@ -18,12 +22,15 @@ pub enum Mutation {
         function: FunctionId,
         /// Its configuration.
         config: Box<Config>,
-        /// Its code; the blob must be on a quorum of controllers before this is proposed.
+        /// Its code; the blob must be on a quorum of controllers before this is proposed. [`Code::of_image`] if the
+        /// configuration names an image.
         code: Code,
         /// Publish version 1 at once.
         publish: bool,
         /// Its tags.
         tags: BTreeMap<String, String>,
+        /// The code-signing configuration that holds for it. Format 2.
+        code_signing: Option<CodeSigningId>,
     },
     /// New code for `$LATEST`.
     UpdateFunctionCode {
@@ -31,6 +38,8 @@ pub enum Mutation {
         function: FunctionId,
         /// The code; see [`Mutation::CreateFunction::code`].
         code: Code,
+        /// The image, of a function that is made of one; `code` is then [`Code::of_image`]. Format 2.
+        image: Option<String>,
         /// Its instruction set, if it changes.
         architecture: Option<Architecture>,
         /// Publish the result.
@@ -109,6 +118,33 @@ pub enum Mutation {
         /// `None` if it can be invoked now.
         failure: Option<Reason>,
     },
+    /// A new version of a layer, and the layer itself if this is its first. Format 2.
+    PublishLayerVersion {
+        /// The layer.
+        layer: LayerId,
+        /// Its archive; the blob must be on a quorum of controllers before this is proposed.
+        content: Code,
+        /// What its author says about it.
+        draft: Box<LayerDraft>,
+    },
+    /// Takes a version of a layer away. Taking away what is not there succeeds. Functions that use it keep it. Format 2.
+    DeleteLayerVersion {
+        /// The version.
+        version: LayerVersionId,
+    },
+    /// A change to who may use a layer version. Format 2.
+    ChangeLayerPolicy {
+        /// The version.
+        version: LayerVersionId,
+        /// The change.
+        change: LayerPolicyChange,
+        /// Only if its policy still has this revision.
+        expected: Option<RevisionId>,
+    },
+    /// A change to code-signing configurations. Format 2.
+    CodeSigning(Box<CodeSigningChange>),
+    /// A change to capacity providers. Format 2.
+    Capacity(Box<CapacityChange>),
 }
 
 /// What an accepted change gives back.
@@ -118,6 +154,12 @@ pub enum Changed {
     Version(Arc<FunctionVersion>),
     /// The alias that was created or updated.
     Alias(Arc<Alias>),
+    /// The layer version that was published, or whose policy was changed. Format 2.
+    LayerVersion(Arc<LayerVersion>),
+    /// The code-signing configuration that was created or updated. Format 2.
+    CodeSigning(Arc<CodeSigningConfig>),
+    /// The capacity provider that was created, updated or deleted. Format 2.
+    Capacity(Arc<CapacityProvider>),
     /// Nothing to show.
     Nothing,
 }
@@ -174,6 +216,56 @@ pub enum Rejection {
     /// `$LATEST` cannot have a canary.
     #[error("$LATEST is not supported for an alias with a canary")]
     LatestWithCanary,
+    /// No such layer version.
+    #[error("layer version not found: {0}")]
+    LayerVersionNotFound(LayerVersionId),
+    /// Somebody changed the policy since the caller looked.
+    #[error("the revision is not the latest one of the layer version's policy")]
+    LayerRevisionMismatch,
+    /// The policy of the layer version has a statement of this id.
+    #[error("the policy has a statement {0} already")]
+    StatementExists(String),
+    /// The policy of the layer version has no statement of this id.
+    #[error("the policy has no statement {0}")]
+    StatementNotFound(String),
+    /// A function cannot use a layer version that does not exist.
+    #[error("layer version {0} does not exist")]
+    LayerMissing(LayerVersionId),
+    /// A zip for a function of an image, or an image for a function of a zip.
+    #[error("the function is made of {}", if *.image { "an image" } else { "a zip" })]
+    WrongPackage {
+        /// Whether the function is made of an image.
+        image: bool,
+    },
+    /// Members of the configuration cannot be together.
+    #[error("the configuration cannot have {what:?} on {runtime}")]
+    Incompatible {
+        /// Which.
+        what: Incompatible,
+        /// The function's runtime.
+        runtime: Runtime,
+    },
+    /// No such code-signing configuration, asked for by name.
+    #[error("code-signing configuration not found: {0}")]
+    CodeSigningNotFound(CodeSigningId),
+    /// A function cannot have a code-signing configuration that does not exist.
+    #[error("code-signing configuration {0} does not exist")]
+    CodeSigningMissing(CodeSigningId),
+    /// A code-signing configuration that functions have.
+    #[error("code-signing configuration {0} is in use")]
+    CodeSigningInUse(CodeSigningId),
+    /// The function's code-signing configuration takes only signed code.
+    #[error("the code has no signature that {0} accepts")]
+    CodeNotSigned(CodeSigningId),
+    /// No such capacity provider.
+    #[error("capacity provider not found: {0}")]
+    CapacityNotFound(CapacityProviderId),
+    /// The capacity provider exists already.
+    #[error("capacity provider already exists: {0}")]
+    CapacityExists(CapacityProviderId),
+    /// A capacity provider that functions have.
+    #[error("capacity provider {0} is in use")]
+    CapacityInUse(CapacityProviderId),
     /// A command that this build does not understand; the cluster version rule should have kept it away.
     #[error("the command is not known to this version of Dunlin")]
     UnknownCommand,
@@ -182,26 +274,41 @@ pub enum Rejection {
 impl Failure for Rejection {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::FunctionNotFound(_) | Self::AliasNotFound(_) => ErrorKind::NotFound,
+            Self::FunctionNotFound(_)
+            | Self::AliasNotFound(_)
+            | Self::LayerVersionNotFound(_)
+            | Self::CodeSigningNotFound(_)
+            | Self::CodeSigningMissing(_)
+            | Self::CapacityNotFound(_)
+            | Self::StatementNotFound(_) => ErrorKind::NotFound,
             Self::FunctionExists(_)
             | Self::AliasExists(_)
             | Self::RevisionMismatch { .. }
             | Self::UpdateInProgress(_)
             | Self::Pending(_)
-            | Self::VersionInUse { .. } => ErrorKind::Conflict,
+            | Self::VersionInUse { .. }
+            | Self::LayerRevisionMismatch
+            | Self::CodeSigningInUse(_)
+            | Self::CapacityExists(_)
+            | Self::CapacityInUse(_)
+            | Self::StatementExists(_) => ErrorKind::Conflict,
             Self::CodeMismatch { .. }
             | Self::LatestNotDeletable
             | Self::CanaryIsPrimary(_)
-            | Self::LatestWithCanary => ErrorKind::Invalid,
+            | Self::LatestWithCanary
+            | Self::LayerMissing(_)
+            | Self::CodeNotSigned(_)
+            | Self::WrongPackage { .. }
+            | Self::Incompatible { .. } => ErrorKind::Invalid,
             Self::UnknownCommand => ErrorKind::Internal,
         }
     }
 }
 
 impl Mutation {
-    /// The function it is about.
+    /// The function it is about, if it is about one.
     #[must_use]
-    pub const fn function(&self) -> &FunctionId {
+    pub fn function(&self) -> Option<&FunctionId> {
         match self {
             Self::CreateFunction { function, .. }
             | Self::UpdateFunctionCode { function, .. }
@@ -210,16 +317,26 @@ impl Mutation {
             | Self::PublishVersion { function, .. }
             | Self::CreateAlias { function, .. }
             | Self::UpdateAlias { function, .. }
-            | Self::DeleteAlias { function, .. } => function,
-            Self::Settle { version, .. } => &version.function,
+            | Self::DeleteAlias { function, .. } => Some(function),
+            Self::Settle { version, .. } => Some(&version.function),
+            Self::CodeSigning(change) => match &**change {
+                CodeSigningChange::Link { function, .. } => Some(function),
+                _ => None,
+            },
+            Self::PublishLayerVersion { .. }
+            | Self::DeleteLayerVersion { .. }
+            | Self::ChangeLayerPolicy { .. }
+            | Self::Capacity(_) => None,
         }
     }
 
-    /// The code that must be on a quorum of controllers before this may be proposed.
+    /// The code that must be on a quorum of controllers before this may be proposed; none for an image.
     #[must_use]
-    pub const fn code(&self) -> Option<&Code> {
+    pub fn code(&self) -> Option<&Code> {
         match self {
-            Self::CreateFunction { code, .. } | Self::UpdateFunctionCode { code, .. } => Some(code),
+            Self::CreateFunction { code, config, .. } => config.image().is_none().then_some(code),
+            Self::UpdateFunctionCode { code, image, .. } => image.is_none().then_some(code),
+            Self::PublishLayerVersion { content, .. } => Some(content),
             _ => None,
         }
     }

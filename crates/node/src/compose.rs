@@ -77,6 +77,9 @@ pub enum StartError {
         /// What its certificate allows.
         allowed: Roles,
     },
+    /// Nobody could prove to be the object store.
+    #[error(transparent)]
+    ObjectStore(#[from] frontend::TrustError),
     /// A worker without a sandbox driver.
     #[error("a worker needs a sandbox driver")]
     NoDriver,
@@ -166,7 +169,8 @@ pub async fn start(
     };
     let frontend = sockets
         .public
-        .map(|(public, grpc)| frontends::start(&shared, material, &host, public, grpc));
+        .map(|(public, grpc)| frontends::start(&shared, material, &host, public, grpc))
+        .transpose()?;
     announce::spawn(&shared.config, shared.incarnation, worker.as_ref(), &host);
     let observer = observe::Observer::start(&shared, &host, driver.as_deref(), controller.clone());
     Ok(NodeHandle {

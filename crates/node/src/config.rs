@@ -23,6 +23,7 @@ use std::{
     time::Duration,
 };
 
+use frontend::Endpoint;
 use model::{AccountId, ByteCount, Limits, NodeName, Region, Role, Roles, Zone};
 use sandbox::Piece;
 
@@ -40,6 +41,8 @@ pub struct NodeConfig {
     pub cluster: Cluster,
     /// Who may call.
     pub auth: Auth,
+    /// Where packages lie that callers name instead of sending.
+    pub s3: Option<S3>,
     /// How much it runs.
     pub worker: Worker,
     /// Pieces of a sandbox that the operator goes without.
@@ -141,6 +144,23 @@ pub enum SecretSource {
     Variable(String),
 }
 
+/// An object store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct S3 {
+    /// Where it is.
+    pub endpoint: Endpoint,
+    /// The region that requests are signed for.
+    pub region: Region,
+    /// The access key id.
+    pub access_key_id: String,
+    /// Where its secret is.
+    pub secret: SecretSource,
+    /// Whether a bucket is a part of the path, and not of the host's name.
+    pub path_style: bool,
+    /// Authorities to trust beside the machine's.
+    pub ca_file: Option<PathBuf>,
+}
+
 /// How much a worker runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Worker {
@@ -219,6 +239,7 @@ fn assemble(sheet: &Sheet) -> Option<NodeConfig> {
     let listen = listen(&sheet.section("listen"));
     let cluster = cluster(&sheet.section("cluster"), node.as_ref());
     let auth = auth(sheet, node.as_ref(), listen.as_ref());
+    let s3 = s3(&sheet.section("s3"));
     let worker = worker(&sheet.section("worker"));
     let allow_missing = sheet.section("sandbox").list("allow_missing");
     let limits = limits(&sheet.section("limits"));
@@ -230,6 +251,7 @@ fn assemble(sheet: &Sheet) -> Option<NodeConfig> {
         listen: listen?,
         cluster: cluster?,
         auth: auth?,
+        s3,
         worker: worker?,
         allow_missing: allow_missing?.into_iter().collect(),
         limits: limits?,
@@ -389,7 +411,22 @@ fn auth(sheet: &Sheet, node: Option<&Node>, listen: Option<&Listen>) -> Option<A
 fn access_key(row: &Scope<'_>) -> Option<AccessKey> {
     let id = row.parse::<units::AccessKeyId>("access_key_id");
     let account = row.parse("account");
-    let secret = match (row.path("secret_file"), row.parse::<String>("secret_env")) {
+    let (file, variable) = (row.path("secret_file"), row.parse("secret_env"));
+    let secret = secret(row, file, variable);
+    Some(AccessKey {
+        id: id?.0,
+        secret: secret?,
+        account: account?,
+    })
+}
+
+/// From the keys `secret_file` and `secret_env`, exactly one of which must be written.
+fn secret(
+    row: &Scope<'_>,
+    file: Option<PathBuf>,
+    variable: Option<String>,
+) -> Option<SecretSource> {
+    match (file, variable) {
         (Some(file), None) => Some(SecretSource::File(file)),
         (None, Some(name)) if name.starts_with(variables::PREFIX) => {
             row.refuse(
@@ -407,11 +444,36 @@ fn access_key(row: &Scope<'_>) -> Option<AccessKey> {
             row.refuse("secret_env", "expected secret_file or secret_env, got both");
             None
         }
-    };
-    Some(AccessKey {
-        id: id?.0,
+    }
+}
+
+/// Everything or nothing: a store without a key, or a key without a store, is a mistake.
+fn s3(scope: &Scope<'_>) -> Option<S3> {
+    let endpoint = scope.parse::<Endpoint>("endpoint");
+    let region = scope.parse("region");
+    let access_key_id = scope.parse::<units::AccessKeyId>("access_key_id");
+    let path_style = scope.boolean("path_style");
+    let ca_file = scope.path("ca_file");
+    let (file, variable) = (scope.path("secret_file"), scope.parse("secret_env"));
+    let is_written = |name| scope.is_written(name);
+    let keys = ["endpoint", "access_key_id", "secret_file", "secret_env"];
+    if !keys.into_iter().any(is_written) {
+        return None;
+    }
+    if !is_written("endpoint") {
+        scope.refuse_all("expected s3.endpoint, got none");
+    }
+    if !is_written("access_key_id") {
+        scope.refuse_all("expected s3.access_key_id, got none");
+    }
+    let secret = secret(scope, file, variable);
+    Some(S3 {
+        endpoint: endpoint?,
+        region: region?,
+        access_key_id: access_key_id?.0,
         secret: secret?,
-        account: account?,
+        path_style: path_style?,
+        ca_file,
     })
 }
 

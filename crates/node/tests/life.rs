@@ -59,6 +59,7 @@ fn material(roles: Roles) -> Material {
         public: None,
         gossip_keys: vec![[7; 32]],
         access_keys: None,
+        object_store: None,
     }
 }
 

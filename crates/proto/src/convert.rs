@@ -1,9 +1,13 @@
 //! Between messages and `model` types. Into a message it always works; out of one it may fail, with the path of the field.
 
 mod alias;
+mod capacity;
+mod code_signing;
 mod config;
 mod ids;
+mod layer;
 mod mutation;
+mod optional;
 mod outcome;
 mod version;
 

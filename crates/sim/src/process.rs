@@ -116,6 +116,7 @@ async fn begin(
         public: None,
         gossip_keys: vec![[7; 32]],
         access_keys: Some(vec![(ACCESS_KEY.to_owned(), credential)]),
+        object_store: None,
     };
     Ok(compose::start(config, &material, host, driver).await?)
 }

@@ -1,7 +1,10 @@
 //! Commands, and what they do.
 
 mod alias;
+mod capacity;
+mod code_signing;
 mod function;
+mod layer;
 mod publish;
 mod settle;
 
@@ -107,14 +110,31 @@ impl Step<'_> {
                 code,
                 publish,
                 tags,
-            } => self.create_function(function, config, *code, *publish, tags),
+                code_signing,
+            } => {
+                let new = function::NewFunction {
+                    config,
+                    code: *code,
+                    tags,
+                    code_signing: code_signing.as_ref(),
+                };
+                self.create_function(function, &new, *publish)
+            }
             Mutation::UpdateFunctionCode {
                 function,
                 code,
+                image,
                 architecture,
                 publish,
                 expected,
-            } => self.update_code(function, *code, *architecture, *publish, *expected),
+            } => {
+                let change = function::CodeChange {
+                    code: *code,
+                    image: image.as_deref(),
+                    architecture: *architecture,
+                };
+                self.update_code(function, &change, *publish, *expected)
+            }
             Mutation::UpdateFunctionConfiguration {
                 function,
                 patch,
@@ -158,6 +178,19 @@ impl Step<'_> {
                 revision,
                 failure,
             } => self.settle(version, *revision, failure.as_ref()),
+            Mutation::PublishLayerVersion {
+                layer,
+                content,
+                draft,
+            } => self.publish_layer_version(layer, *content, draft),
+            Mutation::DeleteLayerVersion { version } => Ok(self.delete_layer_version(version)),
+            Mutation::ChangeLayerPolicy {
+                version,
+                change,
+                expected,
+            } => self.change_layer_policy(version, change, *expected),
+            Mutation::CodeSigning(change) => self.change_code_signing(change),
+            Mutation::Capacity(change) => self.change_capacity(change),
         }
     }
 
@@ -206,9 +239,13 @@ impl Step<'_> {
         Ok(latest)
     }
 
-    /// A fresh id: the stamp's seed and a counter through a mixing function (splitmix64, Steele 2014), so that every node
-    /// generates the same ones.
     fn new_revision_id(&mut self) -> RevisionId {
+        RevisionId::from_random(self.new_bits())
+    }
+
+    /// Bits of a fresh id: the stamp's seed and a counter through a mixing function (splitmix64, Steele 2014), so that every
+    /// node generates the same ones.
+    fn new_bits(&mut self) -> u128 {
         self.ids += 1;
         let [high, low] = [
             self.stamp.seed >> 64,
@@ -216,9 +253,7 @@ impl Step<'_> {
         ]
         .map(|half| u64::try_from(half).unwrap_or(0));
         let salt = u64::from(self.ids);
-        RevisionId::from_random(
-            (u128::from(mix(high ^ salt)) << 64) | u128::from(mix(low ^ salt.rotate_left(32))),
-        )
+        (u128::from(mix(high ^ salt)) << 64) | u128::from(mix(low ^ salt.rotate_left(32)))
     }
 }
 

@@ -5,13 +5,20 @@
 //! | function | `f/ACCOUNT/REGION/NAME` | changes with every publish and tag |
 //! | version | `v/ACCOUNT/REGION/NAME/$LATEST` or `…/` and the number in 20 digits | `$LATEST` changes; numbers settle once |
 //! | alias | `a/ACCOUNT/REGION/NAME/ALIAS` | changes |
+//! | layer | `l/ACCOUNT/REGION/NAME` | changes with every version; stays when they are gone. Format 2 |
+//! | layer version | `w/ACCOUNT/REGION/NAME/` and the number in 20 digits | only its policy changes. Format 2 |
+//! | code-signing configuration | `g/ACCOUNT/REGION/ID` | changes. Format 2 |
+//! | capacity provider | `p/ACCOUNT/REGION/NAME` | changes. Format 2 |
 //! | answer | `i/` and the idempotency key in 32 hexadecimal digits | written once, forgotten later |
 //!
 //! No part can hold a `/`, so a prefix of whole parts selects exactly what is below it. Keys are frozen: they are on disk.
 
 use std::{fmt, str::FromStr};
 
-use model::{AliasName, FunctionId, Version, VersionId};
+use model::{
+    AliasName, CapacityProviderId, CodeSigningId, FunctionId, LayerId, LayerVersionId, Version,
+    VersionId,
+};
 
 use crate::IdempotencyKey;
 
@@ -24,6 +31,14 @@ pub enum Key {
     Version(VersionId),
     /// One alias.
     Alias(FunctionId, AliasName),
+    /// What all versions of a layer share.
+    Layer(LayerId),
+    /// One version of a layer.
+    LayerVersion(LayerVersionId),
+    /// One code-signing configuration.
+    CodeSigning(CodeSigningId),
+    /// One capacity provider.
+    Capacity(CapacityProviderId),
     /// The answer to a command.
     Answer(IdempotencyKey),
 }
@@ -48,6 +63,14 @@ impl fmt::Display for Key {
                 }
             }
             Self::Alias(id, name) => write!(f, "a/{}/{}/{}/{name}", id.account, id.region, id.name),
+            Self::Layer(id) => write!(f, "l/{}/{}/{}", id.account, id.region, id.name),
+            Self::LayerVersion(LayerVersionId { layer: id, version }) => write!(
+                f,
+                "w/{}/{}/{}/{version:020}",
+                id.account, id.region, id.name
+            ),
+            Self::CodeSigning(id) => write!(f, "g/{}/{}/{}", id.account, id.region, id.name),
+            Self::Capacity(id) => write!(f, "p/{}/{}/{}", id.account, id.region, id.name),
             Self::Answer(key) => write!(f, "i/{:032x}", key.0),
         }
     }
@@ -70,6 +93,13 @@ fn parse(s: &str) -> Option<Key> {
             name: name.parse().ok()?,
         })
     };
+    let layer = |account: &str, region: &str, name: &str| {
+        Some(LayerId {
+            account: account.parse().ok()?,
+            region: region.parse().ok()?,
+            name: name.parse().ok()?,
+        })
+    };
     match parts.as_slice() {
         ["f", account, region, name] => Some(Key::Function(function(account, region, name)?)),
         ["v", account, region, name, version] => {
@@ -87,6 +117,23 @@ fn parse(s: &str) -> Option<Key> {
             function(account, region, name)?,
             alias.parse().ok()?,
         )),
+        ["l", account, region, name] => Some(Key::Layer(layer(account, region, name)?)),
+        ["w", account, region, name, digits] if digits.len() == 20 => {
+            Some(Key::LayerVersion(LayerVersionId {
+                layer: layer(account, region, name)?,
+                version: digits.parse().ok()?,
+            }))
+        }
+        ["g", account, region, name] => Some(Key::CodeSigning(CodeSigningId {
+            account: account.parse().ok()?,
+            region: region.parse().ok()?,
+            name: name.parse().ok()?,
+        })),
+        ["p", account, region, name] => Some(Key::Capacity(CapacityProviderId {
+            account: account.parse().ok()?,
+            region: region.parse().ok()?,
+            name: name.parse().ok()?,
+        })),
         ["i", hex] if hex.len() == 32 => Some(Key::Answer(IdempotencyKey(
             u128::from_str_radix(hex, 16).ok()?,
         ))),
@@ -105,6 +152,10 @@ mod tests {
             "v/000000000000/us-east-1/hello/$LATEST",
             "v/000000000000/us-east-1/hello/00000000000000000007",
             "a/000000000000/us-east-1/hello/live",
+            "l/000000000000/us-east-1/tools",
+            "w/000000000000/us-east-1/tools/00000000000000000007",
+            "g/000000000000/us-east-1/csc-0123456789abcdefg",
+            "p/000000000000/us-east-1/big_ones",
             "i/000000000000000000000000000000ff",
         ] {
             assert_eq!(key.parse::<Key>().unwrap().to_string(), key);
@@ -116,6 +167,10 @@ mod tests {
             "x/1",
             "i/ff",
             "a/000000000000/us-east-1/hello/7",
+            "w/000000000000/us-east-1/tools/7",
+            "g/000000000000/us-east-1/csc-1",
+            "p/000000000000/us-east-1/",
+            "w/000000000000/us-east-1/tools/00000000000000000000",
         ] {
             assert!(bad.parse::<Key>().is_err(), "{bad}");
         }

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use model::{Alias, FunctionId, function::FunctionVersion};
+use model::{
+    Alias, CapacityProvider, CodeSigningConfig, CodeSigningName, FunctionId, LayerId, LayerVersion,
+    function::FunctionVersion,
+};
 
 use crate::{Answer, Key};
 
@@ -19,11 +22,26 @@ pub enum Record {
         tags: BTreeMap<String, String>,
         /// The description that `$LATEST` had when the newest version was published; that version may have its own.
         published_description: String,
+        /// The code-signing configuration that holds for it, of its own account and region. Format 2.
+        code_signing: Option<CodeSigningName>,
     },
     /// One version.
     Version(Arc<FunctionVersion>),
     /// One alias.
     Alias(Arc<Alias>),
+    /// What all versions of a layer share. Format 2.
+    Layer {
+        /// Which one.
+        id: LayerId,
+        /// The number that the next version gets: never one that there was already.
+        next_version: u64,
+    },
+    /// One version of a layer. Format 2.
+    LayerVersion(Arc<LayerVersion>),
+    /// One code-signing configuration. Format 2.
+    CodeSigning(Arc<CodeSigningConfig>),
+    /// One capacity provider. Format 2.
+    Capacity(Arc<CapacityProvider>),
     /// The answer to a command.
     Answer(Box<Answer>),
 }
@@ -36,6 +54,10 @@ impl Record {
             Self::Function { id, .. } => Key::Function(id.clone()),
             Self::Version(v) => Key::Version(v.id.clone()),
             Self::Alias(a) => Key::Alias(a.function.clone(), a.name.clone()),
+            Self::Layer { id, .. } => Key::Layer(id.clone()),
+            Self::LayerVersion(v) => Key::LayerVersion(v.id.clone()),
+            Self::CodeSigning(c) => Key::CodeSigning(c.id.clone()),
+            Self::Capacity(c) => Key::Capacity(c.id.clone()),
             Self::Answer(a) => Key::Answer(a.key),
         }
     }

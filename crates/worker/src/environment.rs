@@ -67,6 +67,8 @@ pub(crate) struct Plan {
     pub(crate) id: String,
     pub(crate) version: Arc<FunctionVersion>,
     pub(crate) package: Arc<Package>,
+    /// In the order in which they are laid over each other at `/opt`.
+    pub(crate) layers: Vec<Arc<Package>>,
     pub(crate) launch: Launch,
 }
 
@@ -88,6 +90,7 @@ pub(crate) struct Environment {
     settle_by: Mutex<Instant>,
     /// Keeps the code on disk.
     _package: Arc<Package>,
+    _layers: Vec<Arc<Package>>,
 }
 
 /// How the first start of a runtime went.
@@ -121,12 +124,14 @@ impl Environment {
             id,
             version,
             package,
+            layers,
             launch,
         } = plan;
         let mut spec = Spec::new(id.clone(), package.dir(), &launch.runtime_dir);
         spec.memory = version.config.memory;
         spec.ephemeral = version.config.ephemeral;
         spec.extra_binds = launch.binds.clone();
+        spec.layers = layers.iter().map(|l| l.dir().to_owned()).collect();
         spec.network = ground.network;
         spec.init_cpu = InitCpu::Full;
         let mut sandbox = ground.driver.create(spec).await?;
@@ -164,7 +169,7 @@ impl Environment {
 
         let stream = variables::log_stream(&version, at, &id);
         Ok(Self {
-            command: command(&version, &launch, package.dir(), &stream),
+            command: command(&version, &launch, package.dir(), &layers, &stream),
             id,
             version,
             sandbox,
@@ -177,6 +182,7 @@ impl Environment {
             frozen: tokio::sync::Mutex::new(false),
             settle_by: Mutex::new(Instant::now()),
             _package: package,
+            _layers: layers,
         })
     }
 
@@ -372,6 +378,7 @@ fn command(
     version: &FunctionVersion,
     launch: &Launch,
     code: &Path,
+    layers: &[Arc<Package>],
     log_stream: &str,
 ) -> Result<Command, Fault> {
     let argv = match &launch.program {
@@ -380,15 +387,14 @@ fn command(
             .chain(argv.iter().cloned())
             .collect(),
         Program::Bootstrap => {
-            // The link itself: where it leads is for the sandbox to see.
-            let found = std::fs::symlink_metadata(code.join("bootstrap"));
-            if !found.is_ok_and(|f| !f.is_dir()) {
+            let layers: Vec<&Path> = layers.iter().map(|l| l.dir()).collect();
+            let Some(found) = bootstrap(code, &layers) else {
                 let tried = "[/var/task/bootstrap /opt/bootstrap]";
                 return Err(Fault::Entrypoint(format!(
                     "Couldn't find valid bootstrap(s): {tried}"
                 )));
-            }
-            vec!["/var/task/bootstrap".to_owned()]
+            };
+            vec![found.to_owned()]
         }
     };
     Ok(Command {
@@ -396,6 +402,18 @@ fn command(
         env: variables::of(version, log_stream),
         cwd: "/var/task".into(),
     })
+}
+
+/// The program of a runtime that brings its own: the package's, or else the one of the last layer that has one.
+fn bootstrap(code: &Path, layers: &[&Path]) -> Option<&'static str> {
+    // The link itself: where it leads is for the sandbox to see.
+    let found = |dir: &Path| std::fs::symlink_metadata(dir.join("bootstrap")).ok();
+    if found(code).is_some_and(|f| !f.is_dir()) {
+        return Some("/var/task/bootstrap");
+    }
+    // A later layer covers an earlier one, also with a directory.
+    let covering = layers.iter().rev().find_map(|layer| found(layer))?;
+    (!covering.is_dir()).then_some("/opt/bootstrap")
 }
 
 /// The script that the owner wants to start managed runtimes through.
@@ -417,5 +435,33 @@ fn reason(error: &io::Error) -> String {
         Some(8) => "exec format error".to_owned(),
         Some(13) => "permission denied".to_owned(),
         _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bootstrap_is_the_packages_or_the_last_layers() {
+        let place = tempfile::tempdir().unwrap();
+        let dir = |name: &str| {
+            let path = place.path().join(name);
+            std::fs::create_dir(&path).unwrap();
+            path
+        };
+        let (with, without, covered) = (dir("with"), dir("without"), dir("covered"));
+        std::fs::write(with.join("bootstrap"), "").unwrap();
+        std::fs::create_dir(covered.join("bootstrap")).unwrap();
+        let check = |code: &Path, layers: &[&Path], expected: Option<&str>| {
+            assert_eq!(bootstrap(code, layers), expected, "{code:?} {layers:?}");
+        };
+        check(&with, &[], Some("/var/task/bootstrap"));
+        check(&with, &[&with], Some("/var/task/bootstrap"));
+        check(&without, &[], None);
+        check(&without, &[&with, &without], Some("/opt/bootstrap"));
+        check(&covered, &[&with], Some("/opt/bootstrap"));
+        check(&without, &[&with, &covered], None);
+        check(&without, &[&covered, &with], Some("/opt/bootstrap"));
     }
 }

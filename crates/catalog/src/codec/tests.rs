@@ -12,6 +12,10 @@ use model::{
 
 use super::*;
 
+mod layers;
+mod optional;
+mod settings;
+
 fn function() -> FunctionId {
     FunctionId {
         account: "123456789012".parse().unwrap(),
@@ -43,10 +47,12 @@ fn version(state: State, last_update: Option<LastUpdate>) -> FunctionVersion {
                 system_level: None,
                 group: Some("g".to_owned()),
             },
+            optional: None,
         },
         code: Code {
             digest: Digest::of(b"zip"),
             size: 3,
+            unzipped: 9,
         },
         state,
         last_update,
@@ -91,6 +97,7 @@ fn every_record_reads_as_it_was_written() {
             next_version: 4,
             tags: BTreeMap::from([("a".to_owned(), "b".to_owned())]),
             published_description: "d".to_owned(),
+            code_signing: None,
         },
         Record::Version(Arc::new(version(State::Pending, None))),
         Record::Version(Arc::new(version(
@@ -187,9 +194,11 @@ fn commands_read_as_they_were_written() {
             code: Code {
                 digest: Digest::of(b"zip"),
                 size: 3,
+                unzipped: 9,
             },
             publish: true,
             tags: BTreeMap::from([("a".to_owned(), String::new())]),
+            code_signing: None,
         },
         Mutation::UpdateFunctionConfiguration {
             function: function(),

@@ -35,14 +35,16 @@ const fn code(error: &ApiError) -> Code {
         | ApiError::Validation(_)
         | ApiError::RequestTooLarge(_)
         | ApiError::RequestEntityTooLarge(_)
-        | ApiError::UnsupportedMediaType(_) => Code::InvalidArgument,
-        ApiError::ResourceNotFound(_) => Code::NotFound,
+        | ApiError::UnsupportedMediaType(_)
+        | ApiError::CodeVerificationFailed(_) => Code::InvalidArgument,
+        ApiError::ResourceNotFound(_) | ApiError::CodeSigningConfigNotFound(_) => Code::NotFound,
         ApiError::ResourceConflict(_)
         | ApiError::InvalidRuntime(_)
         | ApiError::InvalidZipFile(_)
         | ApiError::ResourceNotReady(_) => Code::FailedPrecondition,
         ApiError::PreconditionFailed(_) => Code::Aborted,
         ApiError::AliasLimitExceeded(_)
+        | ApiError::PolicyLengthExceeded(_)
         | ApiError::CodeStorageExceeded(_)
         | ApiError::TooManyRequests { .. } => Code::ResourceExhausted,
         ApiError::AccessDenied(_) => Code::PermissionDenied,

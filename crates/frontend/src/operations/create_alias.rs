@@ -39,7 +39,11 @@ fn check_room(bench: &Workbench, request: &CreateAlias) -> Result<(), ApiError> 
 pub(super) fn alias(changed: Changed, operation: Operation) -> Result<Arc<Alias>, OperationError> {
     match changed {
         Changed::Alias(alias) => Ok(alias),
-        Changed::Version(_) | Changed::Nothing => Err(OperationError::WrongAnswer {
+        Changed::Version(_)
+        | Changed::LayerVersion(_)
+        | Changed::CodeSigning(_)
+        | Changed::Capacity(_)
+        | Changed::Nothing => Err(OperationError::WrongAnswer {
             operation: operation.name(),
         }),
     }

@@ -15,8 +15,17 @@ use crate::{auth::Authorized, error::OperationError, respond::Answer};
 #[derive(Debug)]
 pub(crate) struct Got {
     pub(crate) shown: Shown,
-    pub(crate) location: String,
+    pub(crate) location: Location,
     pub(crate) tags: BTreeMap<String, String>,
+}
+
+/// Where the code of a version is.
+#[derive(Debug)]
+pub(crate) enum Location {
+    /// A package: a URL that opens it for a while.
+    Package(String),
+    /// An image: its URI.
+    Image(String),
 }
 
 /// `origin` is where the caller will download the code from: scheme, host and port.
@@ -31,13 +40,15 @@ pub(crate) async fn run(
         Ok::<_, OperationError>((version, entry.tags.clone()))
     });
     let (version, tags) = found.await??;
-    let caller = grant.of(());
-    let location = bench.code_urls.url(
-        origin,
-        version.code.digest,
-        caller.caller().account,
-        bench.clock.wall(),
-    );
+    let location = match version.config.image() {
+        Some(image) => Location::Image(image.uri.clone()),
+        None => Location::Package(bench.code_urls.url(
+            origin,
+            version.code.digest,
+            grant.caller().account,
+            bench.clock.wall(),
+        )),
+    };
     Ok(Got {
         shown: Shown {
             version,
@@ -50,11 +61,10 @@ pub(crate) async fn run(
 
 pub(crate) fn answer(got: Got) -> Answer {
     let configuration = got.shown.configuration(Detail::Full);
-    let shape = GetFunction::new(
-        configuration,
-        CodeLocation::url(got.location),
-        got.tags,
-        None,
-    );
+    let code = match got.location {
+        Location::Package(url) => CodeLocation::url(url),
+        Location::Image(uri) => CodeLocation::image(uri),
+    };
+    let shape = GetFunction::new(configuration, code, got.tags, None);
     Answer::json(Operation::GetFunction.success(), to_body(&shape))
 }

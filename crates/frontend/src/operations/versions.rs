@@ -79,7 +79,11 @@ pub(super) fn changed(
 ) -> Result<Arc<FunctionVersion>, OperationError> {
     match changed {
         Changed::Version(version) => Ok(version),
-        Changed::Alias(_) | Changed::Nothing => Err(OperationError::WrongAnswer {
+        Changed::Alias(_)
+        | Changed::LayerVersion(_)
+        | Changed::CodeSigning(_)
+        | Changed::Capacity(_)
+        | Changed::Nothing => Err(OperationError::WrongAnswer {
             operation: operation.name(),
         }),
     }

@@ -113,6 +113,7 @@ impl Cluster {
             copy,
             controllers,
             router,
+            objects: None,
         };
         let frontend = Frontend::new(options, ports);
         let [public, grpc] = listeners.each_ref().map(|l| l.local_addr());

@@ -27,13 +27,6 @@ pub(crate) fn refuse<const N: usize>(members: [(&str, Unsupported); N]) -> Resul
     }
 }
 
-impl Unsupported {
-    /// Whether the member asks for anything.
-    pub(crate) const fn asks(self) -> bool {
-        self.asks
-    }
-}
-
 impl<'de> Deserialize<'de> for Unsupported {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(Look)
@@ -118,7 +111,7 @@ mod tests {
             ("{\"a\":{\"b\":[1]}}", true),
         ] {
             assert_eq!(
-                serde_json::from_str::<Unsupported>(json).unwrap().asks(),
+                serde_json::from_str::<Unsupported>(json).unwrap().asks,
                 asks,
                 "{json}"
             );

@@ -188,6 +188,7 @@ fn config(arguments: &Arguments, directory: &Path) -> Result<NodeConfig, Exit> {
             otlp_endpoint: None,
             sample_ratio: 0.0,
         },
+        s3: None,
         drain_grace: GRACE,
     })
 }
@@ -215,6 +216,7 @@ fn material(config: &NodeConfig) -> Result<Material, anyhow::Error> {
         public: None,
         gossip_keys: vec![gossip_key],
         access_keys: None,
+        object_store: None,
     })
 }
 

@@ -2,22 +2,31 @@
 
 use std::sync::Arc;
 
-use frontend::{AuthMode, CodeUrlKey, Frontend, FrontendOptions, KeyRing, Ports};
+use frontend::{
+    AuthMode, CodeUrlKey, Frontend, FrontendOptions, KeyRing, Objects, Ports, S3, S3Options,
+    TrustError,
+};
 use host::{Host, net::Listener};
 use model::AccountId;
 use routing::{Router, RouterOptions};
 
 use super::Shared;
-use crate::{config::NodeConfig, material::Material};
+use crate::{
+    config::{self, NodeConfig},
+    material::Material,
+};
 
 /// Starts a frontend on two bound listeners.
+///
+/// # Errors
+/// [`TrustError`] if nobody could prove to be the object store.
 pub(super) fn start(
     shared: &Shared,
     material: &Material,
     host: &Host,
     public: Arc<dyn Listener>,
     grpc: Arc<dyn Listener>,
-) -> Frontend {
+) -> Result<Frontend, TrustError> {
     let frontend = Frontend::new(
         options(&shared.config, material),
         Ports {
@@ -27,11 +36,32 @@ pub(super) fn start(
             copy: shared.copy.clone(),
             controllers: shared.controllers.clone(),
             router: router(shared, host),
+            objects: objects(shared.config.s3.as_ref(), material, host)?,
         },
     );
     frontend.serve(public);
     frontend.serve_grpc(grpc);
-    frontend
+    Ok(frontend)
+}
+
+fn objects(
+    config: Option<&config::S3>,
+    material: &Material,
+    host: &Host,
+) -> Result<Option<Arc<dyn Objects>>, TrustError> {
+    let (Some(config), Some(secret)) = (config, &material.object_store) else {
+        return Ok(None);
+    };
+    let options = S3Options {
+        endpoint: config.endpoint.clone(),
+        region: config.region.clone(),
+        access_key_id: config.access_key_id.clone(),
+        secret: secret.clone(),
+        path_style: config.path_style,
+        ca_file: config.ca_file.clone(),
+    };
+    let store = S3::new(options, host.clock.clone(), host.tasks.clone())?;
+    Ok(Some(Arc::new(store)))
 }
 
 fn router(shared: &Shared, host: &Host) -> Router {

@@ -107,6 +107,12 @@ pub const SECTIONS: &[(&str, &str)] = &[
         "One access key; write `[[auth.keys]]` for each. There is no variable for these: put the secret into a file or a \
          variable of your own.",
     ),
+    (
+        "s3",
+        "The object store that packages are fetched from when callers name a bucket and a key instead of sending a zip \
+         (`S3Bucket`, `S3Key`). Any store that speaks S3 will do. The frontend signs with this key, whoever calls: it \
+         should open nothing but packages. Only frontends read this section.",
+    ),
     ("worker", "How much a worker runs."),
     ("sandbox", "What confines user code."),
     (
@@ -202,6 +208,22 @@ pub const KEYS: &[Key] = &[
         "Variable with the secret access key; its name must not begin with `DUNLIN_`."),
     key("auth.keys", "account", Text, Value("000000000000"),
         "The account of twelve digits that this key acts in."),
+
+    key("s3", "endpoint", Text, Otherwise("packages must be sent"),
+        "Where the object store is: `http://HOST[:PORT]` or `https://HOST[:PORT]`. Where this section is written, the \
+         variable `AWS_ENDPOINT_URL_S3` overrides it, as in AWS's own clients."),
+    key("s3", "region", Text, Value("us-east-1"),
+        "The region that requests to the object store are signed for."),
+    key("s3", "access_key_id", Text, Otherwise("no object store"),
+        "The access key id of the object store."),
+    key("s3", "secret_file", Path, Otherwise("`s3.secret_env` is read"),
+        "File with the secret access key of the object store."),
+    key("s3", "secret_env", Text, Otherwise("`s3.secret_file` is read"),
+        "Variable with the secret access key of the object store; its name must not begin with `DUNLIN_`."),
+    key("s3", "path_style", Boolean, Value("true"),
+        "Whether a bucket is the first part of the path. Otherwise it is a part of the host's name."),
+    key("s3", "ca_file", Path, Otherwise("the authorities that the machine trusts"),
+        "Authorities in PEM that may vouch for the object store, beside those that the machine trusts."),
 
     key("worker", "slots", Integer, Value("128"),
         "The most environments at a time, idle ones included."),

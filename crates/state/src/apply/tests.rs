@@ -14,6 +14,10 @@ use proptest::prelude::*;
 use super::*;
 use crate::invariants;
 
+mod layers;
+mod optional;
+mod settings;
+
 fn id(name: &str) -> FunctionId {
     FunctionId {
         account: model::AccountId::DEFAULT,
@@ -35,6 +39,7 @@ fn config() -> Config {
         environment: None,
         tracing: TracingMode::PassThrough,
         logging: Logging::default(),
+        optional: None,
     }
 }
 
@@ -42,6 +47,7 @@ fn code(n: u8) -> Code {
     Code {
         digest: Digest::of(&[n]),
         size: u64::from(n),
+        unzipped: 2 * u64::from(n),
     }
 }
 
@@ -118,6 +124,7 @@ fn create(name: &str, publish: bool) -> Mutation {
         code: code(1),
         publish,
         tags: BTreeMap::new(),
+        code_signing: None,
     }
 }
 
@@ -134,6 +141,7 @@ fn update_code(name: &str, n: u8) -> Mutation {
     Mutation::UpdateFunctionCode {
         function: id(name),
         code: code(n),
+        image: None,
         architecture: None,
         publish: false,
         expected: None,
@@ -521,6 +529,7 @@ fn functions_are_listed_by_name_within_their_scope() {
             code: code(1),
             publish: false,
             tags: BTreeMap::new(),
+            code_signing: None,
         })
         .unwrap();
     let list = |after: Option<&str>| -> Vec<String> {
@@ -603,6 +612,8 @@ fn any_mutation() -> impl Strategy<Value = Mutation> {
             function: id(n),
             name: alias_name(a)
         }),
+        layers::any_mutation(),
+        settings::any_mutation(),
     ]
 }
 
@@ -615,13 +626,13 @@ proptest! {
         let mut cluster = Cluster::default();
         let mut follower = Catalog::default();
         for (mutation, key, settle) in steps {
-            let name = mutation.function().name.to_string();
+            let name = mutation.function().map_or(String::new(), |f| f.name.to_string());
             let applied = cluster.step(key, mutation);
             for change in applied.changes {
                 follower.put(change);
             }
             if settle {
-                let open: Vec<_> = cluster.catalog.unsettled().filter(|v| v.id.function == id(&name)).cloned().collect();
+                let open: Vec<_> = cluster.catalog.unsettled().filter(|v| v.id.function.name.as_str() == name).cloned().collect();
                 for v in open {
                     let applied = cluster.step(0, Mutation::Settle { version: v.id.clone(), revision: v.revision_id, failure: None });
                     for change in applied.changes {
@@ -636,6 +647,12 @@ proptest! {
         }
         prop_assert_eq!(&follower.functions, &cluster.catalog.functions);
         prop_assert_eq!(&restored.functions, &cluster.catalog.functions);
+        prop_assert_eq!(&follower.layers, &cluster.catalog.layers);
+        prop_assert_eq!(&follower.code_signing, &cluster.catalog.code_signing);
+        prop_assert_eq!(&restored.code_signing, &cluster.catalog.code_signing);
+        prop_assert_eq!(&follower.capacity, &cluster.catalog.capacity);
+        prop_assert_eq!(&restored.capacity, &cluster.catalog.capacity);
+        prop_assert_eq!(&restored.layers, &cluster.catalog.layers);
         prop_assert_eq!(&restored.unsettled, &cluster.catalog.unsettled);
         prop_assert_eq!(&follower.unsettled, &cluster.catalog.unsettled);
     }
