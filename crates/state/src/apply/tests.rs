@@ -14,7 +14,10 @@ use proptest::prelude::*;
 use super::*;
 use crate::invariants;
 
+mod layers;
 mod mapping;
+mod optional;
+mod resources;
 mod settings;
 
 fn id(name: &str) -> FunctionId {
@@ -38,6 +41,7 @@ fn config() -> Config {
         environment: None,
         tracing: TracingMode::PassThrough,
         logging: Logging::default(),
+        optional: None,
     }
 }
 
@@ -45,6 +49,7 @@ fn code(n: u8) -> Code {
     Code {
         digest: Digest::of(&[n]),
         size: u64::from(n),
+        unzipped: 2 * u64::from(n),
     }
 }
 
@@ -128,6 +133,7 @@ fn create(name: &str, publish: bool) -> Mutation {
         code: code(1),
         publish,
         tags: BTreeMap::new(),
+        code_signing: None,
     }
 }
 
@@ -144,6 +150,7 @@ fn update_code(name: &str, n: u8) -> Mutation {
     Mutation::UpdateFunctionCode {
         function: id(name),
         code: code(n),
+        image: None,
         architecture: None,
         publish: false,
         expected: None,
@@ -531,6 +538,7 @@ fn functions_are_listed_by_name_within_their_scope() {
             code: code(1),
             publish: false,
             tags: BTreeMap::new(),
+            code_signing: None,
         })
         .unwrap();
     let list = |after: Option<&str>| -> Vec<String> {
@@ -626,6 +634,8 @@ fn any_mutation() -> impl Strategy<Value = Mutation> {
                 new: wrapped(new),
             }
         }),
+        layers::any_mutation(),
+        resources::any_mutation(),
     ]
 }
 
@@ -665,6 +675,12 @@ proptest! {
         prop_assert_eq!(&restored.functions, &cluster.catalog.functions);
         prop_assert_eq!(&follower.data_keys, &cluster.catalog.data_keys);
         prop_assert_eq!(&restored.data_keys, &cluster.catalog.data_keys);
+        prop_assert_eq!(&follower.layers, &cluster.catalog.layers);
+        prop_assert_eq!(&follower.code_signing, &cluster.catalog.code_signing);
+        prop_assert_eq!(&restored.code_signing, &cluster.catalog.code_signing);
+        prop_assert_eq!(&follower.capacity, &cluster.catalog.capacity);
+        prop_assert_eq!(&restored.capacity, &cluster.catalog.capacity);
+        prop_assert_eq!(&restored.layers, &cluster.catalog.layers);
         prop_assert_eq!(&restored.unsettled, &cluster.catalog.unsettled);
         prop_assert_eq!(&follower.unsettled, &cluster.catalog.unsettled);
         prop_assert_eq!(&restored.keeping, &cluster.catalog.keeping);

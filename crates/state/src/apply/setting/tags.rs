@@ -60,6 +60,7 @@ impl Step<'_> {
             next_version: entry.next_version,
             tags,
             published_description: entry.published_description.clone(),
+            code_signing: entry.code_signing,
         };
         self.put(head);
         let function = Site {
