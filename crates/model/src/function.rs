@@ -139,11 +139,17 @@ pub struct Code {
     pub digest: Digest,
     /// The size of the zip in bytes.
     pub size: u64,
-    /// The bytes of all its files together; 0 for packages that were stored before this was counted.
+    /// The bytes of all its files together; 0 for packages that were stored before this was counted. Format 2.
     pub unzipped: u64,
 }
 
 impl Code {
+    /// The smallest format of the catalog that can express it.
+    #[must_use]
+    pub const fn format(&self) -> u32 {
+        if self.unzipped == 0 { 1 } else { 2 }
+    }
+
     /// What stands in the place of a package for a function of an image: no bytes, and a digest that changes with the
     /// image's URI.
     #[must_use]
@@ -210,6 +216,13 @@ pub struct FunctionVersion {
 }
 
 impl FunctionVersion {
+    /// The smallest format of the catalog that can express it.
+    #[must_use]
+    pub fn format(&self) -> u32 {
+        let touched = if self.touched.is_some() { 2 } else { 1 };
+        self.config.format().max(self.code.format()).max(touched)
+    }
+
     /// The optimistic lock.
     #[must_use]
     pub fn lock(&self) -> RevisionId {

@@ -513,7 +513,7 @@ impl Changed {
     #[must_use]
     pub fn format(&self) -> u32 {
         match self {
-            Self::Version(version) => version.config.format(),
+            Self::Version(version) => version.format(),
             Self::Alias(_) | Self::Nothing => 1,
             _ => 2,
         }
@@ -554,10 +554,10 @@ impl Mutation {
                 ..
             }
             | Self::UpdateFunctionCode { image: Some(_), .. } => 2,
-            Self::CreateFunction { config, .. } => config.format(),
+            Self::CreateFunction { config, code, .. } => config.format().max(code.format()),
             Self::UpdateFunctionConfiguration { patch, .. } => patch.format(),
-            Self::UpdateFunctionCode { .. }
-            | Self::DeleteFunction { .. }
+            Self::UpdateFunctionCode { code, .. } => code.format(),
+            Self::DeleteFunction { .. }
             | Self::PublishVersion { .. }
             | Self::CreateAlias { .. }
             | Self::UpdateAlias { .. }
@@ -604,6 +604,14 @@ impl Mutation {
             | Self::Finalize { .. }
             | Self::PutDataKey { .. }
             | Self::RewrapDataKey { .. } => None,
+        }
+    }
+
+    /// The code that it brings a function, if it does.
+    pub fn code_mut(&mut self) -> Option<&mut Code> {
+        match self {
+            Self::CreateFunction { code, .. } | Self::UpdateFunctionCode { code, .. } => Some(code),
+            _ => None,
         }
     }
 

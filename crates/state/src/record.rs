@@ -90,7 +90,7 @@ impl Record {
     #[must_use]
     pub fn format(&self) -> u32 {
         match self {
-            Self::Version(version) => version.config.format(),
+            Self::Version(version) => version.format(),
             Self::Function {
                 code_signing: Some(_),
                 ..

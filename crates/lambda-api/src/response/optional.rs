@@ -329,7 +329,7 @@ mod tests {
                 ..OptionalConfig::default()
             }
             .boxed();
-            let shape = FunctionConfiguration::new(&version, None, Detail::Full);
+            let shape = FunctionConfiguration::new(&version, None, None, Detail::Full);
             serde_json::to_value(shape).unwrap()
         };
         let digest = "a".repeat(64);
