@@ -121,6 +121,17 @@ pub enum CapacityChange {
         /// Which one.
         id: CapacityProviderId,
     },
+    /// Tags are set and taken away.
+    Tag {
+        /// Which one.
+        id: CapacityProviderId,
+        /// Tags to set.
+        set: BTreeMap<String, String>,
+        /// Names of tags to take away.
+        unset: Vec<String>,
+        /// Most tags that it may have afterwards.
+        at_most: u32,
+    },
 }
 
 impl fmt::Display for CapacityProviderId {

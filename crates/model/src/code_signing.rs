@@ -104,6 +104,17 @@ pub enum CodeSigningChange {
         /// The configuration; `None` takes it away.
         config: Option<CodeSigningId>,
     },
+    /// Tags are set and taken away.
+    Tag {
+        /// Which one.
+        id: CodeSigningId,
+        /// Tags to set.
+        set: BTreeMap<String, String>,
+        /// Names of tags to take away.
+        unset: Vec<String>,
+        /// Most tags that it may have afterwards.
+        at_most: u32,
+    },
 }
 
 impl CodeSigningName {

@@ -162,6 +162,17 @@ impl From<&CapacityChange> for wire::ChangeCapacity {
                 settings: Some(settings.into()),
             }),
             CapacityChange::Delete { id } => change::Change::Delete(id.into()),
+            CapacityChange::Tag {
+                id,
+                set,
+                unset,
+                at_most,
+            } => change::Change::Tag(change::Tag {
+                id: Some(id.into()),
+                set: set.clone(),
+                unset: unset.clone(),
+                at_most: *at_most,
+            }),
         };
         Self {
             change: Some(change),
@@ -185,6 +196,12 @@ impl TryFrom<wire::ChangeCapacity> for CapacityChange {
                 settings: present("capacity.settings", m.settings)?.into(),
             },
             change::Change::Delete(m) => Self::Delete { id: m.try_into()? },
+            change::Change::Tag(m) => Self::Tag {
+                id: id(m.id)?,
+                set: m.set,
+                unset: m.unset,
+                at_most: m.at_most,
+            },
         })
     }
 }

@@ -118,6 +118,17 @@ impl From<&CodeSigningChange> for wire::ChangeCodeSigning {
                 function: Some(function.into()),
                 config: config.as_ref().map(Into::into),
             }),
+            CodeSigningChange::Tag {
+                id,
+                set,
+                unset,
+                at_most,
+            } => change::Change::Tag(change::Tag {
+                id: Some(id.into()),
+                set: set.clone(),
+                unset: unset.clone(),
+                at_most: *at_most,
+            }),
         };
         Self {
             change: Some(change),
@@ -143,6 +154,12 @@ impl TryFrom<wire::ChangeCodeSigning> for CodeSigningChange {
                 untrusted: m.enforce.map(untrusted),
             },
             change::Change::Delete(m) => Self::Delete { id: m.try_into()? },
+            change::Change::Tag(m) => Self::Tag {
+                id: id(m.id)?,
+                set: m.set,
+                unset: m.unset,
+                at_most: m.at_most,
+            },
             change::Change::Link(m) => Self::Link {
                 function: ids::function(m.function)?,
                 config: m.config.map(TryInto::try_into).transpose()?,

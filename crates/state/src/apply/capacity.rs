@@ -7,7 +7,7 @@ use model::{
     mutation::{Changed, Rejection},
 };
 
-use super::Step;
+use super::{Step, setting::tags::merged};
 use crate::{Key, Record};
 
 impl Step<'_> {
@@ -46,6 +46,18 @@ impl Step<'_> {
                 old.telemetry = telemetry.or(old.telemetry.take());
                 provider.last_modified = self.stamp.at;
                 Ok(self.put_capacity(provider))
+            }
+            CapacityChange::Tag {
+                id,
+                set,
+                unset,
+                at_most,
+            } => {
+                let mut provider = (**self.capacity_provider(id)?).clone();
+                provider.tags.retain(|key, _| !unset.contains(key));
+                provider.tags = merged(&provider.tags, set, *at_most)?;
+                self.put_capacity(provider);
+                Ok(Changed::Nothing)
             }
             CapacityChange::Delete { id } => {
                 let provider = self.capacity_provider(id)?.clone();

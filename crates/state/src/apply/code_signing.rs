@@ -6,7 +6,7 @@ use model::{
     mutation::{Changed, Rejection},
 };
 
-use super::Step;
+use super::{Step, setting::tags::merged};
 use crate::{Key, Record};
 
 impl Step<'_> {
@@ -57,6 +57,18 @@ impl Step<'_> {
                     return Err(Rejection::CodeSigningInUse(id.clone()));
                 }
                 self.remove(Key::CodeSigning(id.clone()));
+                Ok(Changed::Nothing)
+            }
+            CodeSigningChange::Tag {
+                id,
+                set,
+                unset,
+                at_most,
+            } => {
+                let mut config = (**self.code_signing(id)?).clone();
+                config.tags.retain(|key, _| !unset.contains(key));
+                config.tags = merged(&config.tags, set, *at_most)?;
+                self.put_code_signing(config);
                 Ok(Changed::Nothing)
             }
             CodeSigningChange::Link { function, config } => self.link(function, config.as_ref()),

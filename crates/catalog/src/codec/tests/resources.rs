@@ -143,6 +143,12 @@ fn commands_read_as_they_were_written() {
             Some(UntrustedArtifact::Warn),
         ),
         signing(CodeSigningChange::Delete { id: signing_id() }),
+        signing(CodeSigningChange::Tag {
+            id: signing_id(),
+            set: tags(),
+            unset: vec!["x".to_owned()],
+            at_most: 50,
+        }),
         link(None),
         link(Some(signing_id())),
         capacity(CapacityChange::Create {
@@ -156,6 +162,12 @@ fn commands_read_as_they_were_written() {
             settings: CapacitySettings::default(),
         }),
         capacity(CapacityChange::Delete { id: capacity_id() }),
+        capacity(CapacityChange::Tag {
+            id: capacity_id(),
+            set: tags(),
+            unset: vec!["x".to_owned()],
+            at_most: 50,
+        }),
     ] {
         let command = Command {
             stamp: Stamp {

@@ -78,6 +78,35 @@ fn delete_capacity(name: &str) -> Mutation {
     capacity(CapacityChange::Delete { id: provider(name) })
 }
 
+fn tags(names: &[&str]) -> BTreeMap<String, String> {
+    names
+        .iter()
+        .map(|name| ((*name).to_owned(), String::new()))
+        .collect()
+}
+
+fn names(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+fn tag_capacity(name: &str, set: &[&str], unset: &[&str]) -> Mutation {
+    capacity(CapacityChange::Tag {
+        id: provider(name),
+        set: tags(set),
+        unset: names(unset),
+        at_most: 2,
+    })
+}
+
+fn tag_signing(id: &CodeSigningId, set: &[&str], unset: &[&str]) -> Mutation {
+    signing(CodeSigningChange::Tag {
+        id: id.clone(),
+        set: tags(set),
+        unset: names(unset),
+        at_most: 2,
+    })
+}
+
 /// Commands about settings, for the property of followers.
 pub(super) fn any_mutation() -> impl Strategy<Value = Mutation> {
     let name = prop::sample::select(vec!["p", "q"]);
@@ -86,6 +115,8 @@ pub(super) fn any_mutation() -> impl Strategy<Value = Mutation> {
         untrusted.prop_map(create_signing),
         Just(link("f", None)),
         name.clone().prop_map(create_capacity),
+        name.clone()
+            .prop_map(|name| tag_capacity(name, &["a"], &[])),
         name.prop_map(delete_capacity),
     ]
 }
@@ -267,5 +298,36 @@ fn a_capacity_provider_is_recorded_and_stays_while_it_is_used() {
     assert_eq!(
         cluster.run(delete_capacity("p")),
         Err(Rejection::CapacityNotFound(provider("p")))
+    );
+}
+
+#[test]
+fn tags_come_and_go_and_are_no_change_of_what_carries_them() {
+    let mut cluster = Cluster::default();
+    let config = cluster.signing(create_signing(UntrustedArtifact::Warn));
+    cluster.run(create_capacity("p")).unwrap();
+    let too_many = Err(Rejection::TooManyTags { limit: 2 });
+    for (set, unset, left) in [
+        (&["a", "b"][..], &[][..], Ok(&["a", "b"][..])),
+        (&["c"], &[], Err(())),
+        (&[], &["a", "x"], Ok(&["b"])),
+    ] {
+        let expected = match left {
+            Ok(_) => Ok(Changed::Nothing),
+            Err(()) => too_many.clone(),
+        };
+        assert_eq!(cluster.run(tag_signing(&config.id, set, unset)), expected);
+        assert_eq!(cluster.run(tag_capacity("p", set, unset)), expected);
+        if let Ok(left) = left {
+            let held = cluster.catalog.code_signing(&config.id).unwrap();
+            assert_eq!(held.tags, tags(left));
+            assert_eq!(held.last_modified, config.last_modified);
+            let held = cluster.catalog.capacity_provider(&provider("p")).unwrap();
+            assert_eq!(held.tags, tags(left));
+        }
+    }
+    assert_eq!(
+        cluster.run(tag_capacity("absent", &["a"], &[])),
+        Err(Rejection::CapacityNotFound(provider("absent")))
     );
 }
