@@ -31,16 +31,19 @@ struct State {
 
 impl Controller {
     pub(crate) fn new() -> Self {
-        let state = State {
+        let mut state = State {
             catalog: Catalog::default(),
             log: Vec::new(),
             blobs: HashMap::new(),
             leads: true,
             settles: true,
         };
+        // A new cluster begins with the newest format.
+        state.apply(IdempotencyKey(0), Mutation::Finalize { format: 2 });
+        let revision = watch::Sender::new(state.log.len() as u64);
         Self {
             state: Arc::new(Mutex::new(state)),
-            revision: watch::Sender::new(0),
+            revision,
         }
     }
 
