@@ -486,7 +486,17 @@ fn access_key(row: &Scope<'_>) -> Option<AccessKey> {
 
 /// The one of two keys that says where a secret is.
 fn secret_source(row: &Scope<'_>, file: &'static str, env: &'static str) -> Option<SecretSource> {
-    match (row.path(file), row.parse::<String>(env)) {
+    let (path, variable) = (row.path(file), row.parse(env));
+    chosen_source(row, (file, path), (env, variable))
+}
+
+/// The same of keys that were read.
+fn chosen_source(
+    row: &Scope<'_>,
+    (file, path): (&'static str, Option<PathBuf>),
+    (env, variable): (&'static str, Option<String>),
+) -> Option<SecretSource> {
+    match (path, variable) {
         (Some(path), None) => Some(SecretSource::File(path)),
         (None, Some(name)) if name.starts_with(variables::PREFIX) => {
             row.refuse(
@@ -558,6 +568,8 @@ fn s3(scope: &Scope<'_>) -> Option<S3> {
     let access_key_id = scope.parse::<units::AccessKeyId>("access_key_id");
     let path_style = scope.boolean("path_style");
     let ca_file = scope.path("ca_file");
+    // Read before anything else is decided: a key that nobody reads counts as unknown.
+    let (file, variable) = (scope.path("secret_file"), scope.parse("secret_env"));
     let is_written = |name| scope.is_written(name);
     let keys = ["endpoint", "access_key_id", "secret_file", "secret_env"];
     if !keys.into_iter().any(is_written) {
@@ -569,7 +581,7 @@ fn s3(scope: &Scope<'_>) -> Option<S3> {
     if !is_written("access_key_id") {
         scope.refuse_all("expected s3.access_key_id, got none");
     }
-    let secret = secret_source(scope, "secret_file", "secret_env");
+    let secret = chosen_source(scope, ("secret_file", file), ("secret_env", variable));
     Some(S3 {
         endpoint: endpoint?,
         region: region?,
