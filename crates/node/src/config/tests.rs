@@ -211,7 +211,13 @@ fn what_contradicts_itself_is_refused() {
         &minimal_and("auth", "mode = \"none\""),
         "asks nobody for one",
     );
-    refused(&format!("{MINIMAL}secret_env = \"S\"\n"), "got both");
+    refused(
+        &MINIMAL.replace(
+            "secret_file = \"secret\"",
+            "secret_file = \"secret\"\nsecret_env = \"S\"",
+        ),
+        "got both",
+    );
     refused(
         &MINIMAL.replace("secret_file = \"secret\"", ""),
         "got neither",
