@@ -186,6 +186,13 @@ pub struct FunctionVersion {
 }
 
 impl FunctionVersion {
+    /// The smallest format of the catalog that can express it.
+    #[must_use]
+    pub fn format(&self) -> u32 {
+        let own = if self.touched.is_some() { 2 } else { 1 };
+        self.config.format().max(own)
+    }
+
     /// The optimistic lock.
     #[must_use]
     pub fn lock(&self) -> RevisionId {

@@ -413,7 +413,7 @@ impl Changed {
     #[must_use]
     pub fn format(&self) -> u32 {
         match self {
-            Self::Version(version) => version.config.format(),
+            Self::Version(version) => version.format(),
             Self::Alias(_) | Self::Nothing => 1,
             _ => 2,
         }

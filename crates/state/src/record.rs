@@ -70,7 +70,7 @@ impl Record {
     #[must_use]
     pub fn format(&self) -> u32 {
         match self {
-            Self::Version(version) => version.config.format(),
+            Self::Version(version) => version.format(),
             Self::Function { .. } | Self::Alias(_) => 1,
             Self::Answer(a) => match &a.result {
                 Ok(changed) => changed.format(),

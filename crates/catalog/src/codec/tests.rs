@@ -13,8 +13,8 @@ use model::{
 
 use super::*;
 
-mod mapping;
-mod settings;
+pub(super) mod mapping;
+pub(super) mod settings;
 
 pub(super) fn function() -> FunctionId {
     FunctionId {
@@ -60,18 +60,18 @@ pub(super) fn version(state: State, last_update: Option<LastUpdate>) -> Function
     }
 }
 
-fn sealed() -> StoredEnvironment {
+pub(super) fn sealed() -> StoredEnvironment {
     StoredEnvironment::Sealed(Sealed::from_bytes(vec![1, 0, 0xff]))
 }
 
-fn wrapped(byte: u8) -> WrappedKey {
+pub(super) fn wrapped(byte: u8) -> WrappedKey {
     WrappedKey {
         master: "2026-01".parse().unwrap(),
         bytes: vec![byte, 0xff],
     }
 }
 
-fn data_key() -> DataKey {
+pub(super) fn data_key() -> DataKey {
     DataKey {
         account: function().account,
         generation: Generation::new(7).unwrap(),
@@ -359,7 +359,7 @@ fn an_environment_in_clear_and_a_data_key_are_where_they_were() {
     assert!(tag(&environment, 0x0a));
     let record = encode_record(&Record::DataKey(Arc::new(data_key())));
     let golden =
-        "08013a260a0c31323334353637383930313210071a0d0a07323032362d3031120201ff20839aa6e5b733";
+        "08023a260a0c31323334353637383930313210071a0d0a07323032362d3031120201ff20839aa6e5b733";
     let hex: String = record.iter().map(|b| format!("{b:02x}")).collect();
     assert_eq!(hex, golden);
 }

@@ -9,7 +9,7 @@ use model::{
 
 use super::*;
 
-fn id() -> MappingId {
+pub(in crate::codec) fn id() -> MappingId {
     MappingId {
         account: "123456789012".parse().unwrap(),
         region: "eu-west-1".parse().unwrap(),
@@ -17,7 +17,7 @@ fn id() -> MappingId {
     }
 }
 
-fn sources() -> Vec<Source> {
+pub(in crate::codec) fn sources() -> Vec<Source> {
     let arn = || "arn:aws:x:eu-west-1:123456789012:y".to_owned();
     let kafka = |start, consumer_group: Option<&str>| Kafka {
         topic: "t".to_owned(),
@@ -54,7 +54,7 @@ fn sources() -> Vec<Source> {
 }
 
 /// Every setting, with every form of what can be absent.
-fn settings() -> Vec<Setting> {
+pub(in crate::codec) fn settings() -> Vec<Setting> {
     let own = str::to_owned;
     let access = |kind| Access {
         kind,
@@ -111,7 +111,7 @@ fn settings() -> Vec<Setting> {
     ]
 }
 
-fn mapping(source: Source, state: MappingState) -> EventSourceMapping {
+pub(in crate::codec) fn mapping(source: Source, state: MappingState) -> EventSourceMapping {
     let mut all = Settings::default();
     for setting in settings() {
         all.set(setting);
@@ -256,7 +256,7 @@ fn the_bytes_of_a_mapping_are_frozen() {
     );
     small.settings = Settings::of(SourceKind::Sqs);
     small.enabled = true;
-    expect_test::expect!["08016aea010a3f0a0c313233343536373839303132120965752d776573742d311a2430303030303030302d303030302d343030302d383030302d303030303030303030303037123561726e3a6177733a6c616d6264613a65752d776573742d313a3132333435363738393031323a66756e6374696f6e3a663a6c6976651a280a260a2461726e3a6177733a7371733a65752d776573742d313a3132333435363738393031323a712202080a2202100028013207456e61626c656438839aa6e5b73342060a01611201624a2430303030303030302d303030302d343030302d383030302d303030303030303030303039"].assert_eq(&hex(encode_record(&Record::Mapping(Arc::new(small)))));
+    expect_test::expect!["08026aea010a3f0a0c313233343536373839303132120965752d776573742d311a2430303030303030302d303030302d343030302d383030302d303030303030303030303037123561726e3a6177733a6c616d6264613a65752d776573742d313a3132333435363738393031323a66756e6374696f6e3a663a6c6976651a280a260a2461726e3a6177733a7371733a65752d776573742d313a3132333435363738393031323a712202080a2202100028013207456e61626c656438839aa6e5b73342060a01611201624a2430303030303030302d303030302d343030302d383030302d303030303030303030303039"].assert_eq(&hex(encode_record(&Record::Mapping(Arc::new(small)))));
     let delete = Command {
         stamp: Stamp {
             at: Timestamp(1),
@@ -265,5 +265,5 @@ fn the_bytes_of_a_mapping_are_frozen() {
         key: IdempotencyKey(3),
         mutation: Mutation::DeleteEventSourceMapping { mapping: id() },
     };
-    expect_test::expect!["080110011a10000000000000000000000000000000022210000000000000000000000000000000032a44aa01410a3f0a0c313233343536373839303132120965752d776573742d311a2430303030303030302d303030302d343030302d383030302d303030303030303030303037"].assert_eq(&hex(encode_command(&delete)));
+    expect_test::expect!["080210011a10000000000000000000000000000000022210000000000000000000000000000000032a44aa01410a3f0a0c313233343536373839303132120965752d776573742d311a2430303030303030302d303030302d343030302d383030302d303030303030303030303037"].assert_eq(&hex(encode_command(&delete)));
 }
