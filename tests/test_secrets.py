@@ -8,6 +8,7 @@ import base64
 import hashlib
 import itertools
 import json
+import os
 import secrets
 import subprocess
 from pathlib import Path
@@ -55,9 +56,13 @@ class SealedCluster(TwoAccountCluster):
 
     def secrets(self, *arguments: str) -> subprocess.CompletedProcess:
         """Runs `dunlin secrets` as an operator of a frontend would."""
-        config = self.node(FRONTENDS[0]).config_file
+        return self.run("secrets", *arguments, "--config", str(self.node(FRONTENDS[0]).config_file))
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess:
+        """Runs the program, which takes every variable that begins with DUNLIN_ for a key of the configuration."""
+        variables = {name: value for name, value in os.environ.items() if not name.startswith("DUNLIN_")}
         return subprocess.run(
-            [str(self.binary), "secrets", *arguments, "--config", str(config)], capture_output=True, text=True, timeout=60
+            [str(self.binary), *arguments], capture_output=True, text=True, timeout=60, env=variables, check=False
         )
 
 
@@ -267,7 +272,7 @@ def test_an_unchanged_function_publishes_no_new_version(sealed, function):
 def test_master_keys_are_changed_without_a_gap(sealed, function):
     old = ("local", sealed.master_key)
     new = ("new", sealed.directory / "new.key")
-    sealed._run("secret-key", "new", str(new[1]))
+    assert sealed.run("secret-key", "new", str(new[1])).returncode == 0
     before = {"TOKEN": canary("before")}
     deploy(client_of(sealed), function, before)
     readable = lambda: client_of(sealed).get_function_configuration(FunctionName=function)["Environment"]  # noqa: E731
@@ -324,9 +329,7 @@ def test_a_frontend_without_a_usable_master_key_does_not_start(sealed, tmp_path)
     def refused(secrets_section):
         file = tmp_path / "dunlin.toml"
         file.write_text(head + secrets_section)
-        done = subprocess.run(
-            [str(sealed.binary), "server", "--config", str(file), "--check"], capture_output=True, text=True, timeout=60
-        )
+        done = sealed.run("server", "--config", str(file), "--check")
         assert done.returncode == 2, done.stdout
         return done.stderr
 
@@ -339,7 +342,7 @@ def test_a_frontend_without_a_usable_master_key_does_not_start(sealed, tmp_path)
     told = refused(named)
     assert "is no master key" in told and password not in told
     key.unlink()
-    sealed._run("secret-key", "new", str(key))
+    assert sealed.run("secret-key", "new", str(key)).returncode == 0
     key.chmod(0o644)
     told = refused(named)
     assert "chmod 0600" in told and key.read_text().strip() not in told

@@ -19,7 +19,11 @@ use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::time::timeout;
 
-use crate::{clock::SimClock, net, world::World};
+use crate::{
+    clock::SimClock,
+    net,
+    world::{Change, World},
+};
 
 /// The access key of all clients.
 pub(crate) const ACCESS_KEY: &str = "AKSIMULATED";
@@ -181,7 +185,8 @@ impl Caller {
         headers: &[(&'static str, &str)],
         body: Bytes,
     ) -> Result<Answer, NoAnswer> {
-        let changes = method != Method::GET && !path.contains("/invocations");
+        let changes = method != Method::GET && !path.contains("invocations");
+        let starts = self.starts(frontend);
         let request = self.sign(frontend, method, path, headers, body)?;
         let exchange = async {
             let mut connection = self.connection(frontend).await?;
@@ -196,9 +201,11 @@ impl Caller {
                 body,
             };
             if changes && answer.is_success() {
-                let mut all = self.world.changes.lock();
-                let made = all.entry(frontend.to_owned()).or_default();
-                made.push(answer.header("x-amzn-requestid"));
+                self.world.changes.lock().push(Change {
+                    frontend: frontend.to_owned(),
+                    starts,
+                    request_id: answer.header("x-amzn-requestid"),
+                });
             }
             Ok(answer)
         };

@@ -279,6 +279,9 @@ impl Hands<'_> {
     pub(crate) fn wipe(&mut self, index: usize) {
         if let Some(node) = self.world.nodes.get(index) {
             node.disk.wipe();
+            let mut process = node.process.lock();
+            process.starts_before_loss = process.starts;
+            drop(process);
             let now = self.now();
             self.damage.wiped.insert(index, now);
             self.damage.failures.remove(&index);

@@ -44,8 +44,8 @@ pub(crate) struct World {
     /// Cancelled when clients shall stop to ask for more.
     pub(crate) quiet: CancellationToken,
     pub(crate) tally: Mutex<Tally>,
-    /// The ids of requests that changed something and were answered with a success, by frontend.
-    pub(crate) changes: Mutex<BTreeMap<String, Vec<String>>>,
+    /// Requests that changed something and were answered with a success.
+    pub(crate) changes: Mutex<Vec<Change>>,
     violations: Mutex<Vec<Violation>>,
     /// Where workers unpack code.
     pub(crate) scratch: PathBuf,
@@ -66,6 +66,8 @@ pub(crate) struct Node {
 pub(crate) struct Process {
     /// How many there were.
     pub(crate) starts: u64,
+    /// How many there were when its disk was replaced by an empty one.
+    pub(crate) starts_before_loss: u64,
     /// The running node.
     pub(crate) handle: Weak<NodeHandle>,
     /// Why the process ended by itself, until somebody takes note.
@@ -76,6 +78,17 @@ pub(crate) struct Process {
     pub(crate) held_back: Option<u32>,
     /// The newest format that the running node reads.
     pub(crate) reads: u32,
+}
+
+/// A change that a frontend answered with a success.
+#[derive(Clone, Debug)]
+pub(crate) struct Change {
+    /// The frontend.
+    pub(crate) frontend: String,
+    /// How many processes it had had when it was asked.
+    pub(crate) starts: u64,
+    /// The id that the client was told.
+    pub(crate) request_id: String,
 }
 
 /// A time in which something was broken.

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use model::{Revision, Role};
-use proto::internal::{self as pb, catalog_client::CatalogClient, watch_frame::Frame};
+use proto::{
+    FORMATS,
+    internal::{self as pb, catalog_client::CatalogClient, watch_frame::Frame},
+};
 use state::Catalog;
 use tokio::time::Instant;
 
@@ -32,7 +35,11 @@ impl Controllers {
         let channel = self.shared.channels.get_to(&address, Role::Controller);
         let mut client = CatalogClient::new(channel).max_decoding_message_size(16 << 20);
         let refused = |status| ControllerError::Refused(Box::new(status));
-        let watch = client.watch(pb::WatchRequest::default()).await;
+        let request = pb::WatchRequest {
+            newest_format: FORMATS.newest,
+            ..pb::WatchRequest::default()
+        };
+        let watch = client.watch(request).await;
         let mut stream = watch.map_err(refused)?.into_inner();
         let mut catalog = Catalog::default();
         while let Some(message) = stream.message().await.map_err(refused)? {

@@ -31,16 +31,19 @@ struct State {
 
 impl Controller {
     pub(crate) fn new() -> Self {
-        let state = State {
+        let mut state = State {
             catalog: Catalog::default(),
             log: Vec::new(),
             blobs: HashMap::new(),
             leads: true,
             settles: true,
         };
+        // As a new cluster begins.
+        let format = proto::FORMATS.newest;
+        state.apply(IdempotencyKey(0), Mutation::Finalize { format });
         Self {
+            revision: watch::Sender::new(state.log.len() as u64),
             state: Arc::new(Mutex::new(state)),
-            revision: watch::Sender::new(0),
         }
     }
 

@@ -211,7 +211,10 @@ fn what_contradicts_itself_is_refused() {
         &minimal_and("auth", "mode = \"none\""),
         "asks nobody for one",
     );
-    refused(&format!("{MINIMAL}secret_env = \"S\"\n"), "got both");
+    refused(
+        &MINIMAL.replace("secret_file", "secret_env = \"S\"\nsecret_file"),
+        "got both",
+    );
     refused(
         &MINIMAL.replace("secret_file = \"secret\"", ""),
         "got neither",

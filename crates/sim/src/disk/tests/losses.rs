@@ -11,7 +11,7 @@ use host::{
 use model::Digest;
 
 use super::disk;
-use crate::disk::{Disk, Hit, Loss, Mounted};
+use crate::disk::{Disk, DiskFault, Hit, Loss, Mounted};
 
 const SEEDS: u64 = 300;
 const WIDTH: u64 = 3;
@@ -237,7 +237,8 @@ async fn an_append_that_was_cut_short_leaves_its_beginning() {
         let disk = disk(seed);
         let segments = disk.mount().segments;
         segments.append(1, 0, "one".into()).await.unwrap();
-        let patience = Duration::from_micros(100);
+        disk.inject(DiskFault::Slow(Duration::from_secs(1)));
+        let patience = Duration::from_millis(100);
         let appending = segments.append(1, 3, "two".into());
         assert!(tokio::time::timeout(patience, appending).await.is_err());
         disk.crash(if seed % 2 == 0 {
@@ -245,6 +246,7 @@ async fn an_append_that_was_cut_short_leaves_its_beginning() {
         } else {
             Loss::Power
         });
+        disk.heal();
         let left = disk.segments().remove(&1).unwrap();
         assert!(
             left.starts_with(b"one") && b"onetwo".starts_with(&left),

@@ -6,7 +6,7 @@ use model::{
     },
 };
 
-use super::*;
+use super::{followers::any_mutation, *};
 
 fn queue(name: &str) -> Source {
     Source::Sqs {
