@@ -3,8 +3,6 @@
 `make upgrade` does the same with two builds, under load.
 """
 
-import subprocess
-
 import pytest
 import zips
 from botocore.exceptions import ClientError
@@ -40,8 +38,7 @@ class MixedCluster(TwoAccountCluster):
 
     def ask(self, what):
         """`dunlin cluster ...`, asked with the identity of node a."""
-        asked = [str(self.binary), "cluster", what, "--config", str(self.node("a").config_file)]
-        return subprocess.run(asked, capture_output=True, text=True, timeout=60)
+        return self.command("cluster", what, "--config", str(self.node("a").config_file))
 
     def seen(self):
         """The format of the cluster, and what each node reads, as each node that runs sees it."""

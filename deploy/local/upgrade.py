@@ -353,8 +353,7 @@ class Upgrade:
 
     def ask(self, today: Build, what: str) -> subprocess.CompletedProcess:
         node = next(n for n in self.cluster.nodes if "controller" in n.roles)
-        asked = [str(today.binary), "cluster", what, "--config", str(node.config_file)]
-        return subprocess.run(asked, capture_output=True, text=True, timeout=60)
+        return self.cluster.command("cluster", what, "--config", str(node.config_file), binary=today.binary)
 
     def step(self, phase: str, node: Node, build: Build) -> "Step":
         return Step(self, {"phase": phase, "node": node.name, "build": build.name, "leads": self.cluster.leader() == node.name})
