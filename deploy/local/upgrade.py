@@ -305,7 +305,7 @@ class Upgrade:
                 self.result.expect(bool(told), f"{node.name} ended without a word")
             else:
                 self._stays_unready(node)
-                fact["told"] = http_get(f"http://{node.admin}/readyz", 2.0)[1]
+                fact["told"] = " ".join(http_get(f"http://{node.admin}/readyz", 2.0)[1].split())
                 self.cluster.terminate(node.name)
             start(self.cluster, node, today)
             self.cluster.wait_ready(READY_MAX, [node.name])
@@ -353,7 +353,10 @@ class Upgrade:
 
     def ask(self, today: Build, what: str) -> subprocess.CompletedProcess:
         node = next(n for n in self.cluster.nodes if "controller" in n.roles)
-        return self.cluster.command("cluster", what, "--config", str(node.config_file), binary=today.binary)
+        # The node may run with a configuration that only the other build knows.
+        config = node.directory / "operator.toml"
+        config.write_text(toml_text(self.cluster.config(node)))
+        return self.cluster.command("cluster", what, "--config", str(config), binary=today.binary)
 
     def step(self, phase: str, node: Node, build: Build) -> "Step":
         return Step(self, {"phase": phase, "node": node.name, "build": build.name, "leads": self.cluster.leader() == node.name})
