@@ -1,9 +1,9 @@
-"""How the tests of refused calls say what they expect."""
+"""What a client is told when it is refused."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import Iterator, Optional
+from typing import Any, Callable, Iterator, Optional
 
 import pytest
 from botocore.exceptions import ClientError
@@ -20,3 +20,11 @@ def refused(code: str, message: Optional[str] = None, status: Optional[int] = No
         assert response["Error"]["Message"] == message
     if status is not None:
         assert response["ResponseMetadata"]["HTTPStatusCode"] == status
+
+
+def refusal(call: Callable[..., Any], **arguments: Any) -> tuple[int, str, str]:
+    """Status, name and text of the error that a call is answered with."""
+    with pytest.raises(ClientError) as refused:
+        call(**arguments)
+    error = refused.value.response
+    return error["ResponseMetadata"]["HTTPStatusCode"], error["Error"]["Code"], error["Error"]["Message"]

@@ -255,6 +255,38 @@ def test_what_is_set_for_a_function_survives_the_leader(faulty):
     client.delete_function_concurrency(FunctionName=FUNCTION)
 
 
+def test_records_of_every_kind_outlive_the_leader_and_a_restart_of_all(faulty):
+    client = client_of(faulty, others(faulty.wait_leader())[0])
+    archive = zips.package({"python/kept.py": "WORD = 'kept'\n"})
+    layer = client.publish_layer_version(LayerName="kept", Content={"ZipFile": archive})["LayerVersionArn"]
+    profiles = {"SigningProfileVersionArns": ["arn:aws:signer:us-east-1:000000000000:/signing-profiles/p/0"]}
+    signing = client.create_code_signing_config(AllowedPublishers=profiles)["CodeSigningConfig"]["CodeSigningConfigArn"]
+    client.create_capacity_provider(
+        CapacityProviderName="kept",
+        VpcConfig={"SubnetIds": ["subnet-1"], "SecurityGroupIds": []},
+        PermissionsConfig={"CapacityProviderOperatorRoleArn": "arn:aws:iam::000000000000:role/r"},
+    )
+    code = zips.package({"app.py": "import kept\ndef handler(event, context):\n    return kept.WORD\n"})
+    create(client, "keeper", code, "app.handler", Layers=[layer], CodeSigningConfigArn=signing, Publish=True)
+    faulty.kill9(faulty.wait_leader())
+    faulty.wait_leader()
+    wait_active(client, "keeper")
+    client.delete_layer_version(LayerName="kept", VersionNumber=1)
+    for node in faulty.nodes:
+        faulty.kill9(node.name)
+    for node in faulty.nodes:
+        faulty.start_node(node.name)
+    faulty.wait_ready()
+    faulty.wait_leader()
+    for node in CONTROLLERS:
+        reader = client_of(faulty, node)
+        assert invoke(reader, "keeper", Qualifier="1").payload == "kept"
+        assert reader.get_function_code_signing_config(FunctionName="keeper")["CodeSigningConfigArn"] == signing
+        assert reader.get_capacity_provider(CapacityProviderName="kept")["CapacityProvider"]["State"] == "Failed"
+        assert reader.list_layer_versions(LayerName="kept")["LayerVersions"] == []
+    assert client.publish_layer_version(LayerName="kept", Content={"ZipFile": archive})["Version"] == 2
+
+
 def test_a_follower_that_lost_its_disk_comes_back_as_another(faulty):
     leader = faulty.wait_leader()
     victim, other = others(leader)

@@ -1,6 +1,6 @@
 //! Records and commands as bytes: protobuf with a format number (messages `Record` and `Command`).
 
-use model::{Mutation, Qualifier, Revision, Timestamp};
+use model::{CodeSigningName, Mutation, Qualifier, Revision, Timestamp};
 use prost::Message;
 use proto::{FORMATS, InvalidMessage, internal as pb};
 use state::{Answer, Change, Command, IdempotencyKey, Key, Record, Stamp};
@@ -73,11 +73,13 @@ pub fn encode_record(record: &Record) -> Vec<u8> {
             next_version,
             tags,
             published_description,
+            code_signing,
         } => Wire::Function(pb::FunctionHead {
             function: Some(id.into()),
             next_version: *next_version,
             tags: tags.clone(),
             published_description: published_description.clone(),
+            code_signing: code_signing.map_or(String::new(), |name| name.to_string()),
         }),
         Record::Version(v) => Wire::Version((&**v).into()),
         Record::Alias(a) => Wire::Alias((&**a).into()),
@@ -92,6 +94,13 @@ pub fn encode_record(record: &Record) -> Vec<u8> {
         }),
         Record::DataKey(k) => Wire::DataKey((&**k).into()),
         Record::Mapping(m) => Wire::Mapping((&**m).into()),
+        Record::Layer { id, next_version } => Wire::Layer(pb::LayerHead {
+            layer: Some(id.into()),
+            next_version: *next_version,
+        }),
+        Record::LayerVersion(v) => Wire::LayerVersion((&**v).into()),
+        Record::CodeSigning(c) => Wire::CodeSigning((&**c).into()),
+        Record::Capacity(c) => Wire::CapacityProvider((&**c).into()),
         Record::Answer(a) => Wire::Answered(pb::Answered {
             at_ms: a.at.as_millis(),
             outcome: Some(pb::Outcome::new(a.revision, &a.result)),
@@ -122,6 +131,7 @@ fn to_record(key: &Key, message: pb::Record) -> Result<Record, CodecError> {
             next_version: f.next_version,
             tags: f.tags,
             published_description: f.published_description,
+            code_signing: code_signing(&f.code_signing)?,
         },
         Wire::Version(v) => Record::Version(std::sync::Arc::new(v.try_into()?)),
         Wire::Alias(a) => Record::Alias(std::sync::Arc::new(a.try_into()?)),
@@ -139,6 +149,16 @@ fn to_record(key: &Key, message: pb::Record) -> Result<Record, CodecError> {
         },
         Wire::DataKey(k) => Record::DataKey(std::sync::Arc::new(k.try_into()?)),
         Wire::Mapping(m) => Record::Mapping(std::sync::Arc::new(m.try_into()?)),
+        Wire::Layer(l) => Record::Layer {
+            id: l
+                .layer
+                .ok_or(InvalidMessage::Missing("layer"))?
+                .try_into()?,
+            next_version: l.next_version,
+        },
+        Wire::LayerVersion(v) => Record::LayerVersion(std::sync::Arc::new(v.try_into()?)),
+        Wire::CodeSigning(c) => Record::CodeSigning(std::sync::Arc::new(c.try_into()?)),
+        Wire::CapacityProvider(c) => Record::Capacity(std::sync::Arc::new(c.try_into()?)),
         Wire::Answered(a) => {
             let Key::Answer(request) = key else {
                 return Err(misplaced(key));
@@ -167,6 +187,19 @@ fn qualifier(text: &str) -> Result<Qualifier, InvalidMessage> {
     text.parse().map_err(
         |e: model::qualifier::InvalidQualifier| InvalidMessage::Field {
             field: "setting.place",
+            why: e.to_string(),
+        },
+    )
+}
+
+fn code_signing(name: &str) -> Result<Option<CodeSigningName>, InvalidMessage> {
+    if name.is_empty() {
+        return Ok(None);
+    }
+    let name = name.parse();
+    name.map(Some).map_err(
+        |e: model::code_signing::InvalidCodeSigning| InvalidMessage::Field {
+            field: "function.code_signing",
             why: e.to_string(),
         },
     )

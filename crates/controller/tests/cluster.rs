@@ -31,9 +31,11 @@ fn create(name: &str, zip: &'static [u8]) -> Mutation {
         code: Code {
             digest: Digest::of(zip),
             size: zip.len() as u64,
+            unzipped: 0,
         },
         publish: false,
         tags: BTreeMap::new(),
+        code_signing: None,
     }
 }
 

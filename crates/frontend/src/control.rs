@@ -79,6 +79,7 @@ impl Control {
         grant: &Grant,
         mut mutation: Mutation,
     ) -> Result<Changed, OperationError> {
+        self.fit(&mut mutation).await?;
         self.seal(&mut mutation).await?;
         let key = match &grant.caller().call_id {
             Some(call_id) => repeatable(grant.caller(), call_id, &mutation),
@@ -98,6 +99,16 @@ impl Control {
             tracing::warn!(%error, "a write was answered before this node's copy of the catalog had it");
         }
         Ok(result?)
+    }
+
+    /// Leaves out what the build before does not know and can do without: the size of the files of a package.
+    async fn fit(&self, mutation: &mut Mutation) -> Result<(), OperationError> {
+        if let Some(code) = mutation.code_mut()
+            && self.cluster_format(code.format()).await? < code.format()
+        {
+            code.unzipped = 0;
+        }
+        Ok(())
     }
 
     /// Sends nobody a change that a build which is still in the cluster would not read: an older leader would take what it

@@ -7,7 +7,7 @@ use model::mutation::Rejection;
 use package::PackageError;
 use routing::{DispatchError, ResolveError, Throttled, dispatch::Lost};
 
-use crate::body::BodyError;
+use crate::{body::BodyError, objects::ObjectError};
 
 /// Why a request was not done. What its caller is told stands in [`crate::respond`].
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +24,17 @@ pub(crate) enum OperationError {
     /// The deployment package in it.
     #[error(transparent)]
     Package(#[from] PackageError),
+    /// The package was named and could not be fetched.
+    #[error("{bucket}/{key}")]
+    Object {
+        /// Where it should be.
+        bucket: String,
+        /// Its key.
+        key: String,
+        /// Why it is not there.
+        #[source]
+        source: ObjectError,
+    },
     /// The controllers could not be asked.
     #[error(transparent)]
     Controllers(#[from] ControllerError),

@@ -13,6 +13,7 @@ use crate::{
     control::Control,
     figures::{Counters, FrontendFigures},
     grpc,
+    objects::Objects,
     operations::Workbench,
     options::FrontendOptions,
     server,
@@ -38,6 +39,8 @@ pub struct Ports {
     pub router: Router,
     /// The audit log.
     pub audit: Recorder,
+    /// Where packages lie that callers name instead of sending; `None` if this cluster has no object store.
+    pub objects: Option<Arc<dyn Objects>>,
 }
 
 /// A frontend. Clones are the same one.
@@ -55,6 +58,7 @@ impl Frontend {
         let bench = Workbench {
             control: Control::new(ports.copy, ports.controllers, ports.keys, entropy.clone()),
             router: ports.router,
+            objects: ports.objects,
             limits: options.limits.clone(),
             code_urls: options.code_url_key.clone(),
             url_suffix: options.url_suffix.clone(),

@@ -1,25 +1,36 @@
-//! One file per operation of the API; the operations on one setting of a function share a file of `settings/`. Each has the same two parts: `run`, which does it and knows no wire, and `answer`,
+//! One file per operation of the API, or for a kind of record that is only kept; the operations on one setting of a function share a file of `settings/`. Each has the same two parts: `run`, which does it and knows no wire, and `answer`,
 //! which shows the result as AWS does. The gRPC edge calls the same `run`.
 
+pub(crate) mod add_layer_version_permission;
+pub(crate) mod capacity_providers;
+pub(crate) mod code_signing_configs;
 pub(crate) mod create_alias;
 pub(crate) mod create_event_source_mapping;
 pub(crate) mod create_function;
 pub(crate) mod delete_alias;
 pub(crate) mod delete_event_source_mapping;
 pub(crate) mod delete_function;
+pub(crate) mod delete_layer_version;
 pub(crate) mod durable;
+pub(crate) mod function_code_signing;
 pub(crate) mod get_account_settings;
 pub(crate) mod get_alias;
 pub(crate) mod get_event_source_mapping;
 pub(crate) mod get_function;
 pub(crate) mod get_function_configuration;
+pub(crate) mod get_layer_version;
+pub(crate) mod get_layer_version_policy;
 pub(crate) mod invoke;
 pub(crate) mod invoke_with_response_stream;
 pub(crate) mod list_aliases;
 pub(crate) mod list_event_source_mappings;
 pub(crate) mod list_functions;
+pub(crate) mod list_layer_versions;
+pub(crate) mod list_layers;
 pub(crate) mod list_versions_by_function;
+pub(crate) mod publish_layer_version;
 pub(crate) mod publish_version;
+pub(crate) mod remove_layer_version_permission;
 pub(crate) mod settings;
 pub(crate) mod update_alias;
 pub(crate) mod update_event_source_mapping;
@@ -27,6 +38,7 @@ pub(crate) mod update_function_code;
 pub(crate) mod update_function_configuration;
 
 mod deployment;
+mod layers;
 mod versions;
 
 pub(crate) use versions::Shown;
@@ -34,19 +46,20 @@ pub(crate) use versions::Shown;
 use std::sync::Arc;
 
 use host::{Clock, Entropy, Tasks};
-use lambda_api::Request;
+use lambda_api::{Operation, Request};
 use model::{Limits, RequestId};
 use routing::Router;
 
 use crate::{
     auth::Authorized, code_url::CodeUrlKey, control::Control, error::OperationError,
-    figures::Counters, respond::Answer,
+    figures::Counters, objects::Objects, respond::Answer,
 };
 
 /// What operations work with.
 pub(crate) struct Workbench {
     pub(crate) control: Control,
     pub(crate) router: Router,
+    pub(crate) objects: Option<Arc<dyn Objects>>,
     pub(crate) limits: Limits,
     pub(crate) code_urls: CodeUrlKey,
     /// What hosts of function URLs end with.
@@ -129,6 +142,92 @@ pub(crate) async fn run(
             get_account_settings::answer(bench, usage)
         }
         Request::Setting(r) => settings::run(bench, grant.of(r)).await?,
+        Request::PublishLayerVersion(r) => {
+            let published = publish_layer_version::run(bench, grant.of(*r), &received.origin);
+            publish_layer_version::answer(&published.await?)
+        }
+        Request::GetLayerVersion(r) | Request::GetLayerVersionByArn(r) => {
+            let got = get_layer_version::run(bench, grant.of(r), &received.origin).await?;
+            get_layer_version::answer(&got)
+        }
+        Request::DeleteLayerVersion(r) => {
+            delete_layer_version::run(bench, grant.of(r)).await?;
+            delete_layer_version::answer()
+        }
+        Request::ListLayers(r) => list_layers::answer(list_layers::run(bench, grant.of(r)).await?),
+        Request::ListLayerVersions(r) => {
+            list_layer_versions::answer(list_layer_versions::run(bench, grant.of(r)).await?)
+        }
+        Request::AddLayerVersionPermission(r) => {
+            let added = add_layer_version_permission::run(bench, grant.of(*r)).await?;
+            add_layer_version_permission::answer(&added)
+        }
+        Request::GetLayerVersionPolicy(r) => {
+            let policy = get_layer_version_policy::run(bench, grant.of(r)).await?;
+            get_layer_version_policy::answer(&policy)
+        }
+        Request::RemoveLayerVersionPermission(r) => {
+            remove_layer_version_permission::run(bench, grant.of(r)).await?;
+            remove_layer_version_permission::answer()
+        }
+        Request::CreateCodeSigningConfig(r) => {
+            let made = code_signing_configs::create(bench, grant.of(*r)).await?;
+            code_signing_configs::answer(Operation::CreateCodeSigningConfig, &made)
+        }
+        Request::GetCodeSigningConfig(r) => {
+            let got = code_signing_configs::get(bench, grant.of(r)).await?;
+            code_signing_configs::answer(Operation::GetCodeSigningConfig, &got)
+        }
+        Request::UpdateCodeSigningConfig(r) => {
+            let updated = code_signing_configs::update(bench, grant.of(*r)).await?;
+            code_signing_configs::answer(Operation::UpdateCodeSigningConfig, &updated)
+        }
+        Request::DeleteCodeSigningConfig(r) => {
+            code_signing_configs::delete(bench, grant.of(r)).await?;
+            Answer::empty(Operation::DeleteCodeSigningConfig.success())
+        }
+        Request::ListCodeSigningConfigs(r) => {
+            code_signing_configs::answer_list(code_signing_configs::list(bench, grant.of(r)).await?)
+        }
+        Request::ListFunctionsByCodeSigningConfig(r) => {
+            let page = code_signing_configs::functions(bench, grant.of(r)).await?;
+            code_signing_configs::answer_functions(page)
+        }
+        Request::PutFunctionCodeSigningConfig(r) => {
+            let held = function_code_signing::put(bench, grant.of(r)).await?;
+            function_code_signing::answer(Operation::PutFunctionCodeSigningConfig, &held)
+        }
+        Request::GetFunctionCodeSigningConfig(r) => {
+            let held = function_code_signing::get(bench, grant.of(r)).await?;
+            function_code_signing::answer(Operation::GetFunctionCodeSigningConfig, &held)
+        }
+        Request::DeleteFunctionCodeSigningConfig(r) => {
+            function_code_signing::delete(bench, grant.of(r)).await?;
+            Answer::empty(Operation::DeleteFunctionCodeSigningConfig.success())
+        }
+        Request::CreateCapacityProvider(r) => {
+            let made = capacity_providers::create(bench, grant.of(*r)).await?;
+            capacity_providers::answer(Operation::CreateCapacityProvider, &made)
+        }
+        Request::GetCapacityProvider(r) => {
+            let got = capacity_providers::get(bench, grant.of(r)).await?;
+            capacity_providers::answer(Operation::GetCapacityProvider, &got)
+        }
+        Request::UpdateCapacityProvider(r) => {
+            let updated = capacity_providers::update(bench, grant.of(*r)).await?;
+            capacity_providers::answer(Operation::UpdateCapacityProvider, &updated)
+        }
+        Request::DeleteCapacityProvider(r) => {
+            let gone = capacity_providers::delete(bench, grant.of(r)).await?;
+            capacity_providers::answer(Operation::DeleteCapacityProvider, &gone)
+        }
+        Request::ListCapacityProviders(r) => {
+            capacity_providers::answer_list(capacity_providers::list(bench, grant.of(r)).await?)
+        }
+        Request::ListFunctionVersionsByCapacityProvider(r) => {
+            let versions = capacity_providers::versions(bench, grant.of(r)).await?;
+            capacity_providers::answer_versions(&versions)
+        }
         Request::CreateEventSourceMapping(r) => {
             let made = create_event_source_mapping::run(bench, grant.of(*r)).await?;
             create_event_source_mapping::answer(&made)

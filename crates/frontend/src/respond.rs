@@ -9,10 +9,10 @@ use audit::Unrecorded;
 use catalog::{ControllerError, SecretError};
 use http::{HeaderValue, Response};
 use lambda_api::{ApiError, error::ThrottleReason, invoke::REQUEST_ID};
-use model::{ErrorKind, Failure, RequestId, function::Reason};
+use model::{ErrorKind, Failure as _, RequestId, function::Reason};
 use routing::{DispatchError, ResolveError};
 
-use crate::{body::BodyError, error::OperationError};
+use crate::{body::BodyError, error::OperationError, objects::ObjectError};
 
 pub(crate) use answer::{Answer, Body, HttpBody};
 
@@ -51,6 +51,11 @@ pub(crate) fn api_error(error: OperationError) -> ApiError {
         OperationError::Signature(error) => error.into(),
         OperationError::Body(error) => body(&error),
         OperationError::Package(error) => error.into(),
+        OperationError::Object {
+            bucket,
+            key,
+            source,
+        } => object(&bucket, &key, &source),
         OperationError::Controllers(error) => controllers(&error),
         OperationError::Behind(_) | OperationError::Stopping => ApiError::unavailable(),
         OperationError::Rejected(rejection) => rejection.into(),
@@ -89,6 +94,25 @@ fn body(error: &BodyError) -> ApiError {
     }
 }
 
+fn object(bucket: &str, key: &str, error: &ObjectError) -> ApiError {
+    match error {
+        ObjectError::NotConfigured => ApiError::no_object_store(),
+        ObjectError::Refused { code, message } if code == "AccessDenied" => {
+            ApiError::object_denied(bucket, key, code, message)
+        }
+        ObjectError::Refused { code, message } if !error.is_retryable() => {
+            ApiError::object_refused(code, message)
+        }
+        ObjectError::TooLarge { limit } => ApiError::zipped_too_large(*limit),
+        ObjectError::Unnameable(_) => {
+            ApiError::object_refused("InvalidArgument", "The object cannot be asked for.")
+        }
+        ObjectError::Refused { .. }
+        | ObjectError::Unreachable { .. }
+        | ObjectError::Deadline(_) => ApiError::unavailable(),
+    }
+}
+
 fn controllers(error: &ControllerError) -> ApiError {
     match error {
         ControllerError::NoLeader(_)
@@ -111,6 +135,7 @@ fn resolve(error: ResolveError) -> ApiError {
         ResolveError::Pending(_) => ApiError::function_pending(),
         ResolveError::Unconfirmed(_) => ApiError::unavailable(),
         ResolveError::Failed { reason, .. } => failed(reason),
+        ResolveError::Unmet { member, .. } => ApiError::cannot_run(member),
     }
 }
 
@@ -199,7 +224,11 @@ pub(crate) fn log(error: &OperationError) {
         | OperationError::Body(BodyError::NoMemory { .. })
         | OperationError::Throttled(routing::Throttled::Frontend { .. })
         | OperationError::Dispatch(_)
-        | OperationError::Lost(_) => {
+        | OperationError::Lost(_)
+        | OperationError::Object {
+            source: ObjectError::Unreachable { .. } | ObjectError::Deadline(_),
+            ..
+        } => {
             tracing::warn!(%error, %causes, "a request could not be served");
         }
         // Its text may repeat what the caller sent.
@@ -209,6 +238,7 @@ pub(crate) fn log(error: &OperationError) {
         OperationError::Signature(_)
         | OperationError::Body(_)
         | OperationError::Package(_)
+        | OperationError::Object { .. }
         | OperationError::Rejected(_)
         | OperationError::Resolve(_)
         | OperationError::Throttled(
@@ -323,6 +353,48 @@ mod tests {
             "InvalidZipFileException",
         );
         check(failed("Other"), 409, "ResourceConflictException");
+        let unmet = ResolveError::Unmet {
+            arn: arn.clone(),
+            member: "DurableConfig",
+        };
+        check(unmet, 400, "InvalidParameterValueException");
+    }
+
+    #[test]
+    fn an_object_that_cannot_be_had_says_why() {
+        let object = |source| OperationError::Object {
+            bucket: "b".to_owned(),
+            key: "k".to_owned(),
+            source,
+        };
+        let refused = |code: &str| {
+            object(ObjectError::Refused {
+                code: code.to_owned(),
+                message: "why".to_owned(),
+            })
+        };
+        check(
+            object(ObjectError::NotConfigured),
+            400,
+            "InvalidParameterValueException",
+        );
+        check(refused("NoSuchKey"), 400, "InvalidParameterValueException");
+        check(refused("AccessDenied"), 403, "AccessDeniedException");
+        check(refused("SlowDown"), 503, "ServiceUnavailableException");
+        check(
+            object(ObjectError::TooLarge { limit: 1 }),
+            413,
+            "RequestEntityTooLargeException",
+        );
+        check(
+            object(ObjectError::Deadline(Duration::from_secs(1))),
+            503,
+            "ServiceUnavailableException",
+        );
+        assert_eq!(
+            api_error(refused("NoSuchKey")).to_string(),
+            "Error occurred while GetObject. S3 Error Code: NoSuchKey. S3 Error Message: why"
+        );
     }
 
     #[test]

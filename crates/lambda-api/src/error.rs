@@ -10,7 +10,12 @@ use serde_json::{Map, Value};
 
 use crate::{Operation, query::InvalidQuery, route::RouteError};
 
+mod config_text;
+mod layer_text;
+mod settings_text;
 mod text;
+
+pub use layer_text::LAYER_POLICY_MAX;
 
 /// The header that names an error.
 pub const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
@@ -51,6 +56,12 @@ pub enum ApiError {
     /// No environments are kept ready.
     #[error("{0}")]
     ProvisionedConcurrencyConfigNotFound(String),
+    /// The code has no signature that the function's configuration accepts.
+    #[error("{0}")]
+    CodeVerificationFailed(String),
+    /// The code-signing configuration that a function is to have is not there.
+    #[error("{0}")]
+    CodeSigningConfigNotFound(String),
     /// The account's code storage is full.
     #[error("{0}")]
     CodeStorageExceeded(String),
@@ -177,6 +188,8 @@ impl ApiError {
             Self::AliasLimitExceeded(_) => class("AliasLimitExceededException", StatusCode::BAD_REQUEST, USER, "message"),
             Self::PolicyLengthExceeded(_) => class("PolicyLengthExceededException", StatusCode::BAD_REQUEST, USER, "message"),
             Self::ProvisionedConcurrencyConfigNotFound(_) => class("ProvisionedConcurrencyConfigNotFoundException", StatusCode::NOT_FOUND, USER, "message"),
+            Self::CodeVerificationFailed(_) => class("CodeVerificationFailedException", StatusCode::BAD_REQUEST, USER, "Message"),
+            Self::CodeSigningConfigNotFound(_) => class("CodeSigningConfigNotFoundException", StatusCode::NOT_FOUND, USER, "Message"),
             Self::CodeStorageExceeded(_) => class("CodeStorageExceededException", StatusCode::BAD_REQUEST, USER, "message"),
             Self::RequestTooLarge(_) => class("RequestTooLargeException", StatusCode::PAYLOAD_TOO_LARGE, USER, "message"),
             Self::RequestEntityTooLarge(_) => class("RequestEntityTooLargeException", StatusCode::PAYLOAD_TOO_LARGE, None, "message"),
@@ -302,6 +315,18 @@ impl From<Rejection> for ApiError {
             Rejection::MappingExists(duplicate) => Self::mapping_exists(&duplicate),
             Rejection::MappingWithoutFunction(_) => Self::mapping_without_function(),
             Rejection::MappingRefused(refusal) => refusal.into(),
+            Rejection::LayerVersionNotFound(id) => Self::layer_version_not_found(&id),
+            Rejection::LayerRevisionMismatch => Self::layer_revision_mismatch(),
+            Rejection::LayerMissing(id) => Self::layer_missing(id),
+            Rejection::WrongPackage { image } => Self::wrong_package(image),
+            Rejection::Incompatible { what, runtime } => Self::incompatible(what, runtime),
+            Rejection::CodeSigningNotFound(id) => Self::code_signing_not_found(id),
+            Rejection::CodeSigningMissing(id) => Self::code_signing_missing(id),
+            Rejection::CodeSigningInUse(id) => Self::code_signing_in_use(id),
+            Rejection::CodeNotSigned(_) => Self::code_not_signed(),
+            Rejection::CapacityNotFound(id) => Self::capacity_provider_not_found(id),
+            Rejection::CapacityExists(id) => Self::capacity_provider_exists(id),
+            Rejection::CapacityInUse(id) => Self::capacity_provider_in_use(id),
             Rejection::UnknownCommand => Self::Service(rejection.to_string()),
         }
     }

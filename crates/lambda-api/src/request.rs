@@ -6,24 +6,31 @@
 //! knows and this cluster does not implement are refused if they ask for anything.
 
 use http::HeaderMap;
-use model::{FunctionArn, Limits, mapping::MappingId};
+use model::{
+    CapacityProviderId, CodeSigningId, CodeSigningName, FunctionArn, FunctionId, LayerVersionId,
+    Limits, mapping::MappingId,
+};
 use serde::Deserialize;
 
 use crate::{
-    error::ApiError, invoke, operation::Operation, query::Query, route::Labels, schema,
-    scope::Scope, target::Target,
+    error::ApiError, invoke, operation::Operation, page::PageRequest, query::Query, route::Labels,
+    schema, scope::Scope, target::Target,
 };
 
 mod absent;
 pub mod alias;
-mod code;
+pub mod capacity_provider;
+pub mod code;
+pub mod code_signing;
 mod configuration;
 pub mod create_function;
 pub mod delete_function;
 pub mod durable;
 pub mod get_function;
+pub mod layer;
 pub mod list;
 pub mod mapping;
+mod optional;
 pub mod publish_version;
 pub mod setting;
 pub mod update_function_code;
@@ -101,6 +108,56 @@ pub enum Request {
     InvokeAsync(invoke::Call),
     /// See the operations on durable executions and on their callbacks.
     Durable(durable::Durable),
+    /// See [`Operation::PublishLayerVersion`].
+    PublishLayerVersion(Box<layer::PublishLayerVersion>),
+    /// See [`Operation::GetLayerVersion`].
+    GetLayerVersion(LayerVersionId),
+    /// See [`Operation::GetLayerVersionByArn`].
+    GetLayerVersionByArn(LayerVersionId),
+    /// See [`Operation::DeleteLayerVersion`].
+    DeleteLayerVersion(LayerVersionId),
+    /// See [`Operation::ListLayers`].
+    ListLayers(layer::ListLayers),
+    /// See [`Operation::ListLayerVersions`].
+    ListLayerVersions(layer::ListLayerVersions),
+    /// See [`Operation::AddLayerVersionPermission`].
+    AddLayerVersionPermission(Box<layer::AddLayerVersionPermission>),
+    /// See [`Operation::GetLayerVersionPolicy`].
+    GetLayerVersionPolicy(LayerVersionId),
+    /// See [`Operation::RemoveLayerVersionPermission`].
+    RemoveLayerVersionPermission(layer::RemoveLayerVersionPermission),
+    /// See [`Operation::CreateCodeSigningConfig`].
+    CreateCodeSigningConfig(Box<code_signing::CreateCodeSigningConfig>),
+    /// See [`Operation::GetCodeSigningConfig`].
+    GetCodeSigningConfig(CodeSigningId),
+    /// See [`Operation::UpdateCodeSigningConfig`].
+    UpdateCodeSigningConfig(Box<code_signing::UpdateCodeSigningConfig>),
+    /// See [`Operation::DeleteCodeSigningConfig`].
+    DeleteCodeSigningConfig(CodeSigningId),
+    /// See [`Operation::ListCodeSigningConfigs`].
+    ListCodeSigningConfigs(PageRequest<CodeSigningName>),
+    /// See [`Operation::ListFunctionsByCodeSigningConfig`].
+    ListFunctionsByCodeSigningConfig(code_signing::ListFunctionsByCodeSigningConfig),
+    /// See [`Operation::PutFunctionCodeSigningConfig`].
+    PutFunctionCodeSigningConfig(code_signing::PutFunctionCodeSigningConfig),
+    /// See [`Operation::GetFunctionCodeSigningConfig`].
+    GetFunctionCodeSigningConfig(FunctionId),
+    /// See [`Operation::DeleteFunctionCodeSigningConfig`].
+    DeleteFunctionCodeSigningConfig(FunctionId),
+    /// See [`Operation::CreateCapacityProvider`].
+    CreateCapacityProvider(Box<capacity_provider::CreateCapacityProvider>),
+    /// See [`Operation::GetCapacityProvider`].
+    GetCapacityProvider(CapacityProviderId),
+    /// See [`Operation::UpdateCapacityProvider`].
+    UpdateCapacityProvider(Box<capacity_provider::UpdateCapacityProvider>),
+    /// See [`Operation::DeleteCapacityProvider`].
+    DeleteCapacityProvider(CapacityProviderId),
+    /// See [`Operation::ListCapacityProviders`].
+    ListCapacityProviders(capacity_provider::ListCapacityProviders),
+    /// See [`Operation::ListFunctionVersionsByCapacityProvider`].
+    ListFunctionVersionsByCapacityProvider(
+        capacity_provider::ListFunctionVersionsByCapacityProvider,
+    ),
 }
 
 impl Request {
@@ -170,6 +227,66 @@ impl Request {
             | Operation::SendDurableExecutionCallbackHeartbeat => {
                 Self::Durable(durable::callback(input))
             }
+            Operation::PublishLayerVersion => {
+                Self::PublishLayerVersion(Box::new(layer::publish(input)?))
+            }
+            Operation::GetLayerVersion => Self::GetLayerVersion(layer::version(input)?),
+            Operation::GetLayerVersionByArn => Self::GetLayerVersionByArn(layer::by_arn(input)?),
+            Operation::DeleteLayerVersion => Self::DeleteLayerVersion(layer::version(input)?),
+            Operation::ListLayers => Self::ListLayers(layer::list(input)?),
+            Operation::ListLayerVersions => Self::ListLayerVersions(layer::versions(input)?),
+            Operation::AddLayerVersionPermission => {
+                Self::AddLayerVersionPermission(Box::new(layer::add_permission(input)?))
+            }
+            Operation::GetLayerVersionPolicy => Self::GetLayerVersionPolicy(layer::version(input)?),
+            Operation::RemoveLayerVersionPermission => {
+                Self::RemoveLayerVersionPermission(layer::remove_permission(input)?)
+            }
+            Operation::CreateCodeSigningConfig => {
+                Self::CreateCodeSigningConfig(Box::new(code_signing::create(input)?))
+            }
+            Operation::GetCodeSigningConfig => {
+                Self::GetCodeSigningConfig(code_signing::named(input)?)
+            }
+            Operation::UpdateCodeSigningConfig => {
+                Self::UpdateCodeSigningConfig(Box::new(code_signing::update(input)?))
+            }
+            Operation::DeleteCodeSigningConfig => {
+                Self::DeleteCodeSigningConfig(code_signing::named(input)?)
+            }
+            Operation::ListCodeSigningConfigs => {
+                Self::ListCodeSigningConfigs(code_signing::list(input)?)
+            }
+            Operation::ListFunctionsByCodeSigningConfig => {
+                Self::ListFunctionsByCodeSigningConfig(code_signing::functions(input)?)
+            }
+            Operation::PutFunctionCodeSigningConfig => {
+                Self::PutFunctionCodeSigningConfig(code_signing::put(input)?)
+            }
+            Operation::GetFunctionCodeSigningConfig => {
+                Self::GetFunctionCodeSigningConfig(code_signing::function(input)?)
+            }
+            Operation::DeleteFunctionCodeSigningConfig => {
+                Self::DeleteFunctionCodeSigningConfig(code_signing::function(input)?)
+            }
+            Operation::CreateCapacityProvider => {
+                Self::CreateCapacityProvider(Box::new(capacity_provider::create(input)?))
+            }
+            Operation::GetCapacityProvider => {
+                Self::GetCapacityProvider(capacity_provider::named(input)?)
+            }
+            Operation::UpdateCapacityProvider => {
+                Self::UpdateCapacityProvider(Box::new(capacity_provider::update(input)?))
+            }
+            Operation::DeleteCapacityProvider => {
+                Self::DeleteCapacityProvider(capacity_provider::named(input)?)
+            }
+            Operation::ListCapacityProviders => {
+                Self::ListCapacityProviders(capacity_provider::list(input)?)
+            }
+            Operation::ListFunctionVersionsByCapacityProvider => {
+                Self::ListFunctionVersionsByCapacityProvider(capacity_provider::versions(input)?)
+            }
             _ => match setting::SettingRequest::parse(input)? {
                 Some(request) => Self::Setting(request),
                 None => return Err(ApiError::UnknownOperation),
@@ -177,8 +294,8 @@ impl Request {
         })
     }
 
-    /// The function, version or alias that a policy must allow; `None` for the operations on a whole account and on
-    /// what is no function.
+    /// The function, version or alias that a policy must allow; `None` for the operations on a whole account and on what is
+    /// no function. The owner of layers and the like is checked where their names are parsed.
     #[must_use]
     pub fn resource(&self) -> Option<FunctionArn> {
         match self {
@@ -209,6 +326,30 @@ impl Request {
             | Self::ListEventSourceMappings(_) => None,
             Self::Setting(request) => request.resource(),
             Self::ListFunctions(_) | Self::GetAccountSettings => None,
+            Self::PublishLayerVersion(_)
+            | Self::GetLayerVersion(_)
+            | Self::GetLayerVersionByArn(_)
+            | Self::DeleteLayerVersion(_)
+            | Self::ListLayers(_)
+            | Self::ListLayerVersions(_)
+            | Self::AddLayerVersionPermission(_)
+            | Self::GetLayerVersionPolicy(_)
+            | Self::RemoveLayerVersionPermission(_)
+            | Self::CreateCodeSigningConfig(_)
+            | Self::GetCodeSigningConfig(_)
+            | Self::UpdateCodeSigningConfig(_)
+            | Self::DeleteCodeSigningConfig(_)
+            | Self::ListCodeSigningConfigs(_)
+            | Self::ListFunctionsByCodeSigningConfig(_)
+            | Self::CreateCapacityProvider(_)
+            | Self::GetCapacityProvider(_)
+            | Self::UpdateCapacityProvider(_)
+            | Self::DeleteCapacityProvider(_)
+            | Self::ListCapacityProviders(_)
+            | Self::ListFunctionVersionsByCapacityProvider(_) => None,
+            Self::PutFunctionCodeSigningConfig(r) => Some(r.function.arn(None)),
+            Self::GetFunctionCodeSigningConfig(function)
+            | Self::DeleteFunctionCodeSigningConfig(function) => Some(function.arn(None)),
         }
     }
 }

@@ -4,19 +4,35 @@ use serde::Serialize;
 
 mod account_settings;
 mod alias;
+mod capacity_provider;
+mod code_signing;
 mod event_source_mapping;
 mod function_configuration;
 mod get_function;
+mod layer;
 mod list;
+mod optional;
 mod setting;
 
 pub use account_settings::{AccountSettings, Usage};
 pub use alias::AliasConfiguration;
+pub use capacity_provider::{
+    CAPACITY_STATE, CapacityProviderAnswer, CapacityProviderItem, CapacityProviders,
+    CapacityVersion, CapacityVersions,
+};
+pub use code_signing::{
+    CodeSigningConfigAnswer, CodeSigningConfigItem, CodeSigningConfigs, FunctionArns,
+    FunctionCodeSigning,
+};
 pub use event_source_mapping::EventSourceMappingConfiguration;
 pub use function_configuration::{
     Detail, FunctionConfiguration, ShownEnvironment, runtime_version_arn,
 };
 pub use get_function::{CodeLocation, GetFunction};
+pub use layer::{
+    LayerItem, LayerPolicyShape, LayerStatementShape, LayerVersionItem, LayerVersionShape,
+    LayerVersions, Layers, statement_text,
+};
 pub use list::{
     Aliases, DurableExecutions, EventInvokeConfigs, EventSourceMappings, FunctionUrlConfigs,
     Functions, ProvisionedConcurrencyConfigs, Versions,

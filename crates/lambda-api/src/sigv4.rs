@@ -159,7 +159,8 @@ pub fn verify(
     let scope = &presented.scope;
     let credential = credential_of(&scope.access_key_id).ok_or(SigV4Error::UnknownAccessKey)?;
     check_session(&presented, &credential, now)?;
-    let canonical = canonical::request(request, &query, &presented.signed_headers, &payload);
+    let signed_headers = &presented.signed_headers;
+    let canonical = canonical::request(request, rules.service, &query, signed_headers, &payload);
     let expected = key::signature(&credential.secret, scope, &presented.date, &canonical);
     if !bool::from(expected.as_slice().ct_eq(&presented.signature)) {
         return Err(SigV4Error::SignatureMismatch);

@@ -2,6 +2,13 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
+mod optional;
+
+pub use optional::{
+    CapacityUse, CustomRuntime, Durable, FileSystem, Image, ImageOverrides, Incompatible,
+    OptionalConfig, OptionalMember, OptionalPatch, UsedLayer, Vpc,
+};
+
 use crate::{
     AccountId, Architecture, Digest, EphemeralMib, FunctionArn, FunctionName, MemoryMib, Qualifier,
     Region, RevisionId, Runtime, Sealed, TimeoutSeconds, Timestamp, Version,
@@ -121,15 +128,38 @@ pub struct Config {
     pub tracing: TracingMode,
     /// Log destination.
     pub logging: Logging,
+    /// What few functions have; `None` if it would be empty. Format 2.
+    pub optional: Option<Box<OptionalConfig>>,
 }
 
-/// A deployment package: a zip, kept as a blob.
+/// A deployment package: a zip, kept as a blob. For a function of an image there is none: [`Code::of_image`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Code {
     /// The SHA-256 of the zip: the blob's name, and `CodeSha256`.
     pub digest: Digest,
     /// The size of the zip in bytes.
     pub size: u64,
+    /// The bytes of all its files together; 0 for packages that were stored before this was counted. Format 2.
+    pub unzipped: u64,
+}
+
+impl Code {
+    /// The smallest format of the catalog that can express it.
+    #[must_use]
+    pub const fn format(&self) -> u32 {
+        if self.unzipped == 0 { 1 } else { 2 }
+    }
+
+    /// What stands in the place of a package for a function of an image: no bytes, and a digest that changes with the
+    /// image's URI.
+    #[must_use]
+    pub fn of_image(uri: &str) -> Self {
+        Self {
+            digest: Digest::of(uri.as_bytes()),
+            size: 0,
+            unzipped: 0,
+        }
+    }
 }
 
 /// Whether a version can be invoked.
@@ -189,8 +219,8 @@ impl FunctionVersion {
     /// The smallest format of the catalog that can express it.
     #[must_use]
     pub fn format(&self) -> u32 {
-        let own = if self.touched.is_some() { 2 } else { 1 };
-        self.config.format().max(own)
+        let touched = if self.touched.is_some() { 2 } else { 1 };
+        self.config.format().max(self.code.format()).max(touched)
     }
 
     /// The optimistic lock.
@@ -236,13 +266,58 @@ pub struct ConfigPatch {
     pub tracing: Option<TracingMode>,
     /// See [`Config::logging`].
     pub logging: Option<Logging>,
+    /// See [`Config::optional`]. `None` if no member changes. Format 2.
+    pub optional: Option<Box<OptionalPatch>>,
+}
+
+impl Config {
+    /// The layers, in order.
+    #[must_use]
+    pub fn layers(&self) -> &[UsedLayer] {
+        self.optional.as_ref().map_or(&[], |o| &o.layers)
+    }
+
+    /// The image, of a function that is made of one.
+    #[must_use]
+    pub fn image(&self) -> Option<&Image> {
+        self.optional.as_ref()?.image.as_ref()
+    }
+
+    /// What in it cannot be together, if anything.
+    #[must_use]
+    pub fn incompatible(&self) -> Option<Incompatible> {
+        optional::incompatible(self)
+    }
+
+    /// See [`OptionalConfig::unmet`].
+    #[must_use]
+    pub fn unmet(&self) -> Option<&'static str> {
+        self.optional.as_ref()?.unmet()
+    }
+}
+
+impl FunctionVersion {
+    /// The deployment package; `None` for a function of an image.
+    #[must_use]
+    pub fn package(&self) -> Option<&Code> {
+        self.config.image().is_none().then_some(&self.code)
+    }
+
+    /// Every blob that is needed to run it: its package and the archives of its layers.
+    pub fn blobs(&self) -> impl Iterator<Item = Digest> {
+        let layers = self.config.layers().iter().map(|l| l.content.digest);
+        self.package().map(|p| p.digest).into_iter().chain(layers)
+    }
 }
 
 impl Config {
     /// The smallest format of the catalog that can express it.
     #[must_use]
     pub fn format(&self) -> u32 {
-        environment_format(self.environment.as_ref())
+        match self.optional {
+            Some(_) => 2,
+            None => environment_format(self.environment.as_ref()),
+        }
     }
 }
 
@@ -257,7 +332,10 @@ impl ConfigPatch {
     /// The smallest format of the catalog that can express it.
     #[must_use]
     pub fn format(&self) -> u32 {
-        environment_format(self.environment.as_ref())
+        match self.optional {
+            Some(_) => 2,
+            None => environment_format(self.environment.as_ref()),
+        }
     }
 
     /// The configuration after these changes.
@@ -278,6 +356,22 @@ impl ConfigPatch {
             environment: self.environment.clone().or_else(|| old.environment.clone()),
             tracing: self.tracing.unwrap_or(old.tracing),
             logging: self.logging.clone().unwrap_or_else(|| old.logging.clone()),
+            optional: self.patched_optional(old),
         }
+    }
+
+    fn patched_optional(&self, old: &Config) -> Option<Box<OptionalConfig>> {
+        let mut new = match &self.optional {
+            Some(patch) => patch.apply_to(old.optional.as_deref()),
+            None => old.optional.clone(),
+        };
+        // A customer's runtime goes with the identifier that stands for it.
+        if self.runtime.is_some_and(|r| !r.is_custom())
+            && let Some(mut config) = new.take()
+        {
+            config.custom_runtime = None;
+            new = config.boxed();
+        }
+        new
     }
 }

@@ -3,11 +3,17 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
-    AccountId, Alias, AliasName, Architecture, DataKey, Digest, ErrorKind, Failure, FunctionId,
-    Generation, Qualifier, RevisionId, Setting, SettingChange, SettingKind, Version, VersionId,
-    WrappedKey,
+    AccountId, Alias, AliasName, Architecture, CapacityProvider, CapacityProviderId,
+    CodeSigningConfig, CodeSigningId, DataKey, Digest, ErrorKind, Failure, FunctionId, Generation,
+    LayerId, LayerVersion, LayerVersionId, Qualifier, RevisionId, Runtime, Setting, SettingChange,
+    SettingKind, Version, VersionId, WrappedKey,
     alias::Canary,
-    function::{Code, Config, ConfigPatch, FunctionVersion, Reason, StoredEnvironment},
+    capacity_provider::CapacityChange,
+    code_signing::CodeSigningChange,
+    function::{
+        Code, Config, ConfigPatch, FunctionVersion, Incompatible, Reason, StoredEnvironment,
+    },
+    layer::{LayerDraft, LayerPolicyChange},
     mapping::{
         Duplicate, EventSourceMapping, MappingChange, MappingId, Refusal,
         Setting as MappingSetting, Source,
@@ -23,12 +29,15 @@ pub enum Mutation {
         function: FunctionId,
         /// Its configuration.
         config: Box<Config>,
-        /// Its code; the blob must be on a quorum of controllers before this is proposed.
+        /// Its code; the blob must be on a quorum of controllers before this is proposed. [`Code::of_image`] if the
+        /// configuration names an image.
         code: Code,
         /// Publish version 1 at once.
         publish: bool,
         /// Its tags.
         tags: BTreeMap<String, String>,
+        /// The code-signing configuration that holds for it. Format 2.
+        code_signing: Option<CodeSigningId>,
     },
     /// New code for `$LATEST`.
     UpdateFunctionCode {
@@ -36,6 +45,8 @@ pub enum Mutation {
         function: FunctionId,
         /// The code; see [`Mutation::CreateFunction::code`].
         code: Code,
+        /// The image, of a function that is made of one; `code` is then [`Code::of_image`]. Format 2.
+        image: Option<String>,
         /// Its instruction set, if it changes.
         architecture: Option<Architecture>,
         /// Publish the result.
@@ -185,6 +196,33 @@ pub enum Mutation {
         /// The revision whose change ended; a later one is left alone.
         revision: RevisionId,
     },
+    /// A new version of a layer, and the layer itself if this is its first. Format 2.
+    PublishLayerVersion {
+        /// The layer.
+        layer: LayerId,
+        /// Its archive; the blob must be on a quorum of controllers before this is proposed.
+        content: Code,
+        /// What its author says about it.
+        draft: Box<LayerDraft>,
+    },
+    /// Takes a version of a layer away. Taking away what is not there succeeds. Functions that use it keep it. Format 2.
+    DeleteLayerVersion {
+        /// The version.
+        version: LayerVersionId,
+    },
+    /// A change to who may use a layer version. Format 2.
+    ChangeLayerPolicy {
+        /// The version.
+        version: LayerVersionId,
+        /// The change.
+        change: LayerPolicyChange,
+        /// Only if its policy still has this revision.
+        expected: Option<RevisionId>,
+    },
+    /// A change to code-signing configurations. Format 2.
+    CodeSigning(Box<CodeSigningChange>),
+    /// A change to capacity providers. Format 2.
+    Capacity(Box<CapacityChange>),
 }
 
 /// What an accepted change gives back.
@@ -203,6 +241,12 @@ pub enum Changed {
     DataKey(Arc<DataKey>),
     /// The event source mapping that was created or changed, or whose end began.
     Mapping(Arc<EventSourceMapping>),
+    /// The layer version that was published, or whose policy was changed. Format 2.
+    LayerVersion(Arc<LayerVersion>),
+    /// The code-signing configuration that was created or updated. Format 2.
+    CodeSigning(Arc<CodeSigningConfig>),
+    /// The capacity provider that was created, updated or deleted. Format 2.
+    Capacity(Arc<CapacityProvider>),
     /// Nothing to show.
     Nothing,
 }
@@ -363,6 +407,50 @@ pub enum Rejection {
     /// The event source mapping cannot be like that.
     #[error("no event source mapping can be like that: {0}")]
     MappingRefused(Refusal),
+    /// No such layer version.
+    #[error("layer version not found: {0}")]
+    LayerVersionNotFound(LayerVersionId),
+    /// Somebody changed the policy since the caller looked.
+    #[error("the revision is not the latest one of the layer version's policy")]
+    LayerRevisionMismatch,
+    /// A function cannot use a layer version that does not exist.
+    #[error("layer version {0} does not exist")]
+    LayerMissing(LayerVersionId),
+    /// A zip for a function of an image, or an image for a function of a zip.
+    #[error("the function is made of {}", if *.image { "an image" } else { "a zip" })]
+    WrongPackage {
+        /// Whether the function is made of an image.
+        image: bool,
+    },
+    /// Members of the configuration cannot be together.
+    #[error("the configuration cannot have {what:?} on {runtime}")]
+    Incompatible {
+        /// Which.
+        what: Incompatible,
+        /// The function's runtime.
+        runtime: Runtime,
+    },
+    /// No such code-signing configuration, asked for by name.
+    #[error("code-signing configuration not found: {0}")]
+    CodeSigningNotFound(CodeSigningId),
+    /// A function cannot have a code-signing configuration that does not exist.
+    #[error("code-signing configuration {0} does not exist")]
+    CodeSigningMissing(CodeSigningId),
+    /// A code-signing configuration that functions have.
+    #[error("code-signing configuration {0} is in use")]
+    CodeSigningInUse(CodeSigningId),
+    /// The function's code-signing configuration takes only signed code.
+    #[error("the code has no signature that {0} accepts")]
+    CodeNotSigned(CodeSigningId),
+    /// No such capacity provider.
+    #[error("capacity provider not found: {0}")]
+    CapacityNotFound(CapacityProviderId),
+    /// The capacity provider exists already.
+    #[error("capacity provider already exists: {0}")]
+    CapacityExists(CapacityProviderId),
+    /// A capacity provider that functions have.
+    #[error("capacity provider {0} is in use")]
+    CapacityInUse(CapacityProviderId),
     /// A command that this build does not understand; the cluster version rule should have kept it away.
     #[error("the command is not known to this version of Dunlin")]
     UnknownCommand,
@@ -373,6 +461,10 @@ impl Failure for Rejection {
         match self {
             Self::FunctionNotFound(_)
             | Self::AliasNotFound(_)
+            | Self::LayerVersionNotFound(_)
+            | Self::CodeSigningNotFound(_)
+            | Self::CodeSigningMissing(_)
+            | Self::CapacityNotFound(_)
             | Self::StatementNotFound(_)
             | Self::SettingNotFound { .. }
             | Self::MappingNotFound(_)
@@ -382,6 +474,10 @@ impl Failure for Rejection {
             | Self::RevisionMismatch { .. }
             | Self::UpdateInProgress(_)
             | Self::Pending(_)
+            | Self::LayerRevisionMismatch
+            | Self::CodeSigningInUse(_)
+            | Self::CapacityExists(_)
+            | Self::CapacityInUse(_)
             | Self::MappingInUse { .. }
             | Self::MappingExists(_)
             | Self::VersionInUse { .. }
@@ -395,6 +491,10 @@ impl Failure for Rejection {
             | Self::CanaryIsPrimary(_)
             | Self::MappingRefused(_)
             | Self::LatestWithCanary
+            | Self::LayerMissing(_)
+            | Self::CodeNotSigned(_)
+            | Self::WrongPackage { .. }
+            | Self::Incompatible { .. }
             | Self::PolicyTooLarge { .. }
             | Self::Misplaced { .. }
             | Self::ConcurrencyExceeded { .. }
@@ -449,10 +549,15 @@ impl Mutation {
     #[must_use]
     pub fn format(&self) -> u32 {
         match self {
-            Self::CreateFunction { config, .. } => config.format(),
+            Self::CreateFunction {
+                code_signing: Some(_),
+                ..
+            }
+            | Self::UpdateFunctionCode { image: Some(_), .. } => 2,
+            Self::CreateFunction { config, code, .. } => config.format().max(code.format()),
             Self::UpdateFunctionConfiguration { patch, .. } => patch.format(),
-            Self::UpdateFunctionCode { .. }
-            | Self::DeleteFunction { .. }
+            Self::UpdateFunctionCode { code, .. } => code.format(),
+            Self::DeleteFunction { .. }
             | Self::PublishVersion { .. }
             | Self::CreateAlias { .. }
             | Self::UpdateAlias { .. }
@@ -466,7 +571,7 @@ impl Mutation {
 
     /// The function it is about, if it is about one.
     #[must_use]
-    pub const fn function(&self) -> Option<&FunctionId> {
+    pub fn function(&self) -> Option<&FunctionId> {
         match self {
             Self::CreateFunction { function, .. }
             | Self::UpdateFunctionCode { function, .. }
@@ -478,13 +583,29 @@ impl Mutation {
             | Self::DeleteAlias { function, .. }
             | Self::Configure { function, .. } => Some(function),
             Self::Settle { version, .. } => Some(&version.function),
+            Self::CodeSigning(change) => match &**change {
+                CodeSigningChange::Link { function, .. } => Some(function),
+                _ => None,
+            },
             Self::CreateEventSourceMapping { function, .. } => Some(&function.id),
-            Self::UpdateEventSourceMapping { .. }
+            Self::PublishLayerVersion { .. }
+            | Self::DeleteLayerVersion { .. }
+            | Self::ChangeLayerPolicy { .. }
+            | Self::Capacity(_)
+            | Self::UpdateEventSourceMapping { .. }
             | Self::DeleteEventSourceMapping { .. }
             | Self::SettleEventSourceMapping { .. }
             | Self::Finalize { .. }
             | Self::PutDataKey { .. }
             | Self::RewrapDataKey { .. } => None,
+        }
+    }
+
+    /// The code that it brings a function, if it does.
+    pub fn code_mut(&mut self) -> Option<&mut Code> {
+        match self {
+            Self::CreateFunction { code, .. } | Self::UpdateFunctionCode { code, .. } => Some(code),
+            _ => None,
         }
     }
 
@@ -497,11 +618,13 @@ impl Mutation {
         }
     }
 
-    /// The code that must be on a quorum of controllers before this may be proposed.
+    /// The code that must be on a quorum of controllers before this may be proposed; none for an image.
     #[must_use]
-    pub const fn code(&self) -> Option<&Code> {
+    pub fn code(&self) -> Option<&Code> {
         match self {
-            Self::CreateFunction { code, .. } | Self::UpdateFunctionCode { code, .. } => Some(code),
+            Self::CreateFunction { code, config, .. } => config.image().is_none().then_some(code),
+            Self::UpdateFunctionCode { code, image, .. } => image.is_none().then_some(code),
+            Self::PublishLayerVersion { content, .. } => Some(content),
             _ => None,
         }
     }

@@ -1,4 +1,4 @@
-//! Names that people give: functions and aliases.
+//! Names that people give: functions, aliases, layers and capacity providers.
 
 use std::{fmt, str::FromStr, sync::Arc};
 
@@ -9,6 +9,14 @@ pub struct FunctionName(Arc<str>);
 /// An alias's name: 1–128 of `[a-zA-Z0-9-_]`, not digits only.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AliasName(Arc<str>);
+
+/// A layer's name: 1–140 of `[a-zA-Z0-9-_]`.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LayerName(Arc<str>);
+
+/// A capacity provider's name: 1–140 of `[a-zA-Z0-9-_]`.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CapacityProviderName(Arc<str>);
 
 /// A text that cannot be the name it was offered as.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -23,6 +31,16 @@ pub enum InvalidName {
         "expected an alias name of 1 to 128 characters out of a-z, A-Z, 0-9, - and _ that is not a number, got {0:?}"
     )]
     Alias(String),
+    /// Not a layer name.
+    #[error(
+        "expected a layer name of 1 to 140 characters out of a-z, A-Z, 0-9, - and _, got {0:?}"
+    )]
+    Layer(String),
+    /// Not the name of a capacity provider.
+    #[error(
+        "expected a capacity provider name of 1 to 140 characters out of a-z, A-Z, 0-9, - and _, got {0:?}"
+    )]
+    CapacityProvider(String),
 }
 
 fn is_word(s: &str) -> bool {
@@ -55,6 +73,30 @@ impl FromStr for AliasName {
     }
 }
 
+impl FromStr for LayerName {
+    type Err = InvalidName;
+
+    fn from_str(s: &str) -> Result<Self, Self::Err> {
+        if (1..=140).contains(&s.len()) && is_word(s) {
+            Ok(Self(s.into()))
+        } else {
+            Err(InvalidName::Layer(s.to_owned()))
+        }
+    }
+}
+
+impl FromStr for CapacityProviderName {
+    type Err = InvalidName;
+
+    fn from_str(s: &str) -> Result<Self, Self::Err> {
+        if (1..=140).contains(&s.len()) && is_word(s) {
+            Ok(Self(s.into()))
+        } else {
+            Err(InvalidName::CapacityProvider(s.to_owned()))
+        }
+    }
+}
+
 macro_rules! text {
     ($name:ident) => {
         impl $name {
@@ -78,6 +120,8 @@ macro_rules! text {
 }
 text!(FunctionName);
 text!(AliasName);
+text!(LayerName);
+text!(CapacityProviderName);
 
 #[cfg(test)]
 mod tests {
@@ -94,6 +138,10 @@ mod tests {
         assert!("1a".parse::<AliasName>().is_ok());
         for bad in ["", "12", "$LATEST", &"a".repeat(129)] {
             assert!(bad.parse::<AliasName>().is_err(), "{bad}");
+        }
+        assert!("l".repeat(140).parse::<LayerName>().is_ok());
+        for bad in ["", "a.b", &"a".repeat(141)] {
+            assert!(bad.parse::<LayerName>().is_err(), "{bad}");
         }
     }
 }

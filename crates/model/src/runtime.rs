@@ -17,6 +17,10 @@ pub enum Family {
     Ruby,
     /// The package's own executable `bootstrap`.
     Provided,
+    /// A runtime that its owner made and manages, named beside the identifier.
+    Custom,
+    /// Whatever a container image holds.
+    Image,
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -71,6 +75,7 @@ static KNOWN: &[Entry] = &[
     now("ruby4.0", Family::Ruby),
     now("provided.al2", Family::Provided),
     now("provided.al2023", Family::Provided),
+    now("custom", Family::Custom),
     retired("nodejs", Family::Node),
     retired("nodejs4.3", Family::Node),
     retired("nodejs4.3-edge", Family::Node),
@@ -97,6 +102,13 @@ static KNOWN: &[Entry] = &[
     retired("provided", Family::Provided),
 ];
 
+/// What stands for the runtime of a function that is made of an image. It is no identifier: nothing parses to it.
+static IMAGE: Entry = Entry {
+    name: "",
+    family: Family::Image,
+    supported: true,
+};
+
 /// A runtime identifier such as `python3.13`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Runtime(&'static Entry);
@@ -107,6 +119,9 @@ pub struct Runtime(&'static Entry);
 pub struct UnknownRuntime(pub String);
 
 impl Runtime {
+    /// What stands for a runtime in a function that is made of an image. It prints as nothing.
+    pub const IMAGE: Self = Self(&IMAGE);
+
     /// Every identifier, current ones first.
     pub fn all() -> impl Iterator<Item = Self> {
         KNOWN.iter().map(Self)
@@ -128,6 +143,12 @@ impl Runtime {
     #[must_use]
     pub const fn is_supported(self) -> bool {
         self.0.supported
+    }
+
+    /// Whether it is the identifier that stands for runtimes which customers manage.
+    #[must_use]
+    pub const fn is_custom(self) -> bool {
+        matches!(self.0.family, Family::Custom)
     }
 
     /// The language version in the identifier: `3.13` of `python3.13`. `None` where it is not a version of a language.

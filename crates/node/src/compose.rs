@@ -80,6 +80,9 @@ pub enum StartError {
     /// A frontend without a master key.
     #[error("a frontend needs a master key; see secrets.master_keys")]
     NoMasterKey,
+    /// Nobody could prove to be the object store.
+    #[error(transparent)]
+    ObjectStore(#[from] frontend::TrustError),
     /// A worker without a sandbox driver.
     #[error("a worker needs a sandbox driver")]
     NoDriver,

@@ -24,6 +24,7 @@ use std::{
     time::Duration,
 };
 
+use frontend::Endpoint;
 use model::{AccountId, ByteCount, Limits, MasterKeyId, NodeName, Region, Role, Roles, Zone};
 use proto::FORMATS;
 use sandbox::Piece;
@@ -51,6 +52,8 @@ pub struct NodeConfig {
     pub audit: Audit,
     /// The master keys, the current one first. Only frontends have any.
     pub master_keys: Vec<MasterKeyFile>,
+    /// Where packages lie that callers name instead of sending.
+    pub s3: Option<S3>,
     /// How much it runs.
     pub worker: Worker,
     /// Pieces of a sandbox that the operator goes without.
@@ -189,6 +192,23 @@ impl Default for Audit {
     }
 }
 
+/// An object store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct S3 {
+    /// Where it is.
+    pub endpoint: Endpoint,
+    /// The region that requests are signed for.
+    pub region: Region,
+    /// The access key id.
+    pub access_key_id: String,
+    /// Where its secret is.
+    pub secret: SecretSource,
+    /// Whether a bucket is a part of the path, and not of the host's name.
+    pub path_style: bool,
+    /// Authorities to trust beside the machine's.
+    pub ca_file: Option<PathBuf>,
+}
+
 /// How much a worker runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Worker {
@@ -269,6 +289,7 @@ fn assemble(sheet: &Sheet) -> Option<NodeConfig> {
     let auth = auth(sheet, node.as_ref(), listen.as_ref());
     let audit = audit(&sheet.section("audit"));
     let master_keys = master_keys(sheet, node.as_ref());
+    let s3 = s3(&sheet.section("s3"));
     let worker = worker(&sheet.section("worker"));
     let allow_missing = sheet.section("sandbox").list("allow_missing");
     let limits = limits(&sheet.section("limits"));
@@ -282,6 +303,7 @@ fn assemble(sheet: &Sheet) -> Option<NodeConfig> {
         auth: auth?,
         audit: audit?,
         master_keys,
+        s3,
         worker: worker?,
         allow_missing: allow_missing?.into_iter().collect(),
         limits: limits?,
@@ -464,7 +486,17 @@ fn access_key(row: &Scope<'_>) -> Option<AccessKey> {
 
 /// The one of two keys that says where a secret is.
 fn secret_source(row: &Scope<'_>, file: &'static str, env: &'static str) -> Option<SecretSource> {
-    match (row.path(file), row.parse::<String>(env)) {
+    let (path, variable) = (row.path(file), row.parse(env));
+    chosen_source(row, (file, path), (env, variable))
+}
+
+/// The same of keys that were read.
+fn chosen_source(
+    row: &Scope<'_>,
+    (file, path): (&'static str, Option<PathBuf>),
+    (env, variable): (&'static str, Option<String>),
+) -> Option<SecretSource> {
+    match (path, variable) {
         (Some(path), None) => Some(SecretSource::File(path)),
         (None, Some(name)) if name.starts_with(variables::PREFIX) => {
             row.refuse(
@@ -526,6 +558,37 @@ fn audit(scope: &Scope<'_>) -> Option<Audit> {
         segment_size: segment_size?,
         keep_size: keep_size?,
         keep_files: usize::try_from(keep_files?).unwrap_or(usize::MAX),
+    })
+}
+
+/// Everything or nothing: a store without a key, or a key without a store, is a mistake.
+fn s3(scope: &Scope<'_>) -> Option<S3> {
+    let endpoint = scope.parse::<Endpoint>("endpoint");
+    let region = scope.parse("region");
+    let access_key_id = scope.parse::<units::AccessKeyId>("access_key_id");
+    let path_style = scope.boolean("path_style");
+    let ca_file = scope.path("ca_file");
+    // Read before anything else is decided: a key that nobody reads counts as unknown.
+    let (file, variable) = (scope.path("secret_file"), scope.parse("secret_env"));
+    let is_written = |name| scope.is_written(name);
+    let keys = ["endpoint", "access_key_id", "secret_file", "secret_env"];
+    if !keys.into_iter().any(is_written) {
+        return None;
+    }
+    if !is_written("endpoint") {
+        scope.refuse_all("expected s3.endpoint, got none");
+    }
+    if !is_written("access_key_id") {
+        scope.refuse_all("expected s3.access_key_id, got none");
+    }
+    let secret = chosen_source(scope, ("secret_file", file), ("secret_env", variable));
+    Some(S3 {
+        endpoint: endpoint?,
+        region: region?,
+        access_key_id: access_key_id?.0,
+        secret: secret?,
+        path_style: path_style?,
+        ca_file,
     })
 }
 

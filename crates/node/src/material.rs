@@ -30,6 +30,8 @@ pub struct Material {
     pub access_keys: Option<Vec<(String, Credential)>>,
     /// What opens secrets; on frontends only.
     pub master_keys: Option<Arc<KeyRing>>,
+    /// The secret of the object store's access key, if there is a store.
+    pub object_store: Option<Secret>,
 }
 
 /// A key of the cluster.
@@ -60,11 +62,18 @@ pub enum MaterialError {
     )]
     GossipKey(PathBuf),
     /// A secret that is empty.
-    #[error("auth.keys: the secret of {0} is empty")]
-    EmptySecret(String),
+    #[error("{section}: the secret of {id} is empty")]
+    EmptySecret {
+        /// The section of the configuration.
+        section: &'static str,
+        /// The access key id.
+        id: String,
+    },
     /// A variable that is not set.
-    #[error("auth.keys: variable {variable} with the secret of {id} is not set")]
+    #[error("{section}: variable {variable} with the secret of {id} is not set")]
     Variable {
+        /// The section of the configuration.
+        section: &'static str,
         /// The access key id.
         id: String,
         /// The variable.
@@ -118,7 +127,7 @@ impl Material {
             Auth::Open => None,
             Auth::SigV4(keys) => {
                 let read = keys.iter().map(|key| {
-                    let secret = secret(&key.id, &key.secret, variable)?;
+                    let secret = secret("auth.keys", &key.id, &key.secret, variable)?;
                     let credential = Credential {
                         secret: Secret::new(&secret),
                         account: key.account,
@@ -129,6 +138,10 @@ impl Material {
                 Some(read.collect::<Result<_, MaterialError>>()?)
             }
         };
+        let object_store = config.s3.as_ref().map(|s3| {
+            let secret = secret("s3", &s3.access_key_id, &s3.secret, variable)?;
+            Ok::<_, MaterialError>(Secret::new(&secret))
+        });
         for file in ["node.pem", "node.key", "ca.pem"] {
             read(
                 "cluster.identity_dir",
@@ -150,6 +163,7 @@ impl Material {
                 true => Some(Arc::new(key_ring(&config.master_keys, variable)?)),
                 false => None,
             },
+            object_store: object_store.transpose()?,
         })
     }
 
@@ -218,24 +232,29 @@ fn private_bytes(path: &Path) -> Result<Zeroizing<Vec<u8>>, MaterialError> {
 }
 
 fn secret(
+    section: &'static str,
     id: &str,
     source: &SecretSource,
     variable: &dyn Fn(&str) -> Option<String>,
 ) -> Result<String, MaterialError> {
     let text = match source {
         SecretSource::File(path) => read(
-            "auth.keys.secret_file",
+            section,
             path,
             "put the secret access key into it, readable by this service only",
         )?,
         SecretSource::Variable(name) => variable(name).ok_or_else(|| MaterialError::Variable {
+            section,
             id: id.to_owned(),
             variable: name.clone(),
         })?,
     };
     let text = text.trim_end();
     if text.is_empty() {
-        return Err(MaterialError::EmptySecret(id.to_owned()));
+        return Err(MaterialError::EmptySecret {
+            section,
+            id: id.to_owned(),
+        });
     }
     Ok(text.to_owned())
 }
@@ -389,6 +408,29 @@ mod tests {
             place.chmod("master.key", mode);
             assert!(read("file = \"master.key\"").is_ok(), "{mode:o}");
         }
+    }
+
+    #[test]
+    fn the_object_store_has_a_secret_of_its_own() {
+        let place = Place::new();
+        assert!(
+            place
+                .read("secret_env = \"SET\"")
+                .unwrap()
+                .object_store
+                .is_none()
+        );
+        let s3 = |secret: &str| {
+            place.read(&format!(
+                "secret_env = \"SET\"\n[s3]\nendpoint = \"http://h\"\naccess_key_id = \"STORE\"\n{secret}"
+            ))
+        };
+        let material = s3("secret_file = \"secret\"").unwrap();
+        assert!(material.object_store.unwrap().is("s3cret"));
+        refused(
+            s3("secret_env = \"UNSET\""),
+            "s3: variable UNSET with the secret of STORE is not set",
+        );
     }
 
     #[test]

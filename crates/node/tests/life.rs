@@ -63,6 +63,7 @@ fn material(roles: Roles) -> Material {
         gossip_keys: vec![[7; 32]],
         access_keys: None,
         master_keys: Some(Arc::new(ring)),
+        object_store: None,
     }
 }
 

@@ -1,11 +1,15 @@
 //! Between messages and `model` types. Into a message it always works; out of one it may fail, with the path of the field.
 
 mod alias;
+mod capacity;
+mod code_signing;
 mod config;
 mod data_key;
 mod ids;
+mod layer;
 mod mapping;
 mod mutation;
+mod optional;
 mod outcome;
 mod setting;
 mod version;

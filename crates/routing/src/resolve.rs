@@ -56,6 +56,14 @@ pub enum ResolveError {
         /// Why.
         reason: Reason,
     },
+    /// It asks for what no worker can do yet, and would run wrong without it.
+    #[error("function {arn} has {member}, which no worker of this cluster can honour")]
+    Unmet {
+        /// The function.
+        arn: FunctionArn,
+        /// The member of its configuration, as the API calls it.
+        member: &'static str,
+    },
 }
 
 impl Failure for ResolveError {
@@ -63,6 +71,7 @@ impl Failure for ResolveError {
         match self {
             Self::NotFound(_) => ErrorKind::NotFound,
             Self::Pending(_) | Self::Failed { .. } => ErrorKind::Conflict,
+            Self::Unmet { .. } => ErrorKind::Invalid,
             Self::Unconfirmed(_) => ErrorKind::Unavailable,
         }
     }
@@ -73,7 +82,7 @@ impl ResolveError {
     const fn may_be_old(&self) -> bool {
         match self {
             Self::NotFound(_) | Self::Pending(_) => true,
-            Self::Failed { .. } | Self::Unconfirmed(_) => false,
+            Self::Failed { .. } | Self::Unmet { .. } | Self::Unconfirmed(_) => false,
         }
     }
 }
@@ -93,7 +102,10 @@ pub fn resolve_in(
         .resolve(function, qualifier, drawn)
         .ok_or_else(|| ResolveError::NotFound(arn()))?;
     match &version.state {
-        State::Active => Ok(version.clone()),
+        State::Active => match version.config.unmet() {
+            None => Ok(version.clone()),
+            Some(member) => Err(ResolveError::Unmet { arn: arn(), member }),
+        },
         State::Pending => Err(ResolveError::Pending(arn())),
         State::Failed(reason) => Err(ResolveError::Failed {
             arn: arn(),
@@ -259,6 +271,7 @@ mod tests {
             environment: None,
             tracing: TracingMode::PassThrough,
             logging: Logging::default(),
+            optional: None,
         };
         let create = Mutation::CreateFunction {
             function: function(),
@@ -266,9 +279,11 @@ mod tests {
             code: Code {
                 digest: Digest::of(b"zip"),
                 size: 3,
+                unzipped: 0,
             },
             publish: true,
             tags: BTreeMap::new(),
+            code_signing: None,
         };
         apply(&mut catalog, 1, create);
         catalog

@@ -120,6 +120,7 @@ async fn begin(
         gossip_keys: vec![[7; 32]],
         access_keys: Some(vec![(ACCESS_KEY.to_owned(), credential)]),
         master_keys: master_keys(world)?,
+        object_store: None,
     };
     Ok(compose::start(config, &material, host, driver).await?)
 }

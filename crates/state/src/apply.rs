@@ -1,8 +1,11 @@
 //! Commands, and what they do.
 
 mod alias;
+mod capacity;
+mod code_signing;
 mod data_key;
 mod function;
+mod layer;
 mod mapping;
 mod publish;
 mod setting;
@@ -110,14 +113,31 @@ impl Step<'_> {
                 code,
                 publish,
                 tags,
-            } => self.create_function(function, config, *code, *publish, tags),
+                code_signing,
+            } => {
+                let new = function::NewFunction {
+                    config,
+                    code: *code,
+                    tags,
+                    code_signing: code_signing.as_ref(),
+                };
+                self.create_function(function, &new, *publish)
+            }
             Mutation::UpdateFunctionCode {
                 function,
                 code,
+                image,
                 architecture,
                 publish,
                 expected,
-            } => self.update_code(function, *code, *architecture, *publish, *expected),
+            } => {
+                let change = function::CodeChange {
+                    code: *code,
+                    image: image.as_deref(),
+                    architecture: *architecture,
+                };
+                self.update_code(function, &change, *publish, *expected)
+            }
             Mutation::UpdateFunctionConfiguration {
                 function,
                 patch,
@@ -193,6 +213,19 @@ impl Step<'_> {
             Mutation::SettleEventSourceMapping { mapping, revision } => {
                 self.settle_mapping(mapping, *revision)
             }
+            Mutation::PublishLayerVersion {
+                layer,
+                content,
+                draft,
+            } => self.publish_layer_version(layer, *content, draft),
+            Mutation::DeleteLayerVersion { version } => Ok(self.delete_layer_version(version)),
+            Mutation::ChangeLayerPolicy {
+                version,
+                change,
+                expected,
+            } => self.change_layer_policy(version, change, *expected),
+            Mutation::CodeSigning(change) => self.change_code_signing(change),
+            Mutation::Capacity(change) => self.change_capacity(change),
         }
     }
 

@@ -10,13 +10,14 @@ use std::{
 };
 
 use model::{
-    AccountId, Alias, AliasName, DataKey, Digest, EventSourceMapping, FunctionId, FunctionName,
-    Generation, Qualifier, Region, Setting, SettingKind, Version, VersionId,
+    AccountId, Alias, AliasName, CapacityProvider, CapacityProviderId, CodeSigningConfig,
+    CodeSigningId, CodeSigningName, DataKey, Digest, EventSourceMapping, FunctionId, FunctionName,
+    Generation, LayerId, Qualifier, Region, Setting, SettingKind, Version, VersionId,
     function::{FunctionVersion, LastUpdate, State},
     mapping::MappingId,
 };
 
-use crate::{Change, Key, Record, answers::Answers};
+use crate::{Change, Key, LayerEntry, Record, answers::Answers};
 
 /// Everything the cluster knows of one function.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub struct FunctionEntry {
     pub tags: BTreeMap<String, String>,
     /// See [`Record::Function`].
     pub published_description: String,
+    /// See [`Record::Function`].
+    pub code_signing: Option<CodeSigningName>,
     /// `$LATEST` and every published version.
     pub versions: BTreeMap<Version, Arc<FunctionVersion>>,
     /// Its aliases.
@@ -40,19 +43,22 @@ pub struct FunctionEntry {
 pub struct Usage {
     /// Functions.
     pub functions: u64,
-    /// Bytes of code over all versions.
+    /// Bytes of code over all versions, of functions and of layers.
     pub code: u64,
     /// Concurrent executions that are reserved for functions.
     pub reserved: u64,
 }
 
-/// Functions, versions, aliases, event source mappings and data keys of every account.
+/// Functions, layers, event source mappings and what belongs to them, and data keys, of every account.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
     pub(crate) functions: BTreeMap<FunctionId, FunctionEntry>,
     pub(crate) mappings: BTreeMap<MappingId, Arc<EventSourceMapping>>,
     // Mappings that are in transition: what the leader's reconciler looks at.
     pub(crate) moving: BTreeSet<MappingId>,
+    pub(crate) layers: BTreeMap<LayerId, LayerEntry>,
+    pub(crate) code_signing: BTreeMap<CodeSigningId, Arc<CodeSigningConfig>>,
+    pub(crate) capacity: BTreeMap<CapacityProviderId, Arc<CapacityProvider>>,
     pub(crate) answers: Answers,
     pub(crate) data_keys: BTreeMap<(AccountId, Generation), Arc<DataKey>>,
     // Versions whose creation or update has not ended: what the leader's reconciler looks at.
@@ -167,8 +173,15 @@ impl Catalog {
     /// What an account uses in a region.
     #[must_use]
     pub fn usage(&self, account: AccountId, region: &Region) -> Usage {
+        let layers = self.layers(account, region, None);
+        let layers = layers.flat_map(|(_, l)| l.versions.values());
+        let shared = Usage {
+            functions: 0,
+            code: layers.map(|v| v.content.size).sum(),
+            reserved: 0,
+        };
         self.functions(account, region, None)
-            .fold(Usage::default(), |usage, (_, f)| Usage {
+            .fold(shared, |usage, (_, f)| Usage {
                 functions: usage.functions + 1,
                 code: usage.code + f.versions.values().map(|v| v.code.size).sum::<u64>(),
                 reserved: usage.reserved + u64::from(f.reserved().unwrap_or(0)),
@@ -198,12 +211,13 @@ impl Catalog {
         self.unsettled.values()
     }
 
-    /// Every blob that a version needs.
+    /// Every blob that a version of a function or of a layer needs.
     pub fn blobs(&self) -> impl Iterator<Item = Digest> {
-        self.functions
-            .values()
-            .flat_map(|f| f.versions.values())
-            .map(|v| v.code.digest)
+        let functions = self.functions.values().flat_map(|f| f.versions.values());
+        let layers = self.layers.values().flat_map(|l| l.versions.values());
+        functions
+            .flat_map(|v| v.blobs())
+            .chain(layers.map(|v| v.content.digest))
     }
 
     /// Every record, in no promised order.
@@ -214,6 +228,7 @@ impl Catalog {
                 next_version: f.next_version,
                 tags: f.tags.clone(),
                 published_description: f.published_description.clone(),
+                code_signing: f.code_signing,
             });
             let versions = f.versions.values().cloned().map(Record::Version);
             let settings = f
@@ -234,6 +249,9 @@ impl Catalog {
         functions
             .chain(data_keys)
             .chain(mappings)
+            .chain(self.layer_records())
+            .chain(self.code_signing.values().cloned().map(Record::CodeSigning))
+            .chain(self.capacity.values().cloned().map(Record::Capacity))
             .chain(
                 self.answers
                     .iter()
@@ -251,11 +269,13 @@ impl Catalog {
                 next_version,
                 tags,
                 published_description,
+                code_signing,
             }) => {
                 let entry = self.functions.entry(id).or_default();
                 entry.next_version = next_version;
                 entry.tags = tags;
                 entry.published_description = published_description;
+                entry.code_signing = code_signing;
             }
             Change::Put(Record::Version(v)) => self.put_version(v),
             Change::Put(Record::Alias(a)) => {
@@ -274,6 +294,16 @@ impl Catalog {
                 self.data_keys.insert((k.account, k.generation), k);
             }
             Change::Put(Record::Mapping(m)) => self.put_mapping(m),
+            Change::Put(Record::Layer { id, next_version }) => {
+                self.layers.entry(id).or_default().next_version = next_version;
+            }
+            Change::Put(Record::LayerVersion(v)) => self.put_layer_version(v),
+            Change::Put(Record::CodeSigning(c)) => {
+                self.code_signing.insert(c.id.clone(), c);
+            }
+            Change::Put(Record::Capacity(c)) => {
+                self.capacity.insert(c.id.clone(), c);
+            }
             Change::Put(Record::Answer(a)) => self.answers.put(*a),
             Change::Put(Record::Format(format)) => self.format = Some(format),
             Change::Gone(key) => self.forget(&key),
@@ -305,6 +335,16 @@ impl Catalog {
                 self.data_keys.remove(&(*account, *generation));
                 return;
             }
+            Key::Layer(id) => return self.forget_layer(id),
+            Key::LayerVersion(id) => return self.forget_layer_version(id),
+            Key::CodeSigning(id) => {
+                self.code_signing.remove(id);
+                return;
+            }
+            Key::Capacity(id) => {
+                self.capacity.remove(id);
+                return;
+            }
             Key::Function(id) | Key::Alias(id, _) | Key::Setting(id, ..) => id,
             Key::Version(v) => {
                 self.unsettled.remove(v);
@@ -319,6 +359,7 @@ impl Catalog {
                 entry.get_mut().next_version = 0;
                 entry.get_mut().tags.clear();
                 entry.get_mut().published_description.clear();
+                entry.get_mut().code_signing = None;
             }
             Key::Version(v) => {
                 entry.get_mut().versions.remove(&v.version);
@@ -332,7 +373,14 @@ impl Catalog {
                     self.keeping.remove(id);
                 }
             }
-            Key::Answer(_) | Key::Format | Key::DataKey(..) | Key::Mapping(_) => {}
+            Key::Answer(_)
+            | Key::Format
+            | Key::DataKey(..)
+            | Key::Mapping(_)
+            | Key::Layer(_)
+            | Key::LayerVersion(_)
+            | Key::CodeSigning(_)
+            | Key::Capacity(_) => {}
         }
         if entry.get().is_gone() {
             entry.remove();

@@ -34,6 +34,13 @@ pub fn check(catalog: &Catalog) -> Result<(), Violation> {
                 return fail("a version number that would be used again");
             }
         }
+        if let Some(name) = entry.code_signing
+            && catalog.code_signing_of(id).is_none()
+        {
+            return fail(&format!(
+                "its code-signing configuration {name} does not exist"
+            ));
+        }
         for alias in entry.aliases.values() {
             let canary = alias.canary.map(|c| Version::Number(c.version));
             if !entry.versions.contains_key(&alias.version)
@@ -145,6 +152,27 @@ fn mappings(catalog: &Catalog) -> Result<(), Violation> {
             "{}: in transition, and not there",
             id.arn()
         )));
+    }
+    for (id, entry) in &catalog.layers {
+        let fail = |what: &str| Err(Violation(format!("{id}: {what}")));
+        if entry.next_version == 0 {
+            return fail("a layer without its record");
+        }
+        for (number, version) in &entry.versions {
+            if version.id.version != *number || version.id.layer != *id {
+                return fail("a layer version stands under another's key");
+            }
+            if number.get() >= entry.next_version {
+                return fail("a layer version number that would be used again");
+            }
+            if version
+                .policy
+                .as_ref()
+                .is_some_and(|p| p.statements.is_empty())
+            {
+                return fail("a policy without statements");
+            }
+        }
     }
     Ok(())
 }

@@ -8,6 +8,10 @@
 //! | setting (format 2) | `s/ACCOUNT/REGION/NAME/KIND/` and a version in 20 digits, an alias, or `.` for the function itself | changes |
 //! | data key | `k/ACCOUNT/` and the generation in 10 digits | wrapped again when the master key changes, never deleted |
 //! | event source mapping | `m/ACCOUNT/REGION/UUID`, since format 2 | changes |
+//! | layer | `l/ACCOUNT/REGION/NAME` | changes with every version; stays when they are gone. Format 2 |
+//! | layer version | `w/ACCOUNT/REGION/NAME/` and the number in 20 digits | only its policy changes. Format 2 |
+//! | code-signing configuration | `g/ACCOUNT/REGION/ID` | changes. Format 2 |
+//! | capacity provider | `p/ACCOUNT/REGION/NAME` | changes. Format 2 |
 //! | answer | `i/` and the idempotency key in 32 hexadecimal digits | written once, forgotten later |
 //! | format | `c/format` | grows |
 //!
@@ -16,8 +20,8 @@
 use std::{fmt, str::FromStr};
 
 use model::{
-    AccountId, AliasName, FunctionId, Generation, Qualifier, SettingKind, Version, VersionId,
-    mapping::MappingId,
+    AccountId, AliasName, CapacityProviderId, CodeSigningId, FunctionId, Generation, LayerId,
+    LayerVersionId, Qualifier, SettingKind, Version, VersionId, mapping::MappingId,
 };
 
 use crate::IdempotencyKey;
@@ -37,6 +41,14 @@ pub enum Key {
     DataKey(AccountId, Generation),
     /// One event source mapping.
     Mapping(MappingId),
+    /// What all versions of a layer share.
+    Layer(LayerId),
+    /// One version of a layer.
+    LayerVersion(LayerVersionId),
+    /// One code-signing configuration.
+    CodeSigning(CodeSigningId),
+    /// One capacity provider.
+    Capacity(CapacityProviderId),
     /// The answer to a command.
     Answer(IdempotencyKey),
     /// The format that the cluster writes.
@@ -81,6 +93,14 @@ impl fmt::Display for Key {
             }
             Self::DataKey(account, generation) => write!(f, "k/{account}/{:010}", generation.get()),
             Self::Mapping(id) => write!(f, "m/{}/{}/{}", id.account, id.region, id.uuid),
+            Self::Layer(id) => write!(f, "l/{}/{}/{}", id.account, id.region, id.name),
+            Self::LayerVersion(LayerVersionId { layer: id, version }) => write!(
+                f,
+                "w/{}/{}/{}/{version:020}",
+                id.account, id.region, id.name
+            ),
+            Self::CodeSigning(id) => write!(f, "g/{}/{}/{}", id.account, id.region, id.name),
+            Self::Capacity(id) => write!(f, "p/{}/{}/{}", id.account, id.region, id.name),
             Self::Answer(key) => write!(f, "i/{:032x}", key.0),
             Self::Format => f.write_str("c/format"),
         }
@@ -99,6 +119,13 @@ fn parse(s: &str) -> Option<Key> {
     let parts: Vec<&str> = s.split('/').collect();
     let function = |account: &str, region: &str, name: &str| {
         Some(FunctionId {
+            account: account.parse().ok()?,
+            region: region.parse().ok()?,
+            name: name.parse().ok()?,
+        })
+    };
+    let layer = |account: &str, region: &str, name: &str| {
+        Some(LayerId {
             account: account.parse().ok()?,
             region: region.parse().ok()?,
             name: name.parse().ok()?,
@@ -143,6 +170,23 @@ fn parse(s: &str) -> Option<Key> {
             region: region.parse().ok()?,
             uuid: uuid.parse().ok()?,
         })),
+        ["l", account, region, name] => Some(Key::Layer(layer(account, region, name)?)),
+        ["w", account, region, name, digits] if digits.len() == 20 => {
+            Some(Key::LayerVersion(LayerVersionId {
+                layer: layer(account, region, name)?,
+                version: digits.parse().ok()?,
+            }))
+        }
+        ["g", account, region, name] => Some(Key::CodeSigning(CodeSigningId {
+            account: account.parse().ok()?,
+            region: region.parse().ok()?,
+            name: name.parse().ok()?,
+        })),
+        ["p", account, region, name] => Some(Key::Capacity(CapacityProviderId {
+            account: account.parse().ok()?,
+            region: region.parse().ok()?,
+            name: name.parse().ok()?,
+        })),
         ["i", hex] if hex.len() == 32 => Some(Key::Answer(IdempotencyKey(
             u128::from_str_radix(hex, 16).ok()?,
         ))),
@@ -174,6 +218,10 @@ mod tests {
             "s/000000000000/us-east-1/hello/url/-",
             "k/000000000000/0000000007",
             "m/000000000000/us-east-1/0f8fad5b-d9cb-469f-a165-70867728950e",
+            "l/000000000000/us-east-1/tools",
+            "w/000000000000/us-east-1/tools/00000000000000000007",
+            "g/000000000000/us-east-1/csc-0123456789abcdefg",
+            "p/000000000000/us-east-1/big_ones",
             "i/000000000000000000000000000000ff",
             "c/format",
         ] {
@@ -197,6 +245,10 @@ mod tests {
             "s/000000000000/us-east-1/hello/policy/$LATEST",
             "s/000000000000/us-east-1/hello/colour/.",
             "m/000000000000/us-east-1/0F8FAD5B-d9cb-469f-a165-70867728950e",
+            "w/000000000000/us-east-1/tools/7",
+            "g/000000000000/us-east-1/csc-1",
+            "p/000000000000/us-east-1/",
+            "w/000000000000/us-east-1/tools/00000000000000000000",
         ] {
             assert!(bad.parse::<Key>().is_err(), "{bad}");
         }

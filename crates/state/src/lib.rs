@@ -1,6 +1,6 @@
 //! The replicated state machine of the catalog.
 //!
-//! [`Catalog`] holds functions, versions, aliases and what is set for them. Controllers change it by [`Catalog::apply`], which is total and
+//! [`Catalog`] holds functions, versions, aliases, what is set for them, layers, code-signing configurations and capacity providers. Controllers change it by [`Catalog::apply`], which is total and
 //! deterministic: no clock, no randomness, no IO; a command that cannot be done is an outcome, never a panic. Frontends and
 //! workers hold the same type, fed with the records that an apply changed, and only read.
 //!
@@ -13,11 +13,14 @@ mod apply;
 mod catalog;
 mod invariants;
 mod key;
+mod layers;
 mod record;
+mod settings;
 
 pub use answers::{ANSWERS_KEPT, Answer, IdempotencyKey};
 pub use apply::{Applied, Command, Stamp};
 pub use catalog::{Catalog, FunctionEntry, Usage};
 pub use invariants::{Violation, check};
 pub use key::{InvalidKey, Key};
+pub use layers::LayerEntry;
 pub use record::{Change, Record};

@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use model::{
-    Alias, DataKey, EventSourceMapping, FunctionId, Qualifier, Setting, function::FunctionVersion,
+    Alias, CapacityProvider, CodeSigningConfig, CodeSigningName, DataKey, EventSourceMapping,
+    FunctionId, LayerId, LayerVersion, Qualifier, Setting, function::FunctionVersion,
 };
 
 use crate::{Answer, Key};
@@ -21,6 +22,8 @@ pub enum Record {
         tags: BTreeMap<String, String>,
         /// The description that `$LATEST` had when the newest version was published; that version may have its own.
         published_description: String,
+        /// The code-signing configuration that holds for it, of its own account and region. Format 2.
+        code_signing: Option<CodeSigningName>,
     },
     /// One version.
     Version(Arc<FunctionVersion>),
@@ -39,6 +42,19 @@ pub enum Record {
     DataKey(Arc<DataKey>),
     /// One event source mapping. Format 2.
     Mapping(Arc<EventSourceMapping>),
+    /// What all versions of a layer share. Format 2.
+    Layer {
+        /// Which one.
+        id: LayerId,
+        /// The number that the next version gets: never one that there was already.
+        next_version: u64,
+    },
+    /// One version of a layer. Format 2.
+    LayerVersion(Arc<LayerVersion>),
+    /// One code-signing configuration. Format 2.
+    CodeSigning(Arc<CodeSigningConfig>),
+    /// One capacity provider. Format 2.
+    Capacity(Arc<CapacityProvider>),
     /// The answer to a command.
     Answer(Box<Answer>),
     /// The format that the cluster writes. There is none before the first upgrade that was finished: format 1.
@@ -60,6 +76,10 @@ impl Record {
             } => Key::Setting(function.clone(), setting.kind(), place.clone()),
             Self::DataKey(k) => Key::DataKey(k.account, k.generation),
             Self::Mapping(m) => Key::Mapping(m.id.clone()),
+            Self::Layer { id, .. } => Key::Layer(id.clone()),
+            Self::LayerVersion(v) => Key::LayerVersion(v.id.clone()),
+            Self::CodeSigning(c) => Key::CodeSigning(c.id.clone()),
+            Self::Capacity(c) => Key::Capacity(c.id.clone()),
             Self::Answer(a) => Key::Answer(a.key),
             Self::Format(_) => Key::Format,
         }
@@ -71,6 +91,10 @@ impl Record {
     pub fn format(&self) -> u32 {
         match self {
             Self::Version(version) => version.format(),
+            Self::Function {
+                code_signing: Some(_),
+                ..
+            } => 2,
             Self::Function { .. } | Self::Alias(_) => 1,
             Self::Answer(a) => match &a.result {
                 Ok(changed) => changed.format(),

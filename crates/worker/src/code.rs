@@ -1,4 +1,4 @@
-//! Unpacked deployment packages, by digest, on the worker's disk.
+//! Unpacked deployment packages and layers, by digest, on the worker's disk.
 //!
 //! A package is fetched, verified and unpacked once, however many environments ask for it at the same time, and shared
 //! read-only by all of them. It stays after its last environment, until room is needed: then those unused for longest go.
@@ -54,7 +54,7 @@ pub(crate) struct Package {
 }
 
 impl Package {
-    /// The directory that becomes `/var/task`.
+    /// The directory that becomes `/var/task`, or a part of `/opt`.
     pub(crate) fn dir(&self) -> &Path {
         &self.dir
     }

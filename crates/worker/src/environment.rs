@@ -69,6 +69,8 @@ pub(crate) struct Plan {
     /// What the owner set, in clear.
     pub(crate) variables: Option<Variables>,
     pub(crate) package: Arc<Package>,
+    /// In the order in which they are laid over each other at `/opt`.
+    pub(crate) layers: Vec<Arc<Package>>,
     pub(crate) launch: Launch,
 }
 
@@ -92,6 +94,7 @@ pub(crate) struct Environment {
     settle_by: Mutex<Instant>,
     /// Keeps the code on disk.
     _package: Arc<Package>,
+    _layers: Vec<Arc<Package>>,
 }
 
 /// How the first start of a runtime went.
@@ -126,12 +129,14 @@ impl Environment {
             version,
             variables,
             package,
+            layers,
             launch,
         } = plan;
         let mut spec = Spec::new(id.clone(), package.dir(), &launch.runtime_dir);
         spec.memory = version.config.memory;
         spec.ephemeral = version.config.ephemeral;
         spec.extra_binds = launch.binds.clone();
+        spec.layers = layers.iter().map(|l| l.dir().to_owned()).collect();
         spec.network = ground.network;
         spec.init_cpu = InitCpu::Full;
         let mut sandbox = ground.driver.create(spec).await?;
@@ -172,7 +177,7 @@ impl Environment {
         let wrapper = wrapper(&version, variables.as_ref());
         Ok(Self {
             wrapped: wrapper.is_some(),
-            command: command(wrapper, environment, &launch, package.dir()),
+            command: command(wrapper, environment, &launch, package.dir(), &layers),
             id,
             version,
             sandbox,
@@ -185,6 +190,7 @@ impl Environment {
             frozen: tokio::sync::Mutex::new(false),
             settle_by: Mutex::new(Instant::now()),
             _package: package,
+            _layers: layers,
         })
     }
 
@@ -375,19 +381,19 @@ fn command(
     env: Vec<(String, String)>,
     launch: &Launch,
     code: &Path,
+    layers: &[Arc<Package>],
 ) -> Result<Command, Fault> {
     let argv = match &launch.program {
         Program::Fixed(argv) => wrapper.into_iter().chain(argv.iter().cloned()).collect(),
         Program::Bootstrap => {
-            // The link itself: where it leads is for the sandbox to see.
-            let found = std::fs::symlink_metadata(code.join("bootstrap"));
-            if !found.is_ok_and(|f| !f.is_dir()) {
+            let layers: Vec<&Path> = layers.iter().map(|l| l.dir()).collect();
+            let Some(found) = bootstrap(code, &layers) else {
                 let tried = "[/var/task/bootstrap /opt/bootstrap]";
                 return Err(Fault::Entrypoint(format!(
                     "Couldn't find valid bootstrap(s): {tried}"
                 )));
-            }
-            vec!["/var/task/bootstrap".to_owned()]
+            };
+            vec![found.to_owned()]
         }
     };
     Ok(Command {
@@ -395,6 +401,18 @@ fn command(
         env,
         cwd: "/var/task".into(),
     })
+}
+
+/// The program of a runtime that brings its own: the package's, or else the one of the last layer that has one.
+fn bootstrap(code: &Path, layers: &[&Path]) -> Option<&'static str> {
+    // The link itself: where it leads is for the sandbox to see.
+    let found = |dir: &Path| std::fs::symlink_metadata(dir.join("bootstrap")).ok();
+    if found(code).is_some_and(|f| !f.is_dir()) {
+        return Some("/var/task/bootstrap");
+    }
+    // A later layer covers an earlier one, also with a directory.
+    let covering = layers.iter().rev().find_map(|layer| found(layer))?;
+    (!covering.is_dir()).then_some("/opt/bootstrap")
 }
 
 /// The script that the owner wants to start managed runtimes through.
@@ -416,5 +434,33 @@ fn reason(error: &io::Error) -> String {
         Some(8) => "exec format error".to_owned(),
         Some(13) => "permission denied".to_owned(),
         _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bootstrap_is_the_packages_or_the_last_layers() {
+        let place = tempfile::tempdir().unwrap();
+        let dir = |name: &str| {
+            let path = place.path().join(name);
+            std::fs::create_dir(&path).unwrap();
+            path
+        };
+        let (with, without, covered) = (dir("with"), dir("without"), dir("covered"));
+        std::fs::write(with.join("bootstrap"), "").unwrap();
+        std::fs::create_dir(covered.join("bootstrap")).unwrap();
+        let check = |code: &Path, layers: &[&Path], expected: Option<&str>| {
+            assert_eq!(bootstrap(code, layers), expected, "{code:?} {layers:?}");
+        };
+        check(&with, &[], Some("/var/task/bootstrap"));
+        check(&with, &[&with], Some("/var/task/bootstrap"));
+        check(&without, &[], None);
+        check(&without, &[&with, &without], Some("/opt/bootstrap"));
+        check(&covered, &[&with], Some("/opt/bootstrap"));
+        check(&without, &[&with, &covered], None);
+        check(&without, &[&covered, &with], Some("/opt/bootstrap"));
     }
 }

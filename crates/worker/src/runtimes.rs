@@ -118,7 +118,12 @@ impl Runtimes {
                 });
                 Some(interpreter.launch(remark))
             }
-            Family::Node | Family::Java | Family::Dotnet | Family::Ruby => None,
+            Family::Node
+            | Family::Java
+            | Family::Dotnet
+            | Family::Ruby
+            | Family::Custom
+            | Family::Image => None,
         }
     }
 
@@ -128,7 +133,12 @@ impl Runtimes {
             .filter(|r| match r.family() {
                 Family::Python => minor_of(*r).is_some_and(|m| self.interpreter(m).is_some()),
                 Family::Provided => true,
-                Family::Node | Family::Java | Family::Dotnet | Family::Ruby => false,
+                Family::Node
+                | Family::Java
+                | Family::Dotnet
+                | Family::Ruby
+                | Family::Custom
+                | Family::Image => false,
             })
             .map(|r| r.as_str().to_owned())
             .collect()

@@ -127,6 +127,7 @@ fn code() -> Code {
     Code {
         digest: Digest::of(b"zip"),
         size: 3,
+        unzipped: 0,
     }
 }
 
@@ -147,6 +148,7 @@ fn patch() -> ConfigPatch {
             system_level: Some("INFO".to_owned()),
             group: Some("/g".to_owned()),
         }),
+        optional: None,
     }
 }
 
@@ -162,6 +164,7 @@ fn commands_1() -> Vec<(&'static str, Mutation)> {
                 code: code(),
                 publish: true,
                 tags: BTreeMap::from([("team".to_owned(), "blue".to_owned())]),
+                code_signing: None,
             },
         ),
         (
@@ -169,6 +172,7 @@ fn commands_1() -> Vec<(&'static str, Mutation)> {
             Mutation::UpdateFunctionCode {
                 function: function(),
                 code: code(),
+                image: None,
                 architecture: Some(Architecture::Arm64),
                 publish: true,
                 expected,
@@ -280,6 +284,7 @@ fn records_1() -> Vec<(&'static str, Record)> {
                 next_version: 4,
                 tags: BTreeMap::from([("team".to_owned(), "blue".to_owned())]),
                 published_description: "d".to_owned(),
+                code_signing: None,
             },
         ),
         ("version-pending", put(version(State::Pending, None))),

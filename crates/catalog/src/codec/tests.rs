@@ -13,7 +13,10 @@ use model::{
 
 use super::*;
 
+mod layers;
 pub(super) mod mapping;
+mod optional;
+mod resources;
 pub(super) mod settings;
 
 pub(super) fn function() -> FunctionId {
@@ -47,10 +50,12 @@ pub(super) fn version(state: State, last_update: Option<LastUpdate>) -> Function
                 system_level: None,
                 group: Some("g".to_owned()),
             },
+            optional: None,
         },
         code: Code {
             digest: Digest::of(b"zip"),
             size: 3,
+            unzipped: 0,
         },
         state,
         last_update,
@@ -123,6 +128,7 @@ fn every_record_reads_as_it_was_written() {
             next_version: 4,
             tags: BTreeMap::from([("a".to_owned(), "b".to_owned())]),
             published_description: "d".to_owned(),
+            code_signing: None,
         },
         Record::Version(Arc::new(version(State::Pending, None))),
         Record::Version(Arc::new(version(
@@ -266,9 +272,11 @@ fn commands_read_as_they_were_written() {
             code: Code {
                 digest: Digest::of(b"zip"),
                 size: 3,
+                unzipped: 9,
             },
             publish: true,
             tags: BTreeMap::from([("a".to_owned(), String::new())]),
+            code_signing: None,
         },
         Mutation::UpdateFunctionConfiguration {
             function: function(),

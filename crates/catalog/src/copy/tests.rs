@@ -26,6 +26,7 @@ fn head(name: &str, next_version: u64) -> Row {
         next_version,
         tags: BTreeMap::new(),
         published_description: String::new(),
+        code_signing: None,
     }))
 }
 

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use model::{Mutation, function::FunctionVersion};
+use model::{
+    Mutation,
+    function::{FunctionVersion, Reason},
+};
 use state::IdempotencyKey;
 
 use crate::{
@@ -20,14 +23,14 @@ pub(super) async fn run(shared: &Arc<Shared>) {
         .replica
         .read(|machine, _| machine.catalog().unsettled().cloned().collect());
     for version in open {
-        if blobs::held(shared, version.code.digest).await != Held::Quorum {
+        if !is_held(shared, &version).await {
             tracing::warn!(version = ?version.id, "its code is not on a quorum of controllers yet");
             continue;
         }
         let settle = Mutation::Settle {
             version: version.id.clone(),
             revision: version.revision_id,
-            failure: None,
+            failure: hopeless(&version),
         };
         // Without a key: settling twice is harmless, the second finds another revision.
         if let Err(error) = shared.mutate(IdempotencyKey(0), settle, PROPOSE_MAX).await {
@@ -35,4 +38,23 @@ pub(super) async fn run(shared: &Arc<Shared>) {
             return;
         }
     }
+}
+
+/// Whether everything that it runs is on a quorum of controllers.
+async fn is_held(shared: &Arc<Shared>, version: &FunctionVersion) -> bool {
+    for digest in version.blobs() {
+        if blobs::held(shared, digest).await != Held::Quorum {
+            return false;
+        }
+    }
+    true
+}
+
+/// Why it can never be invoked, if it cannot. What only keeps a function from running for now is told when it is invoked.
+fn hopeless(version: &FunctionVersion) -> Option<Reason> {
+    version.config.image().map(|_| Reason {
+        code: "InvalidConfiguration".to_owned(),
+        text: "The workers of this cluster do not run container images: the function is recorded and cannot be invoked."
+            .to_owned(),
+    })
 }

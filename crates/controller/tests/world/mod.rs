@@ -49,6 +49,7 @@ pub(crate) fn config() -> Config {
         environment: None,
         tracing: TracingMode::PassThrough,
         logging: Logging::default(),
+        optional: None,
     }
 }
 

@@ -3,7 +3,11 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use http::Method;
-use lambda_api::{ApiError, Request as Parsed, response::Detail};
+use lambda_api::{
+    ApiError, Request as Parsed,
+    request::code::{Archive, Source},
+    response::Detail,
+};
 use proto::v1::{self, functions_server};
 use serde_json::{Value, json};
 use tonic::{Request, Response, Status, Streaming, metadata::AsciiMetadataValue};
@@ -179,7 +183,7 @@ impl functions_server::Functions for Functions {
                 .member("LoggingConfig", logging(m.logging));
             let (mut create, grant) = expect!(self.parse(&arrived, form)?, CreateFunction);
             arrived.trail.code(&zip);
-            create.zip = zip.into();
+            create.source = Source::Archive(Archive::Zip(zip.into()));
             let created = create_function::run(&self.edge.bench, grant.of(*create)).await?;
             Ok(show::configuration(&created, Detail::Full))
         })
@@ -197,7 +201,10 @@ impl functions_server::Functions for Functions {
             let got = get_function::run(&self.edge.bench, grant.of(target), &self.origin()).await?;
             Ok(v1::GetFunctionResponse {
                 configuration: Some(show::configuration(&got.shown, Detail::Full)),
-                code_location: got.location,
+                code_location: match got.location {
+                    get_function::Location::Package(url) => url,
+                    get_function::Location::Image(uri) => uri,
+                },
                 tags: got.tags,
             })
         })
@@ -255,7 +262,7 @@ impl functions_server::Functions for Functions {
                 .member("RevisionId", text(m.revision_id));
             let (mut update, grant) = expect!(self.parse(&arrived, form)?, UpdateFunctionCode);
             arrived.trail.code(&zip);
-            update.zip = zip.into();
+            update.source = Source::Archive(Archive::Zip(zip.into()));
             let updated = update_function_code::run(&self.edge.bench, grant.of(*update)).await?;
             Ok(show::configuration(&updated, Detail::Full))
         })

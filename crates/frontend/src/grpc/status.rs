@@ -35,10 +35,11 @@ const fn code(error: &ApiError) -> Code {
         | ApiError::Validation(_)
         | ApiError::RequestTooLarge(_)
         | ApiError::RequestEntityTooLarge(_)
-        | ApiError::UnsupportedMediaType(_) => Code::InvalidArgument,
-        ApiError::ResourceNotFound(_) | ApiError::ProvisionedConcurrencyConfigNotFound(_) => {
-            Code::NotFound
-        }
+        | ApiError::UnsupportedMediaType(_)
+        | ApiError::CodeVerificationFailed(_) => Code::InvalidArgument,
+        ApiError::ResourceNotFound(_)
+        | ApiError::ProvisionedConcurrencyConfigNotFound(_)
+        | ApiError::CodeSigningConfigNotFound(_) => Code::NotFound,
         ApiError::ResourceConflict(_)
         | ApiError::ResourceInUse(_)
         | ApiError::InvalidRuntime(_)
@@ -48,8 +49,8 @@ const fn code(error: &ApiError) -> Code {
         | ApiError::ResourceNotReady(_) => Code::FailedPrecondition,
         ApiError::PreconditionFailed(_) => Code::Aborted,
         ApiError::AliasLimitExceeded(_)
-        | ApiError::CodeStorageExceeded(_)
         | ApiError::PolicyLengthExceeded(_)
+        | ApiError::CodeStorageExceeded(_)
         | ApiError::TooManyRequests { .. } => Code::ResourceExhausted,
         ApiError::AccessDenied(_) => Code::PermissionDenied,
         ApiError::MissingAuthenticationToken

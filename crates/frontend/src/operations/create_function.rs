@@ -1,6 +1,10 @@
 //! `POST /2015-03-31/functions`: creates a function, and its version 1 if the caller asks for it.
 
-use lambda_api::{Operation, request::create_function::CreateFunction};
+use lambda_api::{
+    Operation,
+    request::{code::Source, create_function::CreateFunction},
+};
+use model::function::Code;
 
 use super::{Shown, Workbench, deployment, versions};
 use crate::{auth::Authorized, error::OperationError, respond::Answer};
@@ -10,14 +14,17 @@ pub(crate) async fn run(
     authorized: Authorized<CreateFunction>,
 ) -> Result<Shown, OperationError> {
     let (mut request, grant) = authorized.take();
-    let package = deployment::inspect(bench, std::mem::take(&mut request.zip)).await?;
-    let authorized = grant.of(request);
-    let code = deployment::store(bench, authorized.caller(), package).await?;
-    let (request, grant) = authorized.take();
-    let changed = bench
-        .control
-        .change(&grant, request.into_mutation(code))
-        .await?;
+    let layers = deployment::layers(bench, &request.layers).await?;
+    let code = match &mut request.source {
+        Source::Image(uri) => Code::of_image(uri),
+        Source::Archive(archive) => {
+            let package = deployment::inspect(bench, archive.take()).await?;
+            deployment::check_size(&bench.limits, &package.code, &layers)?;
+            deployment::store(bench, grant.caller(), package).await?
+        }
+    };
+    let mutation = request.into_mutation(code, layers);
+    let changed = bench.control.change(&grant, mutation).await?;
     let version = versions::changed(changed, Operation::CreateFunction)?;
     // AWS shows a bare ARN here, also for a version that was published at once.
     Ok(Shown::bare(bench, version))

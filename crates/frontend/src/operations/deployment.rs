@@ -1,28 +1,87 @@
 //! What happens to a deployment package before a change may name it.
 
 use bytes::Bytes;
-use lambda_api::ApiError;
-use model::{AccountId, Digest, Region, function::Code};
+use lambda_api::{ApiError, request::code::Archive};
+use model::{
+    AccountId, Digest, LayerVersionId, Limits, Region,
+    function::{Code, UsedLayer},
+};
 use package::{PackageError, PackageLimits};
 
 use super::Workbench;
-use crate::{auth::Caller, error::OperationError};
+use crate::{auth::Caller, error::OperationError, objects::ObjectError};
 
-/// Checks every byte of a package, on a thread of its own.
-pub(super) async fn inspect(bench: &Workbench, zip: Vec<u8>) -> Result<Package, OperationError> {
+/// Gets a package if it did not come with the request, and checks every byte of it, on a thread of its own.
+pub(super) async fn inspect(
+    bench: &Workbench,
+    archive: Archive,
+) -> Result<Package, OperationError> {
+    let zip = obtain(bench, archive).await?;
     let limits = PackageLimits::from(&bench.limits);
     let inspected = bench.tasks.blocking(move || {
-        package::inspect(&zip, &limits)?;
+        let summary = package::inspect(&zip, &limits)?;
         let code = Code {
             digest: Digest::of(&zip),
             size: u64::try_from(zip.len()).unwrap_or(u64::MAX),
+            unzipped: summary.unzipped,
         };
-        Ok::<_, PackageError>(Package {
-            code,
-            zip: zip.into(),
-        })
+        Ok::<_, PackageError>(Package { code, zip })
     });
     Ok(inspected.await??)
+}
+
+async fn obtain(bench: &Workbench, archive: Archive) -> Result<Bytes, OperationError> {
+    let object = match archive {
+        Archive::Zip(zip) => return Ok(zip.into()),
+        Archive::Object(object) => object,
+    };
+    let fetched = match &bench.objects {
+        Some(objects) => objects.get(&object, bench.limits.code_zipped.0).await,
+        None => Err(ObjectError::NotConfigured),
+    };
+    fetched.map_err(|source| OperationError::Object {
+        bucket: object.bucket,
+        key: object.key,
+        source,
+    })
+}
+
+/// Layer versions with their archives, as a function will use them. Whether they are still there is for the catalog to
+/// say when the change comes to it.
+pub(super) async fn layers(
+    bench: &Workbench,
+    wanted: &[LayerVersionId],
+) -> Result<Vec<UsedLayer>, OperationError> {
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let found = bench.control.read(|catalog| {
+        let used = wanted.iter().map(|id| {
+            let version = catalog.layer_version(id);
+            let version = version.ok_or_else(|| ApiError::layer_missing(id))?;
+            Ok(UsedLayer {
+                version: id.clone(),
+                content: version.content,
+            })
+        });
+        used.collect::<Result<Vec<_>, ApiError>>()
+    });
+    Ok(found.await??)
+}
+
+/// Whether a function and its layers are together not too large once they are unpacked.
+pub(super) fn check_size(
+    limits: &Limits,
+    code: &Code,
+    layers: &[UsedLayer],
+) -> Result<(), ApiError> {
+    let layers = layers.iter().map(|l| l.content.unzipped);
+    let actual = layers.fold(code.unzipped, u64::saturating_add);
+    let limit = limits.code_unzipped.0;
+    if actual > limit {
+        return Err(ApiError::layers_too_large(limit, actual));
+    }
+    Ok(())
 }
 
 /// A package that is acceptable.
@@ -60,4 +119,35 @@ fn check_room(
         )));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_function_and_its_layers_share_one_limit() {
+        let of = |unzipped| Code {
+            digest: Digest::of(b""),
+            size: 1,
+            unzipped,
+        };
+        let limits = Limits::default();
+        let layer = |unzipped| UsedLayer {
+            version: "arn:aws:lambda:us-east-1:123456789012:layer:l:1"
+                .parse()
+                .unwrap(),
+            content: of(unzipped),
+        };
+        let half = 131_072_000;
+        check_size(&limits, &of(half), &[layer(half)]).unwrap();
+        assert_eq!(
+            check_size(&limits, &of(half), &[layer(half), layer(1)])
+                .unwrap_err()
+                .to_string(),
+            "Function code combined with layers exceeds the maximum allowed size of 262144000 bytes. The actual size is 262144001 bytes."
+        );
+        // A size that was never counted does not overflow.
+        assert!(check_size(&limits, &of(1), &[layer(u64::MAX)]).is_err());
+    }
 }

@@ -15,9 +15,18 @@ use crate::{auth::Authorized, error::OperationError, respond::Answer};
 #[derive(Debug)]
 pub(crate) struct Got {
     pub(crate) shown: Shown,
-    pub(crate) location: String,
+    pub(crate) location: Location,
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) reserved: Option<u32>,
+}
+
+/// Where the code of a version is.
+#[derive(Debug)]
+pub(crate) enum Location {
+    /// A package: a URL that opens it for a while.
+    Package(String),
+    /// An image: its URI.
+    Image(String),
 }
 
 /// `origin` is where the caller will download the code from: scheme, host and port.
@@ -32,13 +41,15 @@ pub(crate) async fn run(
         Ok::<_, OperationError>((version, entry.tags.clone(), entry.reserved()))
     });
     let (version, tags, reserved) = found.await??;
-    let caller = grant.of(());
-    let location = bench.code_urls.url(
-        origin,
-        version.code.digest,
-        caller.caller().account,
-        bench.clock.wall(),
-    );
+    let location = match version.config.image() {
+        Some(image) => Location::Image(image.uri.clone()),
+        None => Location::Package(bench.code_urls.url(
+            origin,
+            version.code.digest,
+            grant.caller().account,
+            bench.clock.wall(),
+        )),
+    };
     Ok(Got {
         shown: Shown::new(bench, version, target.qualifier),
         location,
@@ -49,11 +60,10 @@ pub(crate) async fn run(
 
 pub(crate) fn answer(got: Got) -> Answer {
     let configuration = got.shown.configuration(Detail::Full);
-    let shape = GetFunction::new(
-        configuration,
-        CodeLocation::url(got.location),
-        got.tags,
-        got.reserved,
-    );
+    let code = match got.location {
+        Location::Package(url) => CodeLocation::url(url),
+        Location::Image(uri) => CodeLocation::image(uri),
+    };
+    let shape = GetFunction::new(configuration, code, got.tags, got.reserved);
     Answer::json(Operation::GetFunction.success(), to_body(&shape))
 }

@@ -2,13 +2,20 @@
 
 use std::sync::Arc;
 
-use lambda_api::{ApiError, Operation, request::update_function_code::UpdateFunctionCode};
+use lambda_api::{
+    ApiError, Operation,
+    request::{code::Source, update_function_code::UpdateFunctionCode},
+};
 use model::{
     function::{Code, FunctionVersion, LastUpdate, State},
     mutation::Rejection,
 };
 
-use super::{Shown, Workbench, deployment, versions};
+use super::{
+    Shown, Workbench,
+    deployment::{self, Package},
+    versions,
+};
 use crate::{auth::Authorized, error::OperationError, respond::Answer};
 
 pub(crate) async fn run(
@@ -16,19 +23,54 @@ pub(crate) async fn run(
     authorized: Authorized<UpdateFunctionCode>,
 ) -> Result<Shown, OperationError> {
     let (mut request, grant) = authorized.take();
-    let package = deployment::inspect(bench, std::mem::take(&mut request.zip)).await?;
+    let package = match &mut request.source {
+        Source::Image(uri) => Prepared::Image(Code::of_image(uri)),
+        Source::Archive(archive) => {
+            let package = deployment::inspect(bench, archive.take()).await?;
+            check_size(bench, &request, &package.code)?;
+            Prepared::Package(package)
+        }
+    };
     if request.dry_run {
-        return dry_run(bench, &request, package.code).await;
+        return dry_run(bench, &request, package.code()).await;
     }
-    let authorized = grant.of(request);
-    let code = deployment::store(bench, authorized.caller(), package).await?;
-    let (request, grant) = authorized.take();
-    let changed = bench
-        .control
-        .change(&grant, request.into_mutation(code))
-        .await?;
+    let code = match package {
+        Prepared::Image(code) => code,
+        Prepared::Package(package) => deployment::store(bench, grant.caller(), package).await?,
+    };
+    let mutation = request.into_mutation(code);
+    let changed = bench.control.change(&grant, mutation).await?;
     let version = versions::changed(changed, Operation::UpdateFunctionCode)?;
     Ok(Shown::published(bench, version))
+}
+
+/// What an update brings, before anything of it is stored.
+enum Prepared {
+    Image(Code),
+    Package(Package),
+}
+
+impl Prepared {
+    const fn code(&self) -> Code {
+        match self {
+            Self::Image(code) => *code,
+            Self::Package(package) => package.code,
+        }
+    }
+}
+
+/// Together with the layers that the function has, by the local copy: the limit is soft by what is under way.
+fn check_size(
+    bench: &Workbench,
+    request: &UpdateFunctionCode,
+    code: &Code,
+) -> Result<(), ApiError> {
+    bench.control.glance(|catalog| {
+        let entry = catalog.function(&request.function);
+        let latest = entry.and_then(|e| e.latest());
+        let layers = latest.map_or(&[][..], |v| v.config.layers());
+        deployment::check_size(&bench.limits, code, layers)
+    })
 }
 
 /// What the update would give, and every refusal that it would meet.
@@ -56,6 +98,11 @@ async fn dry_run(
     }
     if latest.last_update == Some(LastUpdate::InProgress) {
         return Err(Rejection::UpdateInProgress(arn).into());
+    }
+    let is_image = latest.config.image().is_some();
+    let by_image = matches!(request.source, Source::Image(_));
+    if is_image != by_image {
+        return Err(Rejection::WrongPackage { image: is_image }.into());
     }
     let mut updated = FunctionVersion {
         code,

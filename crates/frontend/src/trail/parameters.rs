@@ -3,6 +3,7 @@
 //! Only what decides what a call did is here. Free texts, values of tags and of environment variables are not: they may be
 //! secrets. Payloads and code are never here; of code there is the hash.
 
+mod resources;
 mod settings;
 
 use std::collections::BTreeMap;
@@ -31,17 +32,23 @@ pub(super) fn of(request: &Request) -> Parameters {
             config(&mut parameters, &r.config);
             parameters.names("Tags", r.tags.keys());
             parameters.put("Publish", r.publish);
-            parameters.0.extend(of_code(&r.zip));
+            parameters.list("Layers", &r.layers);
+            parameters.shown("CodeSigningConfigArn", r.code_signing.as_ref());
+            resources::source(&mut parameters, &r.source);
         }
         Request::UpdateFunctionCode(r) => {
             parameters.text("Architectures", r.architecture.map(|a| a.as_str()));
             parameters.put("Publish", r.publish);
             parameters.put("DryRun", r.dry_run);
             parameters.shown("RevisionId", r.expected);
-            parameters.0.extend(of_code(&r.zip));
+            resources::source(&mut parameters, &r.source);
         }
         Request::UpdateFunctionConfiguration(r) => {
             patch(&mut parameters, &r.patch);
+            if let Some(layers) = &r.layers {
+                parameters.0.insert("Layers", json!([]));
+                parameters.list("Layers", layers);
+            }
             parameters.shown("RevisionId", r.expected);
         }
         Request::PublishVersion(r) => {
@@ -95,11 +102,7 @@ pub(super) fn of(request: &Request) -> Parameters {
             parameters.put("InvocationType", format!("{:?}", r.invocation_type));
         }
         Request::Setting(r) => settings::of(&mut parameters, r),
-        Request::Durable(_)
-        | Request::GetFunction(_)
-        | Request::GetFunctionConfiguration(_)
-        | Request::DeleteFunction(_)
-        | Request::GetAccountSettings => {}
+        other => resources::of(&mut parameters, other),
     }
     parameters.0
 }
@@ -129,6 +132,7 @@ fn config(parameters: &mut List, config: &Config) {
         environment,
         tracing,
         logging,
+        optional,
     } = config;
     parameters.text("Runtime", Some(runtime.as_str()));
     parameters.text("Handler", handler.as_deref());
@@ -140,6 +144,9 @@ fn config(parameters: &mut List, config: &Config) {
     parameters.environment(environment.as_ref());
     parameters.tracing(Some(*tracing));
     parameters.logging(Some(logging));
+    if let Some(optional) = optional {
+        resources::optional(parameters, optional);
+    }
 }
 
 fn patch(parameters: &mut List, patch: &ConfigPatch) {
@@ -154,6 +161,7 @@ fn patch(parameters: &mut List, patch: &ConfigPatch) {
         environment,
         tracing,
         logging,
+        optional,
     } = patch;
     parameters.text("Runtime", runtime.map(|r| r.as_str()));
     parameters.text("Handler", handler.as_deref());
@@ -166,6 +174,9 @@ fn patch(parameters: &mut List, patch: &ConfigPatch) {
     parameters.environment(environment.as_ref());
     parameters.tracing(*tracing);
     parameters.logging(logging.as_ref());
+    if let Some(optional) = optional {
+        resources::optional_patch(parameters, optional);
+    }
 }
 
 #[derive(Default)]
@@ -203,6 +214,11 @@ impl List {
         if !names.is_empty() {
             self.0.insert(name, json!(names));
         }
+    }
+
+    fn list(&mut self, name: &'static str, items: impl IntoIterator<Item = impl ToString>) {
+        let items: Vec<_> = items.into_iter().map(|i| i.to_string()).collect();
+        self.names(name, items.iter());
     }
 
     /// The names of variables; an empty list says that all are taken away.

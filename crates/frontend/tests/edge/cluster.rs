@@ -129,6 +129,7 @@ impl Cluster {
             keys,
             router,
             audit: Recorder::start(recording, segments, Arc::new(SystemClock), &tasks),
+            objects: None,
         };
         let frontend = Frontend::new(options, ports);
         let [public, grpc] = listeners.each_ref().map(|l| l.local_addr());

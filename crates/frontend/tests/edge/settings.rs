@@ -143,4 +143,21 @@ async fn tags_are_those_of_the_function() {
     let mapping = "arn:aws:lambda:us-east-1:000000000000:event-source-mapping:0f8fad5b-d9cb-469f-a165-70867728950e";
     let absent = cluster.get(&path(mapping)).await;
     assert_eq!(absent.error(), (404, "ResourceNotFoundException"));
+    let config = json!({
+        "AllowedPublishers": {
+            "SigningProfileVersionArns": ["arn:aws:signer:us-east-1:000000000000:/signing-profiles/p/0"],
+        },
+    });
+    let made = cluster.send("POST", "/2020-04-22/code-signing-configs/", &config);
+    let made = made.await.json();
+    let signing = path(
+        made["CodeSigningConfig"]["CodeSigningConfigArn"]
+            .as_str()
+            .unwrap(),
+    );
+    assert_eq!(cluster.send("POST", &signing, &body).await.status, 204);
+    let untag = format!("{signing}?tagKeys=a");
+    assert_eq!(cluster.http("DELETE", &untag, &[], b"").await.status, 204);
+    let left = cluster.get(&signing).await.json();
+    assert_eq!(left, json!({ "Tags": { "b": "2" } }));
 }

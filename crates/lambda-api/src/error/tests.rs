@@ -161,7 +161,7 @@ fn runtimes_are_refused_in_the_words_of_aws() {
     let unknown = ApiError::unknown_runtime("cobol").to_string();
     assert!(unknown.starts_with("Value cobol at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: [nodejs20.x, "), "{unknown}");
     assert!(
-        unknown.ends_with("provided.al2023] or be a valid ARN"),
+        unknown.ends_with("provided.al2023, custom] or be a valid ARN"),
         "{unknown}"
     );
     assert!(!unknown.contains("python3.6"), "{unknown}");

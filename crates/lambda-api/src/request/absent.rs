@@ -118,7 +118,7 @@ mod tests {
             ("{\"a\":{\"b\":[1]}}", true),
         ] {
             assert_eq!(
-                serde_json::from_str::<Unsupported>(json).unwrap().asks(),
+                serde_json::from_str::<Unsupported>(json).unwrap().asks,
                 asks,
                 "{json}"
             );

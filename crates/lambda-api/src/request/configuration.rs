@@ -8,7 +8,6 @@ use model::{
 };
 use serde::Deserialize;
 
-use super::absent::{self, Unsupported};
 use crate::{error::ApiError, validate::clip};
 
 /// Longest timeout of a function, in seconds; the API model allows more.
@@ -56,18 +55,6 @@ pub(crate) struct Shape {
     ephemeral_storage: Option<EphemeralStorageShape>,
     tracing_config: Option<TracingShape>,
     logging_config: Option<LoggingShape>,
-    snap_start: Option<SnapStartShape>,
-    vpc_config: Unsupported,
-    dead_letter_config: Unsupported,
-    #[serde(rename = "KMSKeyArn")]
-    kms_key_arn: Unsupported,
-    layers: Unsupported,
-    file_system_configs: Unsupported,
-    image_config: Unsupported,
-    capacity_provider_config: Unsupported,
-    durable_config: Unsupported,
-    runtime_config: Unsupported,
-    accelerator_config: Unsupported,
 }
 
 #[derive(Deserialize)]
@@ -97,20 +84,13 @@ struct LoggingShape {
     log_group: Option<String>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct SnapStartShape {
-    apply_on: Option<String>,
-}
-
 impl Shape {
-    /// What a configuration becomes by these members.
+    /// What a configuration becomes by these members. The optional ones are read elsewhere.
     ///
     /// # Errors
-    /// [`ApiError::InvalidParameterValue`] for a member that this cluster does not implement, a runtime that is unknown
-    /// or retired, a number above the quota of a normal function, or an unacceptable environment.
+    /// [`ApiError::InvalidParameterValue`] for a runtime that is unknown or retired, a number above the quota of a normal
+    /// function, or an unacceptable environment.
     pub(crate) fn patch(self, limits: &Limits) -> Result<ConfigPatch, ApiError> {
-        self.refuse_unsupported()?;
         let logging = self
             .logging_config
             .map(LoggingShape::into_logging)
@@ -150,30 +130,8 @@ impl Shape {
                     _ => TracingMode::PassThrough,
                 }),
             logging,
+            optional: None,
         })
-    }
-
-    fn refuse_unsupported(&self) -> Result<(), ApiError> {
-        let snap_start = self
-            .snap_start
-            .as_ref()
-            .and_then(|s| s.apply_on.as_deref())
-            .is_some_and(|on| on != "None");
-        if snap_start {
-            return Err(ApiError::unsupported_member("SnapStart"));
-        }
-        absent::refuse([
-            ("VpcConfig", self.vpc_config),
-            ("DeadLetterConfig", self.dead_letter_config),
-            ("KMSKeyArn", self.kms_key_arn),
-            ("Layers", self.layers),
-            ("FileSystemConfigs", self.file_system_configs),
-            ("ImageConfig", self.image_config),
-            ("CapacityProviderConfig", self.capacity_provider_config),
-            ("DurableConfig", self.durable_config),
-            ("RuntimeConfig", self.runtime_config),
-            ("AcceleratorConfig", self.accelerator_config),
-        ])
     }
 }
 

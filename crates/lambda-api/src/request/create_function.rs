@@ -1,10 +1,13 @@
 //! `CreateFunction`.
 
-use std::{collections::BTreeMap, fmt};
+use std::collections::BTreeMap;
 
 use model::{
-    Architecture, FunctionId, Mutation,
-    function::{Code, Config, ConfigPatch, StoredEnvironment},
+    Architecture, CodeSigningId, FunctionId, LayerVersionId, Mutation, Runtime,
+    function::{
+        Code, Config, ConfigPatch, Image, ImageOverrides, Incompatible, OptionalConfig,
+        StoredEnvironment, UsedLayer,
+    },
     setting::{TAGS_SIZE_MAX, tags_size},
 };
 use serde::Deserialize;
@@ -12,12 +15,13 @@ use serde::Deserialize;
 use super::{
     Input,
     absent::{self, Unsupported},
-    code, configuration,
+    code::{self, Source},
+    code_signing, configuration, optional,
 };
 use crate::{error::ApiError, target};
 
 /// A function to be created.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreateFunction {
     /// Its identity, in the caller's scope.
     pub function: FunctionId,
@@ -27,48 +31,38 @@ pub struct CreateFunction {
     pub tags: BTreeMap<String, String>,
     /// Whether version 1 is published at once.
     pub publish: bool,
-    /// The deployment package as sent; nothing has been checked but its base64. See [`package::inspect`].
-    pub zip: Vec<u8>,
+    /// The code-signing configuration that holds for it.
+    pub code_signing: Option<CodeSigningId>,
+    /// Its layers, in order.
+    pub layers: Vec<LayerVersionId>,
+    /// What it is made of. If it is an image, the configuration names it too.
+    pub source: Source,
 }
 
 impl CreateFunction {
-    /// The change to the catalog, once the package is stored as `code`.
+    /// The change to the catalog, once the package is stored as `code` and the layers are known to be there.
     #[must_use]
-    pub fn into_mutation(self, code: Code) -> Mutation {
+    pub fn into_mutation(self, code: Code, layers: Vec<UsedLayer>) -> Mutation {
         let Self {
             function,
-            config,
+            mut config,
             tags,
             publish,
-            zip: _,
+            code_signing,
+            layers: _,
+            source: _,
         } = self;
+        let mut optional = config.optional.take().map_or_else(Default::default, |o| *o);
+        optional.layers = layers;
+        config.optional = optional.boxed();
         Mutation::CreateFunction {
             function,
             config: Box::new(config),
             code,
             publish,
             tags,
+            code_signing,
         }
-    }
-}
-
-/// Shows the size of the package and not its bytes.
-impl fmt::Debug for CreateFunction {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            function,
-            config,
-            tags,
-            publish,
-            zip,
-        } = self;
-        f.debug_struct("CreateFunction")
-            .field("function", function)
-            .field("config", config)
-            .field("tags", tags)
-            .field("publish", publish)
-            .field("zip_bytes", &zip.len())
-            .finish()
     }
 }
 
@@ -83,8 +77,14 @@ struct Shape<'a> {
     tags: Option<BTreeMap<String, String>>,
     architectures: Option<Vec<String>>,
     publish_to: Unsupported,
-    code_signing_config_arn: Unsupported,
-    tenancy_config: Unsupported,
+    code_signing_config_arn: Option<String>,
+    tenancy_config: Option<TenancyShape>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+struct TenancyShape {
+    tenant_isolation_mode: Option<String>,
 }
 
 pub(super) fn parse(input: &Input<'_>) -> Result<CreateFunction, ApiError> {
@@ -93,17 +93,52 @@ pub(super) fn parse(input: &Input<'_>) -> Result<CreateFunction, ApiError> {
     let name = shape.function_name.as_deref().unwrap_or_default();
     let target = target::locate(input.operation, name, None, input.scope)?;
     let function = target.whole_function()?;
-    if shape.package_type.as_deref() == Some("Image") {
-        return Err(ApiError::unsupported_member("PackageType Image"));
+    absent::refuse([("PublishTo", shape.publish_to)])?;
+    let code_signing = shape.code_signing_config_arn.filter(|arn| !arn.is_empty());
+    let code_signing = code_signing
+        .map(|arn| code_signing::linked(&arn, input))
+        .transpose()?;
+    let mut members: optional::Parsed = input.body::<optional::Shape>()?.parse(input.scope)?;
+    let layers = members.layers.take().unwrap_or_default();
+    let source = shape.code.unwrap_or_default().source()?;
+    let is_image = shape.package_type.as_deref() == Some("Image");
+    let mut optional = members.into_new();
+    match (&source, is_image) {
+        (Source::Image(uri), true) => {
+            let overrides = optional.image.take().map(|i| i.overrides);
+            optional.image = Some(Image {
+                uri: uri.clone(),
+                overrides: overrides.unwrap_or_default(),
+            });
+        }
+        (Source::Archive(_), false) => {
+            // Settings that say nothing ask for nothing.
+            let asked = optional
+                .image
+                .take()
+                .filter(|i| i.overrides != ImageOverrides::default());
+            if asked.is_some() {
+                let what = Incompatible::ImageOverridesWithoutImage;
+                return Err(ApiError::incompatible(what, Runtime::IMAGE));
+            }
+        }
+        (Source::Image(_), false) => return Err(ApiError::image_for_zip()),
+        (Source::Archive(_), true) => return Err(ApiError::zip_for_image()),
     }
-    absent::refuse([
-        ("PublishTo", shape.publish_to),
-        ("CodeSigningConfigArn", shape.code_signing_config_arn),
-        ("TenancyConfig", shape.tenancy_config),
-    ])?;
+    let tenancy = shape.tenancy_config.and_then(|t| t.tenant_isolation_mode);
+    optional.tenant_isolation = tenancy.is_some();
+    let mut patch = settings.patch(input.limits)?;
+    if is_image {
+        if patch.runtime.is_some() || patch.handler.is_some() || !layers.is_empty() {
+            let what = Incompatible::ImagePackageMember;
+            return Err(ApiError::incompatible(what, Runtime::IMAGE));
+        }
+        patch.runtime = Some(Runtime::IMAGE);
+    }
     let config = config(
-        settings.patch(input.limits)?,
+        patch,
         architecture(shape.architectures.as_deref()),
+        optional,
     )?;
     let tags = shape.tags.unwrap_or_default();
     if tags.len() > input.limits.tags {
@@ -112,23 +147,28 @@ pub(super) fn parse(input: &Input<'_>) -> Result<CreateFunction, ApiError> {
     if tags_size(&tags) > TAGS_SIZE_MAX {
         return Err(ApiError::tags_too_long(TAGS_SIZE_MAX));
     }
-    let zip = shape.code.unwrap_or_default().zip()?;
     Ok(CreateFunction {
         function,
         config,
         tags,
         publish: shape.publish.unwrap_or(false),
-        zip,
+        code_signing,
+        layers,
+        source,
     })
 }
 
-fn config(patch: ConfigPatch, architecture: Option<Architecture>) -> Result<Config, ApiError> {
-    let (Some(runtime), Some(handler)) = (patch.runtime, patch.handler) else {
-        return Err(ApiError::runtime_and_handler_required());
-    };
-    Ok(Config {
+fn config(
+    patch: ConfigPatch,
+    architecture: Option<Architecture>,
+    optional: OptionalConfig,
+) -> Result<Config, ApiError> {
+    let runtime = patch.runtime;
+    let runtime = runtime.filter(|r| *r == Runtime::IMAGE || patch.handler.is_some());
+    let runtime = runtime.ok_or_else(ApiError::runtime_and_handler_required)?;
+    let config = Config {
         runtime,
-        handler: Some(handler),
+        handler: patch.handler,
         role: patch.role.unwrap_or_default(),
         description: patch.description.unwrap_or_default(),
         timeout: patch.timeout.unwrap_or_default(),
@@ -141,7 +181,12 @@ fn config(patch: ConfigPatch, architecture: Option<Architecture>) -> Result<Conf
         ),
         tracing: patch.tracing.unwrap_or_default(),
         logging: patch.logging.unwrap_or_default(),
-    })
+        optional: optional.boxed(),
+    };
+    match config.incompatible() {
+        Some(what) => Err(ApiError::incompatible(what, config.runtime)),
+        None => Ok(config),
+    }
 }
 
 /// The architecture in a list of one.

@@ -1,21 +1,19 @@
 //! `UpdateFunctionCode`.
 
-use std::fmt;
-
 use model::{Architecture, FunctionId, Mutation, RevisionId, function::Code};
 use serde::Deserialize;
 
 use super::{
     Input,
     absent::{self, Unsupported},
-    code,
+    code::{self, Source},
     create_function::architecture,
     expected_revision,
 };
 use crate::{error::ApiError, target};
 
 /// New code for `$LATEST`.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpdateFunctionCode {
     /// The function.
     pub function: FunctionId,
@@ -27,8 +25,8 @@ pub struct UpdateFunctionCode {
     pub dry_run: bool,
     /// Only if `$LATEST` still has this revision.
     pub expected: Option<RevisionId>,
-    /// The deployment package as sent; nothing has been checked but its base64. See [`package::inspect`].
-    pub zip: Vec<u8>,
+    /// What the function is to be made of.
+    pub source: Source,
 }
 
 impl UpdateFunctionCode {
@@ -41,37 +39,20 @@ impl UpdateFunctionCode {
             publish,
             dry_run: _,
             expected,
-            zip: _,
+            source,
         } = self;
+        let image = match source {
+            Source::Archive(_) => None,
+            Source::Image(uri) => Some(uri),
+        };
         Mutation::UpdateFunctionCode {
             function,
             code,
+            image,
             architecture,
             publish,
             expected,
         }
-    }
-}
-
-/// Shows the size of the package and not its bytes.
-impl fmt::Debug for UpdateFunctionCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            function,
-            architecture,
-            publish,
-            dry_run,
-            expected,
-            zip,
-        } = self;
-        f.debug_struct("UpdateFunctionCode")
-            .field("function", function)
-            .field("architecture", architecture)
-            .field("publish", publish)
-            .field("dry_run", dry_run)
-            .field("expected", expected)
-            .field("zip_bytes", &zip.len())
-            .finish()
     }
 }
 
@@ -97,7 +78,7 @@ pub(super) fn parse(input: &Input<'_>) -> Result<UpdateFunctionCode, ApiError> {
         publish: shape.publish.unwrap_or(false),
         dry_run: shape.dry_run.unwrap_or(false),
         expected: expected_revision(shape.revision_id.as_deref(), false)?,
-        zip: code.zip()?,
+        source: code.source()?,
     })
 }
 
@@ -122,7 +103,10 @@ mod tests {
     fn a_zip_is_enough() {
         let update = updated(UPDATE, r#"{"ZipFile":"UEs="}"#);
         assert_eq!(update.function.name.as_str(), "f");
-        assert_eq!(update.zip, b"PK");
+        assert_eq!(
+            update.source,
+            Source::Archive(code::Archive::Zip(b"PK".to_vec()))
+        );
         assert_eq!(
             (
                 update.publish,
@@ -147,6 +131,7 @@ mod tests {
         let code = Code {
             digest: model::Digest::of(b"PK"),
             size: 2,
+            unzipped: 0,
         };
         let Mutation::UpdateFunctionCode {
             code: stored,
@@ -160,19 +145,21 @@ mod tests {
     }
 
     #[test]
+    fn another_image() {
+        let update = updated(UPDATE, r#"{"ImageUri":"r/i:2"}"#);
+        let stored = Code::of_image("r/i:2");
+        let Mutation::UpdateFunctionCode { code, image, .. } = update.into_mutation(stored) else {
+            panic!()
+        };
+        assert_eq!((code, image.as_deref()), (stored, Some("r/i:2")));
+    }
+
+    #[test]
     fn refusals() {
         for (body, expected) in [
             (
                 "{}",
                 "InvalidParameterValueException: Please provide a source for function code.",
-            ),
-            (
-                r#"{"S3Bucket":"bucket","S3Key":"k"}"#,
-                "InvalidParameterValueException: Code.S3Bucket is not supported by this cluster.",
-            ),
-            (
-                r#"{"ImageUri":"i"}"#,
-                "InvalidParameterValueException: Code.ImageUri is not supported by this cluster.",
             ),
             (
                 r#"{"ZipFile":"","PublishTo":"LATEST_PUBLISHED"}"#,

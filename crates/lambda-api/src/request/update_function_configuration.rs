@@ -1,9 +1,12 @@
 //! `UpdateFunctionConfiguration`.
 
-use model::{FunctionId, Mutation, RevisionId, function::ConfigPatch};
+use model::{
+    FunctionId, LayerVersionId, Mutation, RevisionId,
+    function::{ConfigPatch, OptionalMember, UsedLayer},
+};
 use serde::Deserialize;
 
-use super::{Input, configuration, expected_revision};
+use super::{Input, configuration, expected_revision, optional};
 use crate::{error::ApiError, target};
 
 /// Changes to the configuration of `$LATEST`.
@@ -11,20 +14,30 @@ use crate::{error::ApiError, target};
 pub struct UpdateFunctionConfiguration {
     /// The function.
     pub function: FunctionId,
-    /// The changes.
+    /// The changes, without the layers.
     pub patch: ConfigPatch,
+    /// The layers that it is to have instead of those that it has, in order.
+    pub layers: Option<Vec<LayerVersionId>>,
     /// Only if `$LATEST` still has this revision.
     pub expected: Option<RevisionId>,
 }
 
-impl From<UpdateFunctionConfiguration> for Mutation {
-    fn from(update: UpdateFunctionConfiguration) -> Self {
-        let UpdateFunctionConfiguration {
+impl UpdateFunctionConfiguration {
+    /// The change to the catalog; `layers` are those that the request names, if it does.
+    #[must_use]
+    pub fn into_mutation(self, layers: Option<Vec<UsedLayer>>) -> Mutation {
+        let Self {
             function,
-            patch,
+            mut patch,
+            layers: _,
             expected,
-        } = update;
-        Self::UpdateFunctionConfiguration {
+        } = self;
+        if let Some(layers) = layers {
+            let optional = patch.optional.get_or_insert_default();
+            optional.members.insert(OptionalMember::Layers);
+            optional.values.layers = layers;
+        }
+        Mutation::UpdateFunctionConfiguration {
             function,
             patch: Box::new(patch),
             expected,
@@ -41,10 +54,17 @@ struct Shape {
 pub(super) fn parse(input: &Input<'_>) -> Result<UpdateFunctionConfiguration, ApiError> {
     let shape: Shape = input.body()?;
     let settings: configuration::Shape = input.body()?;
+    let optional: optional::Shape = input.body()?;
     let name = input.function_name();
+    let function = target::locate(input.operation, name, None, input.scope)?.whole_function()?;
+    let mut patch = settings.patch(input.limits)?;
+    let mut optional = optional.parse(input.scope)?;
+    let layers = optional.layers.take();
+    patch.optional = optional.into_patch();
     Ok(UpdateFunctionConfiguration {
-        function: target::locate(input.operation, name, None, input.scope)?.whole_function()?,
-        patch: settings.patch(input.limits)?,
+        function,
+        patch,
+        layers,
         expected: expected_revision(shape.revision_id.as_deref(), false)?,
     })
 }
@@ -99,22 +119,33 @@ mod tests {
             updated(r#"{"LoggingConfig":{}}"#).patch.logging,
             Some(Logging::default())
         );
-        assert_eq!(
-            updated(r#"{"VpcConfig":{"SubnetIds":[],"SecurityGroupIds":[]},"Layers":[]}"#).patch,
-            ConfigPatch::default()
-        );
+    }
+
+    #[test]
+    fn layers_come_to_the_change_when_they_are_known() {
+        let layer = "arn:aws:lambda:us-east-1:123456789012:layer:l:1";
+        let update = updated(&format!(r#"{{"Layers":["{layer}"]}}"#));
+        assert_eq!(update.patch, ConfigPatch::default());
+        let named = update.layers.clone().unwrap();
+        assert_eq!(named[0].to_string(), layer);
+        let used = UsedLayer {
+            version: named[0].clone(),
+            content: model::function::Code::of_image("x"),
+        };
+        let patched = |mutation: Mutation| match mutation {
+            Mutation::UpdateFunctionConfiguration { patch, .. } => patch.optional,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(patched(update.clone().into_mutation(None)), None);
+        let optional = patched(update.into_mutation(Some(vec![used.clone()]))).unwrap();
+        assert_eq!(optional.values.layers, [used]);
+        assert!(optional.members.contains(&OptionalMember::Layers));
+        assert_eq!(updated(r#"{"Layers":[]}"#).layers, Some(Vec::new()));
     }
 
     #[test]
     fn refusals() {
         assert!(refused(UPDATE, r#"{"Runtime":"nodejs12.x"}"#).contains("is no longer supported"));
-        assert!(
-            refused(
-                UPDATE,
-                r#"{"Layers":["arn:aws:lambda:us-east-1:123456789012:layer:l:1"]}"#
-            )
-            .ends_with("Layers is not supported by this cluster.")
-        );
         assert!(
             refused(UPDATE, r#"{"RevisionId":"x"}"#).starts_with("PreconditionFailedException")
         );

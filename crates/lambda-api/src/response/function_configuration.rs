@@ -5,11 +5,14 @@ use std::{collections::BTreeMap, fmt};
 use model::{
     Qualifier, Region, Runtime,
     function::{
-        Environment, FunctionVersion, LastUpdate, LogFormat, Logging, Reason, State, TracingMode,
+        Environment, FunctionVersion, Image, LastUpdate, LogFormat, Logging, Reason, State,
+        TracingMode,
     },
 };
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
+
+use super::optional::Optional;
 
 /// What AWS says while a version is being prepared, for the first time or after an update.
 const PREPARING: (&str, &str) = ("The function is being created.", "Creating");
@@ -43,7 +46,8 @@ pub enum ShownEnvironment {
 pub struct FunctionConfiguration {
     function_name: String,
     function_arn: String,
-    runtime: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    runtime: Option<&'static str>,
     role: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     handler: Option<String>,
@@ -52,8 +56,8 @@ pub struct FunctionConfiguration {
     timeout: u16,
     memory_size: u32,
     last_modified: String,
-    #[serde(rename = "CodeSha256")]
-    code_sha256: String,
+    #[serde(rename = "CodeSha256", skip_serializing_if = "Option::is_none")]
+    code_sha256: Option<String>,
     version: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     environment: Option<EnvironmentShape>,
@@ -68,6 +72,8 @@ pub struct FunctionConfiguration {
     #[serde(skip_serializing_if = "Option::is_none")]
     runtime_version_config: Option<RuntimeVersionConfig>,
     logging_config: LoggingConfig,
+    #[serde(flatten)]
+    optional: Option<Optional>,
 }
 
 #[derive(Clone, PartialEq, Serialize)]
@@ -168,10 +174,12 @@ impl FunctionConfiguration {
         let function = &version.id.function;
         let config = &version.config;
         let full = detail == Detail::Full;
+        let image = config.image();
+        let snap_start = config.optional.as_ref().is_some_and(|o| o.snap_start);
         Self {
             function_name: function.name.to_string(),
             function_arn: function.arn(qualifier).to_string(),
-            runtime: config.runtime.as_str(),
+            runtime: image.is_none().then(|| config.runtime.as_str()),
             role: config.role.clone(),
             handler: config.handler.clone(),
             code_size: version.code.size,
@@ -179,7 +187,10 @@ impl FunctionConfiguration {
             timeout: config.timeout.get(),
             memory_size: config.memory.get(),
             last_modified: version.last_modified.to_aws_string(),
-            code_sha256: version.code.digest.to_base64(),
+            code_sha256: match image {
+                Some(image) => image_digest(image),
+                None => Some(version.code.digest.to_base64()),
+            },
             version: version.id.version.to_string(),
             environment: environment.map(Into::into),
             tracing_config: TracingConfig {
@@ -190,21 +201,33 @@ impl FunctionConfiguration {
             },
             revision_id: version.lock().to_string(),
             status: full.then(|| Status::of(version)),
-            package_type: "Zip",
+            package_type: if image.is_some() { "Image" } else { "Zip" },
             architectures: [config.architecture.as_str()],
             ephemeral_storage: EphemeralStorage {
                 size: config.ephemeral.get(),
             },
+            // No snapshot is made yet: every start is a whole one.
             snap_start: SnapStart {
-                apply_on: "None",
+                apply_on: if snap_start {
+                    "PublishedVersions"
+                } else {
+                    "None"
+                },
                 optimization_status: "Off",
             },
-            runtime_version_config: full.then(|| RuntimeVersionConfig {
+            runtime_version_config: (full && image.is_none()).then(|| RuntimeVersionConfig {
                 runtime_version_arn: runtime_version_arn(config.runtime, &function.region),
             }),
             logging_config: LoggingConfig::of(&config.logging, function.name.as_str()),
+            optional: config.optional.as_deref().map(Optional::new),
         }
     }
+}
+
+/// The digest that an image's URI ends with. One that ends with a tag tells nothing about the image behind it.
+fn image_digest(image: &Image) -> Option<String> {
+    let (_, digest) = image.uri.rsplit_once("@sha256:")?;
+    Some(digest.to_owned())
 }
 
 /// The ARN of the version of a managed runtime. A cluster has one version of each, named by the identifier's digest.
@@ -298,10 +321,12 @@ pub(super) mod tests {
                 environment: None,
                 tracing: TracingMode::default(),
                 logging: Logging::default(),
+                optional: None,
             },
             code: Code {
                 digest: Digest::of(b"zip"),
                 size: 276,
+                unzipped: 0,
             },
             state,
             last_update,

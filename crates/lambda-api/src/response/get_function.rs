@@ -23,7 +23,10 @@ pub struct GetFunction {
 #[serde(rename_all = "PascalCase")]
 pub struct CodeLocation {
     repository_type: &'static str,
-    location: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    location: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image_uri: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -38,7 +41,18 @@ impl CodeLocation {
     pub const fn url(location: String) -> Self {
         Self {
             repository_type: "S3",
-            location,
+            location: Some(location),
+            image_uri: None,
+        }
+    }
+
+    /// The URI of an image, as it was given.
+    #[must_use]
+    pub const fn image(uri: String) -> Self {
+        Self {
+            repository_type: "ECR",
+            location: None,
+            image_uri: Some(uri),
         }
     }
 }
@@ -86,6 +100,10 @@ mod tests {
         assert_eq!(
             value["Code"],
             json!({"RepositoryType": "S3", "Location": "https://code/x?y"})
+        );
+        assert_eq!(
+            serde_json::to_value(CodeLocation::image("r/i:1".into())).unwrap(),
+            json!({"RepositoryType": "ECR", "ImageUri": "r/i:1"})
         );
 
         let shape = GetFunction::new(

@@ -5,14 +5,22 @@ use http::HeaderMap;
 use super::SignedRequest;
 use crate::{percent, query::Query};
 
-/// The canonical request. The path is encoded once more than it came, as every service but S3 does.
+/// The service whose keys are paths: it takes them as they come.
+const S3: &str = "s3";
+
+/// The canonical request. The path is put in order and encoded once more than it came, as every service but S3 does.
 pub(super) fn request(
     request: &SignedRequest<'_>,
+    service: &str,
     query: &Query,
     signed_headers: &[String],
     payload_hash: &str,
 ) -> Vec<u8> {
-    let path = percent::encode_path(&normalize_path(request.path));
+    let path = if service == S3 {
+        request.path.to_owned()
+    } else {
+        percent::encode_path(&normalize_path(request.path))
+    };
     let mut out = format!("{}\n{path}\n{}\n", request.method, canonical_query(query)).into_bytes();
     for name in signed_headers {
         out.extend_from_slice(name.as_bytes());

@@ -52,7 +52,7 @@ pub fn sign(
         headers: &headers,
         ..*request
     };
-    let canonical = canonical::request(&request, &query, &signed_headers, &payload);
+    let canonical = canonical::request(&request, signer.service, &query, &signed_headers, &payload);
     let authorization = format!(
         "{ALGORITHM} Credential={}/{}, SignedHeaders={}, Signature={}",
         scope.access_key_id,
@@ -104,6 +104,7 @@ pub fn presign(
     let raw = raw.join("&");
     let canonical = canonical::request(
         request,
+        signer.service,
         &Query::parse(&raw)?,
         &signed_headers,
         &payload_hash(request),

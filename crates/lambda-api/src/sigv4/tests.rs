@@ -665,3 +665,34 @@ proptest! {
         let _ = scope_of(&request.headers, &request.query);
     }
 }
+
+/// The path of an object is signed as it came: encoded once, with everything that looks like climbing or doubling.
+#[test]
+fn objects_are_signed_as_the_official_client_signs_them() {
+    let mut headers = HeaderMap::new();
+    headers.insert("host", HeaderValue::from_static("s3.local:9000"));
+    let hash = hex::encode(body_sha256(b""));
+    headers.insert(CONTENT_SHA256, hash.parse().unwrap());
+    let request = SignedRequest {
+        method: &Method::GET,
+        path: "/bucket/a//b/%C3%A4%20%3D.zip",
+        query: "versionId=v1",
+        headers: &headers,
+        authority: None,
+        body_sha256: body_sha256(b""),
+    };
+    let signer = Signer {
+        access_key_id: "AKIDEXAMPLE",
+        secret: &Secret::new("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"),
+        session_token: None,
+        region: &Region::default(),
+        service: "s3",
+    };
+    let added = sign(&request, &signer, NOW).unwrap();
+    assert_eq!(
+        added[AUTHORIZATION],
+        "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261124/us-east-1/s3/aws4_request, \
+         SignedHeaders=host;x-amz-content-sha256;x-amz-date, \
+         Signature=1a0716b8322a9e74cecb32bbb25896bec586c09d9e64a7ce1cf30fd09587bce1"
+    );
+}

@@ -202,6 +202,7 @@ fn config(arguments: &Arguments, directory: &Path) -> Result<NodeConfig, Exit> {
             otlp_endpoint: None,
             sample_ratio: 0.0,
         },
+        s3: None,
         drain_grace: GRACE,
     })
 }
@@ -230,6 +231,7 @@ fn material(config: &NodeConfig) -> Result<Material, anyhow::Error> {
         gossip_keys: vec![gossip_key],
         access_keys: None,
         master_keys: Some(Arc::new(master_keys(config)?)),
+        object_store: None,
     })
 }
 

@@ -4,18 +4,24 @@ use std::sync::Arc;
 
 use audit::{Recorder, line::Writer};
 use catalog::DataKeys;
-use frontend::{AuthMode, CodeUrlKey, Frontend, FrontendOptions, KeyRing, Ports};
+use frontend::{
+    AuthMode, CodeUrlKey, Frontend, FrontendOptions, KeyRing, Objects, Ports, S3, S3Options,
+    TrustError,
+};
 use host::{Host, net::Listener};
 use model::AccountId;
 use routing::{Router, RouterOptions};
 
 use super::{Shared, StartError};
-use crate::{config::NodeConfig, material::Material};
+use crate::{
+    config::{self, NodeConfig},
+    material::Material,
+};
 
 /// Starts a frontend on two bound listeners.
 ///
 /// # Errors
-/// [`StartError::NoMasterKey`].
+/// [`StartError::NoMasterKey`], and [`StartError::ObjectStore`] if nobody could prove to be the object store.
 pub(super) fn start(
     shared: &Shared,
     material: &Material,
@@ -39,11 +45,32 @@ pub(super) fn start(
             keys: keys.clone(),
             router: router(shared, keys, host),
             audit: recorder(shared, host),
+            objects: objects(shared.config.s3.as_ref(), material, host)?,
         },
     );
     frontend.serve(public);
     frontend.serve_grpc(grpc);
     Ok(frontend)
+}
+
+fn objects(
+    config: Option<&config::S3>,
+    material: &Material,
+    host: &Host,
+) -> Result<Option<Arc<dyn Objects>>, TrustError> {
+    let (Some(config), Some(secret)) = (config, &material.object_store) else {
+        return Ok(None);
+    };
+    let options = S3Options {
+        endpoint: config.endpoint.clone(),
+        region: config.region.clone(),
+        access_key_id: config.access_key_id.clone(),
+        secret: secret.clone(),
+        path_style: config.path_style,
+        ca_file: config.ca_file.clone(),
+    };
+    let store = S3::new(options, host.clock.clone(), host.tasks.clone())?;
+    Ok(Some(Arc::new(store)))
 }
 
 /// Begins the audit log.

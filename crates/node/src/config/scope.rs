@@ -92,6 +92,10 @@ impl Sheet {
         }
     }
 
+    pub(crate) fn has_section(&self, name: &'static str) -> bool {
+        self.sections.contains_key(name)
+    }
+
     pub(crate) fn rows(&self, name: &'static str) -> Vec<Scope<'_>> {
         let rows = self.sections.get(name).map_or(&[][..], Vec::as_slice);
         rows.iter()
@@ -203,6 +207,11 @@ impl Scope<'_> {
 
     pub(crate) fn bytes(&self, name: &'static str) -> Option<ByteCount> {
         self.parse::<units::Size>(name).map(|s| s.0)
+    }
+
+    /// Whether a key stands in the file or in a variable.
+    pub(crate) fn is_written(&self, name: &str) -> bool {
+        self.section.is_some_and(|s| s.values.contains_key(name))
     }
 
     /// Records what is wrong with a key's value.

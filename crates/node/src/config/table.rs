@@ -123,6 +123,12 @@ pub const SECTIONS: &[(&str, &str)] = &[
          new one with `dunlin secret-key new`, write it last on every frontend and restart them; write it first and restart \
          them again; run `dunlin secrets rewrap`; take the old one away once that says that nothing needs it.",
     ),
+    (
+        "s3",
+        "The object store that packages are fetched from when callers name a bucket and a key instead of sending a zip \
+         (`S3Bucket`, `S3Key`). Any store that speaks S3 will do. The frontend signs with this key, whoever calls: it \
+         should open nothing but packages. Only frontends read this section.",
+    ),
     ("worker", "How much a worker runs."),
     ("sandbox", "What confines user code."),
     (
@@ -242,6 +248,21 @@ pub const KEYS: &[Key] = &[
          and only its owner may write it."),
     key("secrets.master_keys", "env", Text, Otherwise("`file` is read"),
         "Variable with the key in hexadecimal digits or base64; its name must not begin with `DUNLIN_`."),
+    key("s3", "endpoint", Text, Otherwise("packages must be sent"),
+        "Where the object store is: `http://HOST[:PORT]` or `https://HOST[:PORT]`. Where this section is written, the \
+         variable `AWS_ENDPOINT_URL_S3` overrides it, as in AWS's own clients."),
+    key("s3", "region", Text, Value("us-east-1"),
+        "The region that requests to the object store are signed for."),
+    key("s3", "access_key_id", Text, Otherwise("no object store"),
+        "The access key id of the object store."),
+    key("s3", "secret_file", Path, Otherwise("`s3.secret_env` is read"),
+        "File with the secret access key of the object store."),
+    key("s3", "secret_env", Text, Otherwise("`s3.secret_file` is read"),
+        "Variable with the secret access key of the object store; its name must not begin with `DUNLIN_`."),
+    key("s3", "path_style", Boolean, Value("true"),
+        "Whether a bucket is the first part of the path. Otherwise it is a part of the host's name."),
+    key("s3", "ca_file", Path, Otherwise("the authorities that the machine trusts"),
+        "Authorities in PEM that may vouch for the object store, beside those that the machine trusts."),
 
     key("worker", "slots", Integer, Value("128"),
         "The most environments at a time, idle ones included."),

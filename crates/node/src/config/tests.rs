@@ -252,6 +252,49 @@ fn variables_win_over_the_file() {
 }
 
 #[test]
+fn an_object_store_is_there_whole_or_not_at_all() {
+    assert_eq!(ok(MINIMAL).s3, None);
+    let store =
+        "[s3]\nendpoint = \"https://s3.local\"\naccess_key_id = \"STORE\"\nsecret_env = \"S\"\n";
+    let text = format!("{MINIMAL}\n{store}");
+    let s3 = ok(&text).s3.unwrap();
+    assert_eq!(s3.endpoint.to_string(), "https://s3.local:443");
+    assert!(s3.path_style && s3.ca_file.is_none());
+    refused(
+        &text.replace("https://s3.local", "s3.local"),
+        "s3.endpoint: expected http://HOST[:PORT] or https://HOST[:PORT], got \"s3.local\"",
+    );
+    for (line, expected) in [
+        (
+            "secret_env = \"S\"\n",
+            "expected secret_file or secret_env, got neither",
+        ),
+        (
+            "endpoint = \"https://s3.local\"\n",
+            "expected s3.endpoint, got none",
+        ),
+        (
+            "access_key_id = \"STORE\"\n",
+            "expected s3.access_key_id, got none",
+        ),
+    ] {
+        refused(&text.replace(line, ""), expected);
+    }
+    // As AWS's own clients are told; it says nothing to a node that knows of no store.
+    let aws = ("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9");
+    let endpoint = |variables: &[(&str, &str)]| {
+        let s3 = with_variables(&text, variables).unwrap().s3;
+        s3.unwrap().endpoint.to_string()
+    };
+    assert_eq!(endpoint(&[aws]), "http://127.0.0.1:9");
+    assert_eq!(
+        endpoint(&[("DUNLIN_S3__ENDPOINT", "http://own"), aws]),
+        "http://own:80"
+    );
+    assert_eq!(with_variables(MINIMAL, &[aws]).unwrap().s3, None);
+}
+
+#[test]
 fn unknown_and_wrong_variables_are_refused_by_name() {
     let refused = |name: &str, value: &str, expected: &str| {
         let problems = with_variables(MINIMAL, &[(name, value)]).unwrap_err();

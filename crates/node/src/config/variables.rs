@@ -4,11 +4,14 @@ use super::{
     nearest::nearest,
     problem::{Place, Problem},
     scope::{Sheet, Written},
-    table::{KEYS, Key, Shape},
+    table::{self, KEYS, Key, Shape},
 };
 
 /// What the name of every variable of ours begins with.
 pub(crate) const PREFIX: &str = "DUNLIN_";
+
+/// The one variable that is not ours.
+const S3_ENDPOINT: &str = "AWS_ENDPOINT_URL_S3";
 
 /// Writes the variables over the sheet. Those that begin with the prefix and name no key become problems.
 pub(crate) fn read(variables: &[(String, String)], sheet: &mut Sheet) {
@@ -16,6 +19,8 @@ pub(crate) fn read(variables: &[(String, String)], sheet: &mut Sheet) {
         .iter()
         .filter_map(|k| k.variable().map(|v| (v, k)))
         .collect();
+    // First, so that a variable of ours wins over it.
+    override_endpoint(variables, sheet);
     for (name, text) in variables {
         if !name.starts_with(PREFIX) {
             continue;
@@ -39,6 +44,17 @@ pub(crate) fn read(variables: &[(String, String)], sheet: &mut Sheet) {
                 reason,
             }),
         }
+    }
+}
+
+/// Where AWS's own clients look for their object store. It says nothing to a node that has not been told of one.
+fn override_endpoint(variables: &[(String, String)], sheet: &mut Sheet) {
+    let given = variables.iter().find(|(name, _)| name == S3_ENDPOINT);
+    if let (Some((name, text)), Some(key)) = (given, table::find("s3", "endpoint"))
+        && sheet.has_section("s3")
+    {
+        let place = Place::Variable(name.clone());
+        sheet.write(key, Written::Text(text.clone()), place);
     }
 }
 

@@ -1,7 +1,8 @@
 use model::{
-    EphemeralMib, MemoryMib, Sealed, TimeoutSeconds,
+    EphemeralMib, MemoryMib, Runtime, Sealed, TimeoutSeconds,
     function::{
-        Config, ConfigPatch, Environment, LogFormat, Logging, StoredEnvironment, TracingMode,
+        Config, ConfigPatch, Environment, LogFormat, Logging, OptionalConfig, OptionalPatch,
+        StoredEnvironment, TracingMode,
     },
 };
 
@@ -83,6 +84,7 @@ impl From<&Config> for pb::FunctionConfig {
             tracing_active: c.tracing == TracingMode::Active,
             logging: Some((&c.logging).into()),
             sealed_environment,
+            optional: c.optional.as_deref().map(Into::into),
         }
     }
 }
@@ -92,7 +94,7 @@ impl TryFrom<pb::FunctionConfig> for Config {
 
     fn try_from(m: pb::FunctionConfig) -> Result<Self, InvalidMessage> {
         Ok(Self {
-            runtime: text("config.runtime", &m.runtime)?,
+            runtime: runtime("config.runtime", &m.runtime)?,
             handler: m.handler,
             role: m.role,
             description: m.description,
@@ -103,6 +105,7 @@ impl TryFrom<pb::FunctionConfig> for Config {
             environment: environment((m.environment, m.sealed_environment)),
             tracing: tracing(m.tracing_active),
             logging: m.logging.map(Into::into).unwrap_or_default(),
+            optional: optional(m.optional)?,
         })
     }
 }
@@ -122,6 +125,7 @@ impl From<&ConfigPatch> for pb::FunctionConfigPatch {
             tracing_active: p.tracing.map(|t| t == TracingMode::Active),
             logging: p.logging.as_ref().map(Into::into),
             sealed_environment,
+            optional: p.optional.as_deref().map(Into::into),
         }
     }
 }
@@ -141,8 +145,27 @@ impl TryFrom<pb::FunctionConfigPatch> for ConfigPatch {
             environment: environment((m.environment, m.sealed_environment)),
             tracing: m.tracing_active.map(tracing),
             logging: m.logging.map(Into::into),
+            optional: patch(m.optional)?,
         })
     }
+}
+
+/// Nothing stands for the runtime of an image.
+pub(super) fn runtime(field: &'static str, name: &str) -> Result<Runtime, InvalidMessage> {
+    if name.is_empty() {
+        Ok(Runtime::IMAGE)
+    } else {
+        text(field, name)
+    }
+}
+
+fn optional(m: Option<pb::OptionalConfig>) -> Result<Option<Box<OptionalConfig>>, InvalidMessage> {
+    let optional = m.map(OptionalConfig::try_from).transpose()?;
+    Ok(optional.and_then(OptionalConfig::boxed))
+}
+
+fn patch(m: Option<pb::OptionalConfigPatch>) -> Result<Option<Box<OptionalPatch>>, InvalidMessage> {
+    m.map(|m| m.try_into().map(Box::new)).transpose()
 }
 
 fn timeout(seconds: u32) -> Result<TimeoutSeconds, InvalidMessage> {

@@ -42,6 +42,7 @@ impl From<&Code> for pb::Code {
         Self {
             digest: bytes(code.digest),
             size: code.size,
+            unzipped: code.unzipped,
         }
     }
 }
@@ -53,6 +54,7 @@ impl TryFrom<pb::Code> for Code {
         Ok(Self {
             digest: digest("code.digest", &m.digest)?,
             size: m.size,
+            unzipped: m.unzipped,
         })
     }
 }

@@ -1,6 +1,6 @@
 use model::{Mutation, RevisionId, VersionId};
 
-use super::{InvalidMessage, data_key, ids, mapping, present, text};
+use super::{InvalidMessage, data_key, ids, layer, mapping, present, text};
 use crate::internal::{self as pb, mutation as wire};
 
 impl From<&Mutation> for pb::Mutation {
@@ -13,16 +13,19 @@ impl From<&Mutation> for pb::Mutation {
                 code,
                 publish,
                 tags,
+                code_signing,
             } => wire::Mutation::CreateFunction(wire::CreateFunction {
                 function: Some(function.into()),
                 config: Some((&**config).into()),
                 code: Some(code.into()),
                 publish: *publish,
                 tags: tags.clone(),
+                code_signing: code_signing.as_ref().map(Into::into),
             }),
             Mutation::UpdateFunctionCode {
                 function,
                 code,
+                image,
                 architecture,
                 publish,
                 expected,
@@ -32,6 +35,7 @@ impl From<&Mutation> for pb::Mutation {
                 architecture: architecture.map(|a| a.to_string()),
                 publish: *publish,
                 expected: id(expected),
+                image: image.clone(),
             }),
             Mutation::UpdateFunctionConfiguration {
                 function,
@@ -168,6 +172,37 @@ impl From<&Mutation> for pb::Mutation {
                     revision: revision.to_string(),
                 })
             }
+            Mutation::PublishLayerVersion {
+                layer,
+                content,
+                draft,
+            } => wire::Mutation::PublishLayerVersion(wire::PublishLayerVersion {
+                layer: Some(layer.into()),
+                content: Some(content.into()),
+                draft: Some((&**draft).into()),
+            }),
+            Mutation::DeleteLayerVersion { version } => {
+                wire::Mutation::DeleteLayerVersion(wire::DeleteLayerVersion {
+                    layer: Some((&version.layer).into()),
+                    version: version.version.get(),
+                })
+            }
+            Mutation::ChangeLayerPolicy {
+                version,
+                change,
+                expected,
+            } => {
+                let (statement, grant) = layer::change_to_wire(change);
+                wire::Mutation::ChangeLayerPolicy(wire::ChangeLayerPolicy {
+                    layer: Some((&version.layer).into()),
+                    version: version.version.get(),
+                    statement,
+                    grant,
+                    expected: id(expected),
+                })
+            }
+            Mutation::CodeSigning(change) => wire::Mutation::ChangeCodeSigning((&**change).into()),
+            Mutation::Capacity(change) => wire::Mutation::ChangeCapacity((&**change).into()),
         };
         Self {
             mutation: Some(mutation),
@@ -187,10 +222,12 @@ impl TryFrom<pb::Mutation> for Mutation {
                 code: present("code", m.code)?.try_into()?,
                 publish: m.publish,
                 tags: m.tags,
+                code_signing: m.code_signing.map(TryInto::try_into).transpose()?,
             },
             wire::Mutation::UpdateFunctionCode(m) => Self::UpdateFunctionCode {
                 function: ids::function(m.function)?,
                 code: present("code", m.code)?.try_into()?,
+                image: m.image,
                 architecture: m
                     .architecture
                     .map(|a| text("architecture", &a))
@@ -283,6 +320,21 @@ impl TryFrom<pb::Mutation> for Mutation {
                 mapping: present("mapping", m.mapping)?.try_into()?,
                 revision: text("revision", &m.revision)?,
             },
+            wire::Mutation::PublishLayerVersion(m) => Self::PublishLayerVersion {
+                layer: layer::id(m.layer)?,
+                content: present("content", m.content)?.try_into()?,
+                draft: Box::new(present("draft", m.draft)?.try_into()?),
+            },
+            wire::Mutation::DeleteLayerVersion(m) => Self::DeleteLayerVersion {
+                version: layer::version(m.layer, m.version)?,
+            },
+            wire::Mutation::ChangeLayerPolicy(m) => Self::ChangeLayerPolicy {
+                version: layer::version(m.layer, m.version)?,
+                change: layer::change_from_wire(m.statement, m.grant)?,
+                expected: id(m.expected)?,
+            },
+            wire::Mutation::ChangeCodeSigning(m) => Self::CodeSigning(Box::new(m.try_into()?)),
+            wire::Mutation::ChangeCapacity(m) => Self::Capacity(Box::new(m.try_into()?)),
         })
     }
 }

@@ -5,7 +5,7 @@ use model::{
     mutation::{Changed, Rejection},
 };
 
-use super::{InvalidMessage, mapping, present, text};
+use super::{InvalidMessage, config, mapping, optional, present, text};
 use crate::internal::{self as pb, outcome::Result as Wire, rejection::Kind};
 
 impl pb::Outcome {
@@ -19,6 +19,9 @@ impl pb::Outcome {
             Ok(Changed::Lock(lock)) => Wire::Lock(lock.to_string()),
             Ok(Changed::DataKey(k)) => Wire::DataKey((&**k).into()),
             Ok(Changed::Mapping(m)) => Wire::Mapping((&**m).into()),
+            Ok(Changed::LayerVersion(l)) => Wire::LayerVersion((&**l).into()),
+            Ok(Changed::CodeSigning(c)) => Wire::CodeSigning((&**c).into()),
+            Ok(Changed::Capacity(c)) => Wire::CapacityProvider((&**c).into()),
             Ok(Changed::Nothing) => Wire::Nothing(true),
             Err(r) => Wire::Rejection(r.into()),
         };
@@ -40,6 +43,9 @@ impl pb::Outcome {
             Wire::Lock(lock) => Ok(Changed::Lock(text("outcome.lock", &lock)?)),
             Wire::DataKey(k) => Ok(Changed::DataKey(Arc::new(k.try_into()?))),
             Wire::Mapping(m) => Ok(Changed::Mapping(Arc::new(m.try_into()?))),
+            Wire::LayerVersion(l) => Ok(Changed::LayerVersion(Arc::new(l.try_into()?))),
+            Wire::CodeSigning(c) => Ok(Changed::CodeSigning(Arc::new(c.try_into()?))),
+            Wire::CapacityProvider(c) => Ok(Changed::Capacity(Arc::new(c.try_into()?))),
             Wire::Nothing(_) => Ok(Changed::Nothing),
             Wire::Rejection(r) => Err(r.try_into()?),
         };
@@ -129,6 +135,26 @@ impl From<&Rejection> for pb::Rejection {
             Rejection::MappingRefused(refusal) => {
                 (Kind::MappingRefused, mapping::refusal_details(*refusal))
             }
+            Rejection::LayerVersionNotFound(id) => {
+                (Kind::LayerVersionNotFound, vec![id.to_string()])
+            }
+            Rejection::LayerRevisionMismatch => (Kind::LayerRevisionMismatch, vec![]),
+            Rejection::LayerMissing(id) => (Kind::LayerMissing, vec![id.to_string()]),
+            Rejection::WrongPackage { image } => (Kind::WrongPackage, vec![image.to_string()]),
+            Rejection::Incompatible { what, runtime } => (
+                Kind::Incompatible,
+                vec![
+                    optional::incompatible_name(*what).to_owned(),
+                    runtime.to_string(),
+                ],
+            ),
+            Rejection::CodeSigningNotFound(id) => (Kind::CodeSigningNotFound, vec![id.to_string()]),
+            Rejection::CodeSigningMissing(id) => (Kind::CodeSigningMissing, vec![id.to_string()]),
+            Rejection::CodeSigningInUse(id) => (Kind::CodeSigningInUse, vec![id.to_string()]),
+            Rejection::CodeNotSigned(id) => (Kind::CodeNotSigned, vec![id.to_string()]),
+            Rejection::CapacityNotFound(id) => (Kind::CapacityNotFound, vec![id.to_string()]),
+            Rejection::CapacityExists(id) => (Kind::CapacityExists, vec![id.to_string()]),
+            Rejection::CapacityInUse(id) => (Kind::CapacityInUse, vec![id.to_string()]),
             Rejection::UnknownCommand => (Kind::UnknownCommand, vec![]),
         };
         Self {
@@ -221,6 +247,25 @@ impl TryFrom<pb::Rejection> for Rejection {
                 Self::MappingWithoutFunction(text("rejection", detail(0)?)?)
             }
             Kind::MappingRefused => Self::MappingRefused(mapping::parse_refusal(&m.details)?),
+            Kind::LayerVersionNotFound => {
+                Self::LayerVersionNotFound(text("rejection", detail(0)?)?)
+            }
+            Kind::LayerRevisionMismatch => Self::LayerRevisionMismatch,
+            Kind::LayerMissing => Self::LayerMissing(text("rejection", detail(0)?)?),
+            Kind::WrongPackage => Self::WrongPackage {
+                image: text("rejection", detail(0)?)?,
+            },
+            Kind::Incompatible => Self::Incompatible {
+                what: optional::incompatible(detail(0)?)?,
+                runtime: config::runtime("rejection", detail(1)?)?,
+            },
+            Kind::CodeSigningNotFound => Self::CodeSigningNotFound(text("rejection", detail(0)?)?),
+            Kind::CodeSigningMissing => Self::CodeSigningMissing(text("rejection", detail(0)?)?),
+            Kind::CodeSigningInUse => Self::CodeSigningInUse(text("rejection", detail(0)?)?),
+            Kind::CodeNotSigned => Self::CodeNotSigned(text("rejection", detail(0)?)?),
+            Kind::CapacityNotFound => Self::CapacityNotFound(text("rejection", detail(0)?)?),
+            Kind::CapacityExists => Self::CapacityExists(text("rejection", detail(0)?)?),
+            Kind::CapacityInUse => Self::CapacityInUse(text("rejection", detail(0)?)?),
             Kind::UnknownCommand => Self::UnknownCommand,
             Kind::Unspecified => return Err(InvalidMessage::Missing("rejection.kind")),
         })

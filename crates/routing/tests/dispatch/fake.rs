@@ -341,6 +341,7 @@ fn resolved() -> Resolved {
         environment: None,
         tracing: TracingMode::PassThrough,
         logging: Logging::default(),
+        optional: None,
     };
     let version = FunctionVersion {
         id: VersionId {
@@ -351,6 +352,7 @@ fn resolved() -> Resolved {
         code: Code {
             digest: Digest::of(b"zip"),
             size: 3,
+            unzipped: 0,
         },
         state: State::Active,
         last_update: None,

@@ -1,40 +1,63 @@
 use std::collections::BTreeMap;
 
 use model::{
-    Architecture, FunctionId, Qualifier, RevisionId, Version, VersionId,
-    function::{Code, Config, ConfigPatch, FunctionVersion, LastUpdate, State},
+    Architecture, CodeSigningId, FunctionId, Qualifier, RevisionId, Version, VersionId,
+    function::{
+        Code, Config, ConfigPatch, FunctionVersion, ImageOverrides, Incompatible, LastUpdate,
+        OptionalMember, State,
+    },
     mutation::{Changed, Rejection},
 };
 
 use super::Step;
 use crate::{Key, Record};
 
+/// What a function is created with.
+pub(super) struct NewFunction<'a> {
+    pub(super) config: &'a Config,
+    pub(super) code: Code,
+    pub(super) tags: &'a BTreeMap<String, String>,
+    pub(super) code_signing: Option<&'a CodeSigningId>,
+}
+
+/// What an update of the code changes.
+pub(super) struct CodeChange<'a> {
+    pub(super) code: Code,
+    pub(super) image: Option<&'a str>,
+    pub(super) architecture: Option<Architecture>,
+}
+
 impl Step<'_> {
     pub(super) fn create_function(
         &mut self,
         id: &FunctionId,
-        config: &Config,
-        code: Code,
+        new: &NewFunction<'_>,
         publish: bool,
-        tags: &BTreeMap<String, String>,
     ) -> Result<Changed, Rejection> {
         if self.catalog.function(id).is_some() {
             return Err(Rejection::FunctionExists(id.name.clone()));
+        }
+        self.check_config(new.config)?;
+        self.check_layers(new.config)?;
+        self.check_capacity(id, new.config)?;
+        if let Some(signing) = new.code_signing {
+            self.check_signature(signing)?;
         }
         // A function that takes the name of a deleted one starts again at 1, as on AWS; its aliases and versions are gone.
         self.put(Record::Function {
             id: id.clone(),
             next_version: 1,
-            tags: tags.clone(),
+            tags: new.tags.clone(),
             published_description: String::new(),
+            code_signing: new.code_signing.map(|c| c.name),
         });
         let latest = FunctionVersion {
             id: VersionId {
                 function: id.clone(),
                 version: Version::Latest,
             },
-            config: config.clone(),
-            code,
+            config: new.config.clone(),
+            code: new.code,
             state: State::Pending,
             last_update: None,
             last_modified: self.stamp.at,
@@ -53,14 +76,21 @@ impl Step<'_> {
     pub(super) fn update_code(
         &mut self,
         id: &FunctionId,
-        code: Code,
-        architecture: Option<Architecture>,
+        change: &CodeChange<'_>,
         publish: bool,
         expected: Option<RevisionId>,
     ) -> Result<Changed, Rejection> {
         let mut latest = (*self.updatable(id, expected)?).clone();
-        latest.code = code;
-        latest.config.architecture = architecture.unwrap_or(latest.config.architecture);
+        let optional = latest.config.optional.as_deref_mut();
+        match (optional.and_then(|o| o.image.as_mut()), change.image) {
+            (None, None) => {}
+            (Some(image), Some(uri)) => uri.clone_into(&mut image.uri),
+            (Some(_), None) => return Err(Rejection::WrongPackage { image: true }),
+            (None, Some(_)) => return Err(Rejection::WrongPackage { image: false }),
+        }
+        self.check_own_signature(id)?;
+        latest.code = change.code;
+        latest.config.architecture = change.architecture.unwrap_or(latest.config.architecture);
         self.begin_update(latest, publish)
     }
 
@@ -71,8 +101,38 @@ impl Step<'_> {
         expected: Option<RevisionId>,
     ) -> Result<Changed, Rejection> {
         let mut latest = (*self.updatable(id, expected)?).clone();
+        check_patch(patch, &latest.config)?;
         latest.config = patch.apply_to(&latest.config);
+        self.check_config(&latest.config)?;
+        if names(patch, OptionalMember::Layers) {
+            self.check_layers(&latest.config)?;
+            if !latest.config.layers().is_empty() {
+                self.check_own_signature(id)?;
+            }
+        }
+        if names(patch, OptionalMember::Capacity) {
+            self.check_capacity(id, &latest.config)?;
+        }
         self.begin_update(latest, false)
+    }
+
+    fn check_config(&self, config: &Config) -> Result<(), Rejection> {
+        match config.incompatible() {
+            Some(what) => Err(incompatible(what, config)),
+            None => Ok(()),
+        }
+    }
+
+    /// A layer version can be taken into use as long as it is there, and stays usable when it goes.
+    fn check_layers(&self, config: &Config) -> Result<(), Rejection> {
+        let gone = config.layers().iter().find(|layer| {
+            let known = self.catalog.layer_version(&layer.version);
+            known.is_none_or(|known| known.content != layer.content)
+        });
+        match gone {
+            Some(layer) => Err(Rejection::LayerMissing(layer.version.clone())),
+            None => Ok(()),
+        }
     }
 
     fn begin_update(
@@ -161,5 +221,39 @@ impl Step<'_> {
             self.remove(key);
         }
         Ok(Changed::Nothing)
+    }
+}
+
+/// What a configuration can never become.
+fn check_patch(patch: &ConfigPatch, old: &Config) -> Result<(), Rejection> {
+    let is_image = old.image().is_some();
+    let of_package = patch.runtime.is_some() || patch.handler.is_some();
+    if is_image && of_package {
+        return Err(incompatible(Incompatible::ImagePackageMember, old));
+    }
+    let overrides = patch
+        .optional
+        .as_ref()
+        .and_then(|o| o.values.image.as_ref());
+    let asks = overrides.is_some_and(|i| i.overrides != ImageOverrides::default());
+    if !is_image && asks {
+        return Err(incompatible(Incompatible::ImageOverridesWithoutImage, old));
+    }
+    let is_durable = old.optional.as_ref().is_some_and(|o| o.durable.is_some());
+    if !is_durable && names(patch, OptionalMember::Durable) {
+        return Err(incompatible(Incompatible::DurableLate, old));
+    }
+    Ok(())
+}
+
+fn names(patch: &ConfigPatch, member: OptionalMember) -> bool {
+    let optional = patch.optional.as_ref();
+    optional.is_some_and(|o| o.members.contains(&member))
+}
+
+const fn incompatible(what: Incompatible, config: &Config) -> Rejection {
+    Rejection::Incompatible {
+        what,
+        runtime: config.runtime,
     }
 }

@@ -47,6 +47,7 @@ impl Step<'_> {
             return newest.clone();
         }
         let (number, tags) = (entry.next_version, entry.tags.clone());
+        let code_signing = entry.code_signing;
         let Some(version) = Version::number(number) else {
             return Arc::new(latest.clone());
         };
@@ -55,6 +56,7 @@ impl Step<'_> {
             next_version: number + 1,
             tags,
             published_description: latest.config.description.clone(),
+            code_signing,
         });
         let mut copy = latest.clone();
         copy.id = VersionId {
@@ -81,7 +83,7 @@ fn is_same(newest: &FunctionVersion, latest: &FunctionVersion, description: &str
         description: newest.config.description.clone(),
         ..latest.config.clone()
     };
-    newest.code == latest.code
+    newest.code.digest == latest.code.digest
         && newest.config == as_published
         && latest.config.description == description
 }

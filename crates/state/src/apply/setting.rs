@@ -2,7 +2,7 @@
 
 mod concurrency;
 mod policy;
-mod tags;
+pub(super) mod tags;
 
 use std::sync::Arc;
 

@@ -15,7 +15,11 @@ use super::*;
 use crate::invariants;
 
 mod followers;
+mod layers;
 mod mapping;
+mod optional;
+mod records;
+mod resources;
 mod settings;
 
 fn id(name: &str) -> FunctionId {
@@ -39,6 +43,7 @@ fn config() -> Config {
         environment: None,
         tracing: TracingMode::PassThrough,
         logging: Logging::default(),
+        optional: None,
     }
 }
 
@@ -46,6 +51,7 @@ fn code(n: u8) -> Code {
     Code {
         digest: Digest::of(&[n]),
         size: u64::from(n),
+        unzipped: 2 * u64::from(n),
     }
 }
 
@@ -129,6 +135,7 @@ fn create(name: &str, publish: bool) -> Mutation {
         code: code(1),
         publish,
         tags: BTreeMap::new(),
+        code_signing: None,
     }
 }
 
@@ -145,6 +152,7 @@ fn update_code(name: &str, n: u8) -> Mutation {
     Mutation::UpdateFunctionCode {
         function: id(name),
         code: code(n),
+        image: None,
         architecture: None,
         publish: false,
         expected: None,
@@ -532,6 +540,7 @@ fn functions_are_listed_by_name_within_their_scope() {
             code: code(1),
             publish: false,
             tags: BTreeMap::new(),
+            code_signing: None,
         })
         .unwrap();
     let list = |after: Option<&str>| -> Vec<String> {
@@ -569,37 +578,4 @@ fn answers_are_forgotten_oldest_first() {
         "{:?}",
         applied.changes
     );
-}
-
-#[test]
-fn the_format_of_a_cluster_only_grows() {
-    let mut cluster = Cluster::default();
-    assert_eq!(cluster.catalog.format(), 1);
-    for (asked, then) in [(1, 1), (2, 2), (1, 2), (2, 2), (4, 4), (3, 4)] {
-        let before = cluster.catalog.format();
-        let applied = cluster.step(0, Mutation::Finalize { format: asked });
-        assert_eq!(applied.result, Ok(Changed::Nothing));
-        assert_eq!(cluster.catalog.format(), then);
-        assert_eq!(applied.changes.is_empty(), before == then);
-        let mut copy = Catalog::default();
-        for record in cluster.catalog.records() {
-            assert_eq!(record.format(), then.max(2));
-            copy.put(Change::Put(record));
-        }
-        assert_eq!(copy.format(), then);
-    }
-}
-
-#[test]
-fn an_alias_record_is_shared_not_copied() {
-    let mut cluster = Cluster::created("f");
-    cluster.run(publish("f")).unwrap();
-    let Ok(Changed::Alias(made)) = cluster.run(create_alias("f", "live", number(1), None)) else {
-        panic!("no alias")
-    };
-    let held: &Arc<Alias> = cluster
-        .catalog
-        .alias(&id("f"), &alias_name("live"))
-        .unwrap();
-    assert!(Arc::ptr_eq(&made, held));
 }

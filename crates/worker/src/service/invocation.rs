@@ -237,15 +237,24 @@ impl Invoker {
         variables: Option<Variables>,
         launch: &Launch,
     ) -> Result<Ready, Refused> {
-        let package = self.code.get(version.code.digest).await.map_err(|error| {
-            tracing::warn!(function = %version.id.function.name, %error, kind = ?error.kind(), "code is not available");
-            Refused::Code(describe(&error))
-        })?;
+        let get = async |digest| {
+            self.code.get(digest).await.map_err(|error| {
+                tracing::warn!(function = %version.id.function.name, %error, kind = ?error.kind(), "code is not available");
+                Refused::Code(describe(&error))
+            })
+        };
+        let layers = version.config.layers().iter();
+        let layers = layers.map(|layer| get(layer.content.digest));
+        let (package, layers) = tokio::try_join!(
+            get(version.code.digest),
+            futures::future::try_join_all(layers)
+        )?;
         let plan = Plan {
             id: format!("{:032x}", self.entropy.next_u128()),
             version: version.clone(),
             variables,
             package,
+            layers,
             launch: launch.clone(),
         };
         let sandbox_failed = |error: &dyn std::error::Error| {

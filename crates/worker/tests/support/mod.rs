@@ -57,10 +57,12 @@ pub fn version(runtime: &str, handler: &str) -> FunctionVersion {
             environment: None,
             tracing: TracingMode::PassThrough,
             logging: Logging::default(),
+            optional: None,
         },
         code: Code {
             digest: Digest::of(b""),
             size: 0,
+            unzipped: 0,
         },
         state: State::Active,
         last_update: None,

@@ -7,11 +7,17 @@ use lambda_api::{
     request::setting::tags::{TagResource, Tagged, UntagResource},
     response::{Tags, to_body},
 };
-use model::{FunctionId, Mutation, SettingChange};
+use model::{
+    CapacityProviderId, CodeSigningId, FunctionId, Mutation, SettingChange,
+    capacity_provider::CapacityChange,
+    code_signing::CodeSigningChange,
+    mapping::{MappingChange, MappingId},
+};
+use state::Catalog;
 
 use super::Workbench;
 use crate::{
-    auth::{Authorized, Grant},
+    auth::{Authorized, Caller},
     error::OperationError,
     respond::Answer,
 };
@@ -22,19 +28,14 @@ pub(crate) async fn tag(
     authorized: Authorized<TagResource>,
 ) -> Result<(), OperationError> {
     let (TagResource { resource, tags }, grant) = authorized.take();
-    match resource {
+    let mutation = match resource {
         Tagged::Function(function) => {
-            let tags_max = u32::try_from(bench.limits.tags).unwrap_or(u32::MAX);
-            change(
-                bench,
-                &grant,
-                function,
-                SettingChange::Tag { tags, tags_max },
-            )
-            .await
+            let tags_max = tags_max(bench);
+            configure(function, SettingChange::Tag { tags, tags_max })
         }
-        other => Err(absent(&other).into()),
-    }
+        other => retag(bench, grant.caller(), &other, tags, Vec::new())?,
+    };
+    bench.control.change(&grant, mutation).await.map(drop)
 }
 
 /// `DELETE /2017-03-31/tags/{arn}`
@@ -43,12 +44,14 @@ pub(crate) async fn untag(
     authorized: Authorized<UntagResource>,
 ) -> Result<(), OperationError> {
     let (UntagResource { resource, keys }, grant) = authorized.take();
-    match resource {
-        Tagged::Function(function) => {
-            change(bench, &grant, function, SettingChange::Untag { keys }).await
+    let mutation = match resource {
+        Tagged::Function(function) => configure(function, SettingChange::Untag { keys }),
+        other => {
+            let keys = keys.into_iter().collect();
+            retag(bench, grant.caller(), &other, BTreeMap::new(), keys)?
         }
-        other => Err(absent(&other).into()),
-    }
+    };
+    bench.control.change(&grant, mutation).await.map(drop)
 }
 
 /// `GET /2017-03-31/tags/{arn}`
@@ -56,43 +59,113 @@ pub(crate) async fn list(
     bench: &Workbench,
     authorized: Authorized<Tagged>,
 ) -> Result<BTreeMap<String, String>, OperationError> {
-    let (resource, _) = authorized.take();
-    match resource {
-        Tagged::Function(function) => {
-            let found = bench
-                .control
-                .read(|catalog| catalog.function(&function).map(|entry| entry.tags.clone()));
-            let missing = || ApiError::function_not_found(&function.arn(None));
-            Ok(found.await?.ok_or_else(missing)?)
-        }
-        other => Err(absent(&other).into()),
-    }
+    let (resource, grant) = authorized.take();
+    let caller = grant.caller();
+    let found = bench
+        .control
+        .read(|catalog| tags_of(catalog, caller, &resource));
+    Ok(found.await??)
 }
 
-async fn change(
-    bench: &Workbench,
-    grant: &Grant,
-    function: FunctionId,
-    change: SettingChange,
-) -> Result<(), OperationError> {
-    let configure = Mutation::Configure {
+fn tags_of(
+    catalog: &Catalog,
+    caller: &Caller,
+    resource: &Tagged,
+) -> Result<BTreeMap<String, String>, ApiError> {
+    let tags = match resource {
+        Tagged::Function(id) => catalog.function(id).map(|entry| &entry.tags),
+        Tagged::EventSourceMapping(uuid) => {
+            let mapping = catalog.mapping(&mapping(caller, uuid)?);
+            mapping.map(|mapping| &mapping.tags)
+        }
+        Tagged::CodeSigningConfig(name) => {
+            let config = catalog.code_signing(&code_signing(caller, name)?);
+            config.map(|config| &config.tags)
+        }
+        Tagged::CapacityProvider(name) => {
+            let provider = catalog.capacity_provider(&capacity_provider(caller, name)?);
+            provider.map(|provider| &provider.tags)
+        }
+        Tagged::NetworkConnector(_) => None,
+    };
+    tags.cloned().ok_or_else(|| match resource {
+        Tagged::Function(id) => ApiError::function_not_found(&id.arn(None)),
+        _ => ApiError::nothing_there(),
+    })
+}
+
+fn configure(function: FunctionId, change: SettingChange) -> Mutation {
+    Mutation::Configure {
         function,
         qualifier: None,
         change: Box::new(change),
         expected: None,
-    };
-    bench.control.change(grant, configure).await.map(drop)
+    }
 }
 
-/// Nothing of the other kinds exists in this cluster.
-fn absent(resource: &Tagged) -> ApiError {
-    match resource {
-        Tagged::Function(id) => ApiError::function_not_found(&id.arn(None)),
-        Tagged::EventSourceMapping(_)
-        | Tagged::CodeSigningConfig(_)
-        | Tagged::CapacityProvider(_)
-        | Tagged::NetworkConnector(_) => ApiError::nothing_there(),
-    }
+/// Tags of something that is no function.
+fn retag(
+    bench: &Workbench,
+    caller: &Caller,
+    resource: &Tagged,
+    set: BTreeMap<String, String>,
+    unset: Vec<String>,
+) -> Result<Mutation, ApiError> {
+    let at_most = tags_max(bench);
+    Ok(match resource {
+        Tagged::EventSourceMapping(uuid) => Mutation::UpdateEventSourceMapping {
+            mapping: mapping(caller, uuid)?,
+            change: Box::new(MappingChange::Tag {
+                set,
+                unset,
+                at_most: bench.limits.tags,
+            }),
+        },
+        Tagged::CodeSigningConfig(name) => {
+            Mutation::CodeSigning(Box::new(CodeSigningChange::Tag {
+                id: code_signing(caller, name)?,
+                set,
+                unset,
+                at_most,
+            }))
+        }
+        Tagged::CapacityProvider(name) => Mutation::Capacity(Box::new(CapacityChange::Tag {
+            id: capacity_provider(caller, name)?,
+            set,
+            unset,
+            at_most,
+        })),
+        // There are no network connectors in this cluster.
+        Tagged::Function(_) | Tagged::NetworkConnector(_) => return Err(ApiError::nothing_there()),
+    })
+}
+
+fn tags_max(bench: &Workbench) -> u32 {
+    u32::try_from(bench.limits.tags).unwrap_or(u32::MAX)
+}
+
+fn mapping(caller: &Caller, uuid: &str) -> Result<MappingId, ApiError> {
+    Ok(MappingId {
+        account: caller.account,
+        region: caller.region.clone(),
+        uuid: uuid.parse().map_err(|_| ApiError::nothing_there())?,
+    })
+}
+
+fn code_signing(caller: &Caller, name: &str) -> Result<CodeSigningId, ApiError> {
+    Ok(CodeSigningId {
+        account: caller.account,
+        region: caller.region.clone(),
+        name: name.parse().map_err(|_| ApiError::nothing_there())?,
+    })
+}
+
+fn capacity_provider(caller: &Caller, name: &str) -> Result<CapacityProviderId, ApiError> {
+    Ok(CapacityProviderId {
+        account: caller.account,
+        region: caller.region.clone(),
+        name: name.parse().map_err(|_| ApiError::nothing_there())?,
+    })
 }
 
 pub(crate) fn answer(tags: BTreeMap<String, String>) -> Answer {

@@ -29,7 +29,7 @@ impl ApiError {
         Self::ResourceNotFound(format!("No policy found for: {function}"))
     }
 
-    /// A policy was to be changed where there is none.
+    /// A policy was to be changed or shown where there is none.
     #[must_use]
     pub fn no_policy() -> Self {
         Self::ResourceNotFound("No policy is associated with the given resource.".to_owned())

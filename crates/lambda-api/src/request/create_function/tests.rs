@@ -39,6 +39,10 @@ fn created(members: &Value) -> CreateFunction {
     }
 }
 
+fn zip(bytes: &[u8]) -> Source {
+    Source::Archive(code::Archive::Zip(bytes.to_vec()))
+}
+
 #[track_caller]
 fn check_refused(members: &Value, expected: &Expect) {
     expected.assert_eq(&refused(CREATE, &with(members)));
@@ -51,7 +55,8 @@ fn what_is_not_said_has_its_default() {
         create.function.arn(None).to_string(),
         "arn:aws:lambda:us-east-1:123456789012:function:f"
     );
-    assert_eq!(create.zip, b"PK\x03\x04");
+    assert_eq!(create.source, zip(b"PK\x03\x04"));
+    assert_eq!(create.layers, []);
     assert!(!create.publish);
     assert_eq!(create.tags, BTreeMap::new());
     expect![[r#"
@@ -80,6 +85,7 @@ fn what_is_not_said_has_its_default() {
                 system_level: None,
                 group: None,
             },
+            optional: None,
         }
     "#]]
     .assert_debug_eq(&create.config);
@@ -313,73 +319,117 @@ fn sources_of_code() {
             "InvalidRequestContentException: Could not parse request body into json: ZipFile is not base64: Invalid symbol 33, offset 0."
         ],
     );
-    for member in ["S3Bucket", "S3Key", "ImageUri"] {
-        assert_eq!(
-            refused(CREATE, &with(&json!({"Code": {member: "xyz"}}))),
-            format!("InvalidParameterValueException: Code.{member} {UNSUPPORTED}")
-        );
-    }
     // Some clients write the slashes of base64 as escapes.
     let body = minimal().to_string().replace("UEsDBA==", r"\/\/\/\/");
     let Request::CreateFunction(create) = parse(CREATE, &body).unwrap() else {
         panic!()
     };
-    assert_eq!(create.zip, [0xff, 0xff, 0xff]);
+    assert_eq!(create.source, zip(&[0xff, 0xff, 0xff]));
 }
 
 #[test]
-fn members_of_other_clusters_are_refused_by_name() {
+fn what_this_cluster_does_not_have_is_refused_by_name() {
+    assert_eq!(
+        refused(CREATE, &with(&json!({"PublishTo": "LATEST_PUBLISHED"}))),
+        format!("InvalidParameterValueException: PublishTo {UNSUPPORTED}")
+    );
+    let key = json!({"ZipFile": "UEsDBA==", "SourceKMSKeyArn": "arn:aws:kms:us-east-1:123456789012:key/k"});
+    assert_eq!(
+        refused(CREATE, &with(&json!({"Code": key}))),
+        format!("InvalidParameterValueException: Code.SourceKMSKeyArn {UNSUPPORTED}")
+    );
+}
+
+#[test]
+fn what_few_functions_have() {
+    assert_eq!(
+        created(&json!({"VpcConfig": {}, "DeadLetterConfig": {"TargetArn": ""}, "Layers": [], "ImageConfig": {}}))
+            .config
+            .optional,
+        None
+    );
+    let layer = "arn:aws:lambda:us-east-1:123456789012:layer:l:1";
+    let create = created(&json!({
+        "TenancyConfig": {"TenantIsolationMode": "PER_TENANT"},
+        "DurableConfig": {"ExecutionTimeout": 1},
+        "Layers": [layer],
+    }));
+    let optional = create.config.optional.as_deref().unwrap();
+    assert!(optional.tenant_isolation && optional.durable.is_some());
+    assert_eq!(optional.layers, []);
+    let used = UsedLayer {
+        version: create.layers[0].clone(),
+        content: Code::of_image("x"),
+    };
+    let mutation = create.into_mutation(Code::of_image("y"), vec![used.clone()]);
+    let Mutation::CreateFunction { config, .. } = mutation else {
+        panic!()
+    };
+    assert_eq!(config.layers(), [used]);
+    check_refused(
+        &json!({"SnapStart": {"ApplyOn": "PublishedVersions"}, "Runtime": "python3.11"}),
+        &expect![
+            "InvalidParameterValueException: python3.11 is not supported for SnapStart enabled functions."
+        ],
+    );
+    check_refused(
+        &json!({"Runtime": "custom"}),
+        &expect![
+            "InvalidParameterValueException: RuntimeConfig is required for functions with the runtime custom."
+        ],
+    );
+}
+
+#[test]
+fn functions_of_an_image() {
+    let image = json!({"PackageType": "Image", "Code": {"ImageUri": "r/i:1"}, "Runtime": null, "Handler": null,
+        "ImageConfig": {"Command": ["c"]}});
+    let create = created(&image);
+    assert_eq!(create.source, Source::Image("r/i:1".to_owned()));
+    assert_eq!(create.config.runtime, Runtime::IMAGE);
+    let named = create.config.image().unwrap();
+    assert_eq!(
+        (named.uri.as_str(), named.overrides.command.as_slice()),
+        ("r/i:1", ["c".to_owned()].as_slice())
+    );
+    let but = |member: &str, value: Value| {
+        let mut body = image.clone();
+        body[member] = value;
+        body
+    };
+    let not_with_image = "InvalidParameterValueException: Please don't provide Handler or Runtime or Layer when the intended function PackageType is Image.";
     for (member, value) in [
-        ("VpcConfig", json!({"SubnetIds": ["subnet-1"]})),
+        ("Runtime", json!("python3.13")),
+        ("Handler", json!("h")),
         (
             "Layers",
             json!(["arn:aws:lambda:us-east-1:123456789012:layer:l:1"]),
         ),
-        (
-            "FileSystemConfigs",
-            json!([{"Arn": "arn:aws:elasticfilesystem:us-east-1:123456789012:access-point/fsap-0123456789abcdef0", "LocalMountPath": "/mnt/a"}]),
-        ),
-        (
-            "KMSKeyArn",
-            json!("arn:aws:kms:us-east-1:123456789012:key/k"),
-        ),
-        (
-            "DeadLetterConfig",
-            json!({"TargetArn": "arn:aws:sqs:us-east-1:123456789012:q"}),
-        ),
-        ("SnapStart", json!({"ApplyOn": "PublishedVersions"})),
-        (
-            "CodeSigningConfigArn",
-            json!(
-                "arn:aws:lambda:us-east-1:123456789012:code-signing-config:csc-0123456789abcdef0"
-            ),
-        ),
-        (
-            "TenancyConfig",
-            json!({"TenantIsolationMode": "PER_TENANT"}),
-        ),
-        (
-            "CapacityProviderConfig",
-            json!({"LambdaManagedInstancesCapacityProviderConfig": {"CapacityProviderArn": "arn:aws:lambda:us-east-1:123456789012:capacity-provider:p"}}),
-        ),
-        ("DurableConfig", json!({"ExecutionTimeout": 1})),
-        ("ImageConfig", json!({"Command": ["a"]})),
-        (
-            "RuntimeConfig",
-            json!({"RuntimeArn": "arn:aws:lambda:us-east-1:123456789012:runtime/runtime-r", "RuntimeAlias": "a"}),
-        ),
-        ("AcceleratorConfig", json!({"AcceleratorMemorySize": 1})),
-        ("PublishTo", json!("LATEST_PUBLISHED")),
     ] {
-        assert_eq!(
-            refused(CREATE, &with(&json!({member: value}))),
-            format!("InvalidParameterValueException: {member} {UNSUPPORTED}")
-        );
+        assert_eq!(refused(CREATE, &with(&but(member, value))), not_with_image);
     }
     check_refused(
-        &json!({"PackageType": "Image"}),
+        &but("Code", json!({"ZipFile": ""})),
         &expect![
-            "InvalidParameterValueException: PackageType Image is not supported by this cluster."
+            "InvalidParameterValueException: Please provide ImageUri when creating a function with packageType Image."
+        ],
+    );
+    check_refused(
+        &but("PackageType", json!("Zip")),
+        &expect![
+            "InvalidParameterValueException: Please don't provide ImageUri when creating a function with packageType Zip."
+        ],
+    );
+    check_refused(
+        &json!({"ImageConfig": {"Command": ["c"]}}),
+        &expect![
+            "InvalidParameterValueException: ImageConfig can only be provided for functions with packageType Image."
+        ],
+    );
+    check_refused(
+        &but("SnapStart", json!({"ApplyOn": "PublishedVersions"})),
+        &expect![
+            "InvalidParameterValueException: ContainerImage is not supported for SnapStart enabled functions."
         ],
     );
 }
@@ -389,7 +439,7 @@ fn a_package_and_an_environment_do_not_reach_a_log() {
     let create = created(&json!({"Environment": {"Variables": {"KEY": "hidden"}}}));
     let shown = format!("{create:?}");
     assert!(
-        shown.contains("zip_bytes: 4") && shown.contains("KEY") && !shown.contains("hidden"),
+        shown.contains("bytes: 4") && shown.contains("KEY") && !shown.contains("hidden"),
         "{shown}"
     );
 }

@@ -263,10 +263,12 @@ fn version(name: &str, package: &[u8], number: u64) -> FunctionVersion {
             environment: None,
             tracing: TracingMode::PassThrough,
             logging: Logging::default(),
+            optional: None,
         },
         code: Code {
             digest: Digest::of(package),
             size: u64::try_from(package.len()).unwrap(),
+            unzipped: 0,
         },
         state: State::Active,
         last_update: None,

@@ -315,6 +315,7 @@ fn config(description: &str) -> Config {
         environment: None,
         tracing: TracingMode::PassThrough,
         logging: Logging::default(),
+        optional: None,
     }
 }
 
@@ -326,6 +327,7 @@ fn mutation(function: &str, act: &Act) -> Option<Mutation> {
         Code {
             digest: Digest::of(&size.to_be_bytes()),
             size,
+            unzipped: 0,
         }
     };
     let alias = |name: &str| name.parse::<AliasName>().unwrap();
@@ -336,6 +338,7 @@ fn mutation(function: &str, act: &Act) -> Option<Mutation> {
             code: code(&text),
             publish: false,
             tags: BTreeMap::new(),
+            code_signing: None,
         },
         Act::UpdateConfiguration { marker, expected } => Mutation::UpdateFunctionConfiguration {
             function,
@@ -351,6 +354,7 @@ fn mutation(function: &str, act: &Act) -> Option<Mutation> {
         } => Mutation::UpdateFunctionCode {
             function,
             code: code(&text),
+            image: None,
             architecture: None,
             publish: false,
             expected,

@@ -9,6 +9,25 @@ use model::{
 use super::{Site, Step};
 use crate::Record;
 
+/// Tags with others that come to them, if they are not too many then.
+pub(in crate::apply) fn merged(
+    old: &BTreeMap<String, String>,
+    more: &BTreeMap<String, String>,
+    tags_max: u32,
+) -> Result<BTreeMap<String, String>, Rejection> {
+    let mut merged = old.clone();
+    merged.extend(more.clone());
+    if u32::try_from(merged.len()).unwrap_or(u32::MAX) > tags_max {
+        return Err(Rejection::TooManyTags { limit: tags_max });
+    }
+    if tags_size(&merged) > TAGS_SIZE_MAX {
+        return Err(Rejection::TagsTooLarge {
+            limit: TAGS_SIZE_MAX,
+        });
+    }
+    Ok(merged)
+}
+
 impl Step<'_> {
     pub(super) fn tag(
         &mut self,
@@ -23,16 +42,7 @@ impl Step<'_> {
         {
             return Err(Rejection::UpdateInProgress(site.function.arn(None)));
         }
-        let mut merged = entry.tags.clone();
-        merged.extend(tags.clone());
-        if u32::try_from(merged.len()).unwrap_or(u32::MAX) > tags_max {
-            return Err(Rejection::TooManyTags { limit: tags_max });
-        }
-        if tags_size(&merged) > TAGS_SIZE_MAX {
-            return Err(Rejection::TagsTooLarge {
-                limit: TAGS_SIZE_MAX,
-            });
-        }
+        let merged = merged(&entry.tags, tags, tags_max)?;
         self.put_tags(site, merged)
     }
 
@@ -60,6 +70,7 @@ impl Step<'_> {
             next_version: entry.next_version,
             tags,
             published_description: entry.published_description.clone(),
+            code_signing: entry.code_signing,
         };
         self.put(head);
         let function = Site {

@@ -58,6 +58,8 @@ pub(super) fn any_mutation() -> impl Strategy<Value = Mutation> {
                 new: wrapped(new),
             }
         }),
+        layers::any_mutation(),
+        resources::any_mutation(),
     ]
 }
 
@@ -97,6 +99,12 @@ proptest! {
         prop_assert_eq!(&restored.functions, &cluster.catalog.functions);
         prop_assert_eq!(&follower.data_keys, &cluster.catalog.data_keys);
         prop_assert_eq!(&restored.data_keys, &cluster.catalog.data_keys);
+        prop_assert_eq!(&follower.layers, &cluster.catalog.layers);
+        prop_assert_eq!(&follower.code_signing, &cluster.catalog.code_signing);
+        prop_assert_eq!(&restored.code_signing, &cluster.catalog.code_signing);
+        prop_assert_eq!(&follower.capacity, &cluster.catalog.capacity);
+        prop_assert_eq!(&restored.capacity, &cluster.catalog.capacity);
+        prop_assert_eq!(&restored.layers, &cluster.catalog.layers);
         prop_assert_eq!(&restored.unsettled, &cluster.catalog.unsettled);
         prop_assert_eq!(&follower.unsettled, &cluster.catalog.unsettled);
         prop_assert_eq!(&restored.keeping, &cluster.catalog.keeping);

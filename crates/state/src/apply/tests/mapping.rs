@@ -377,6 +377,7 @@ fn mappings_are_listed_by_id_within_their_scope() {
             code: code(1),
             publish: false,
             tags: BTreeMap::new(),
+            code_signing: None,
         })
         .unwrap();
     cluster.mapping(create_mapping(other.arn(None), queue("q"), Vec::new()));

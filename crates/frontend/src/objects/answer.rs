@@ -1,0 +1,64 @@
+//! What an object store says when it does not give an object.
+
+use http::StatusCode;
+
+use super::ObjectError;
+
+/// The longest text that is passed on to a caller, in characters.
+const TEXT_MAX: usize = 300;
+
+/// The error in the body of an answer. The document is small and flat: two of its elements say everything, and an answer
+/// without them is told by its status.
+pub(super) fn refusal(status: StatusCode, body: &[u8]) -> ObjectError {
+    let text = String::from_utf8_lossy(body);
+    let code = element(&text, "Code").unwrap_or_else(|| status.as_u16().to_string());
+    let message = element(&text, "Message");
+    let message = message.unwrap_or_else(|| {
+        let reason = status.canonical_reason();
+        reason.unwrap_or("no reason was given").to_owned()
+    });
+    ObjectError::Refused { code, message }
+}
+
+fn element(document: &str, name: &str) -> Option<String> {
+    let (_, rest) = document.split_once(&format!("<{name}>"))?;
+    let (text, _) = rest.split_once(&format!("</{name}>"))?;
+    let text = text
+        .replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&quot;", "\"")
+        .replace("&apos;", "'")
+        .replace("&amp;", "&");
+    let text = text.trim();
+    (!text.is_empty()).then(|| text.chars().take(TEXT_MAX).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(status: u16, body: &str, expected: (&str, &str)) {
+        let status = StatusCode::from_u16(status).unwrap();
+        let ObjectError::Refused { code, message } = refusal(status, body.as_bytes()) else {
+            panic!()
+        };
+        assert_eq!((code.as_str(), message.as_str()), expected, "{body}");
+    }
+
+    #[test]
+    fn stores_say_why_or_their_status_does() {
+        check(
+            404,
+            "<?xml version=\"1.0\"?><Error><Code>NoSuchKey</Code><Message>The specified key does not exist.</Message><Key>k</Key></Error>",
+            ("NoSuchKey", "The specified key does not exist."),
+        );
+        check(
+            403,
+            "<Error><Message>a &lt;b&gt; &amp;amp;</Message></Error>",
+            ("403", "a <b> &amp;"),
+        );
+        check(502, "<html>", ("502", "Bad Gateway"));
+        check(404, "", ("404", "Not Found"));
+        check(404, "<Code></Code><Message>x", ("404", "Not Found"));
+    }
+}

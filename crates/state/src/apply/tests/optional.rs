@@ -1,0 +1,168 @@
+//! What few functions have, and functions of images.
+
+use model::{
+    Runtime,
+    function::{
+        Image, ImageOverrides, Incompatible, OptionalConfig, OptionalMember, OptionalPatch,
+    },
+};
+
+use super::*;
+
+fn patch(member: OptionalMember, values: OptionalConfig) -> ConfigPatch {
+    ConfigPatch {
+        optional: Some(Box::new(OptionalPatch {
+            members: [member].into(),
+            values,
+        })),
+        ..ConfigPatch::default()
+    }
+}
+
+fn update(patch: ConfigPatch) -> Mutation {
+    Mutation::UpdateFunctionConfiguration {
+        function: id("f"),
+        patch: Box::new(patch),
+        expected: None,
+    }
+}
+
+fn image(uri: &str) -> OptionalConfig {
+    OptionalConfig {
+        image: Some(Image {
+            uri: uri.to_owned(),
+            overrides: ImageOverrides::default(),
+        }),
+        ..OptionalConfig::default()
+    }
+}
+
+fn create_image(uri: &str) -> Mutation {
+    Mutation::CreateFunction {
+        function: id("f"),
+        config: Box::new(Config {
+            runtime: Runtime::IMAGE,
+            handler: None,
+            optional: image(uri).boxed(),
+            ..config()
+        }),
+        code: Code::of_image(uri),
+        publish: false,
+        tags: BTreeMap::new(),
+        code_signing: None,
+    }
+}
+
+fn update_image(uri: &str) -> Mutation {
+    Mutation::UpdateFunctionCode {
+        function: id("f"),
+        code: Code::of_image(uri),
+        image: Some(uri.to_owned()),
+        architecture: None,
+        publish: false,
+        expected: None,
+    }
+}
+
+#[test]
+fn an_optional_member_makes_another_version_and_can_go_again() {
+    let mut cluster = Cluster::created("f");
+    assert_eq!(cluster.version(publish("f")).id.version, number(1));
+    let queue = OptionalConfig {
+        dead_letter: Some("arn:aws:sqs:us-east-1:123456789012:q".to_owned()),
+        ..OptionalConfig::default()
+    };
+    let with = cluster.version(update(patch(OptionalMember::DeadLetter, queue.clone())));
+    assert_eq!(with.config.optional, queue.boxed());
+    cluster.settle("f");
+    assert_eq!(cluster.version(publish("f")).id.version, number(2));
+    let none = OptionalConfig::default();
+    let without = cluster.version(update(patch(OptionalMember::DeadLetter, none)));
+    assert_eq!(without.config.optional, None);
+}
+
+#[test]
+fn what_cannot_be_together_is_refused_at_creation_and_later() {
+    let mut cluster = Cluster::created("f");
+    let snap_start = OptionalConfig {
+        snap_start: true,
+        ..OptionalConfig::default()
+    };
+    let refused = |what| {
+        Err(Rejection::Incompatible {
+            what,
+            runtime: config().runtime,
+        })
+    };
+    assert_eq!(
+        cluster.run(update(patch(OptionalMember::SnapStart, snap_start.clone()))),
+        refused(Incompatible::SnapStartRuntime)
+    );
+    assert_eq!(
+        cluster.run(update(patch(
+            OptionalMember::Durable,
+            OptionalConfig::default()
+        ))),
+        refused(Incompatible::DurableLate)
+    );
+    let mut overridden = image("");
+    if let Some(image) = &mut overridden.image {
+        image.overrides.command = vec!["c".to_owned()];
+    }
+    assert_eq!(
+        cluster.run(update(patch(OptionalMember::ImageOverrides, overridden))),
+        refused(Incompatible::ImageOverridesWithoutImage)
+    );
+    let create = Mutation::CreateFunction {
+        function: id("g"),
+        config: Box::new(Config {
+            optional: snap_start.boxed(),
+            ..config()
+        }),
+        code: code(1),
+        publish: false,
+        tags: BTreeMap::new(),
+        code_signing: None,
+    };
+    assert_eq!(cluster.run(create), refused(Incompatible::SnapStartRuntime));
+}
+
+#[test]
+fn a_function_stays_what_it_is_made_of() {
+    let mut cluster = Cluster::created("f");
+    assert_eq!(
+        cluster.run(update_image("r/i:1")),
+        Err(Rejection::WrongPackage { image: false })
+    );
+    let mut cluster = Cluster::default();
+    let made = cluster.version(create_image("r/i:1"));
+    assert_eq!((made.package(), made.blobs().count()), (None, 0));
+    assert_eq!(cluster.catalog.blobs().count(), 0);
+    cluster.settle("f");
+    assert_eq!(
+        cluster.run(update_code("f", 1)),
+        Err(Rejection::WrongPackage { image: true })
+    );
+    let moved = cluster.version(update_image("r/i:2"));
+    assert_eq!(moved.config.image().unwrap().uri, "r/i:2");
+    cluster.settle("f");
+    let runtime = ConfigPatch {
+        runtime: Some(config().runtime),
+        ..ConfigPatch::default()
+    };
+    assert_eq!(
+        cluster.run(update(runtime)),
+        Err(Rejection::Incompatible {
+            what: Incompatible::ImagePackageMember,
+            runtime: Runtime::IMAGE
+        })
+    );
+}
+
+#[test]
+fn an_image_needs_no_blob_and_a_package_does() {
+    assert_eq!(create_image("i").code(), None);
+    assert_eq!(update_image("i").code(), None);
+    assert_eq!(create("f", false).code(), Some(&code(1)));
+    assert_eq!(update_code("f", 2).code(), Some(&code(2)));
+}
