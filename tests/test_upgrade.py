@@ -3,10 +3,9 @@
 `make upgrade` does the same with two builds, under load.
 """
 
-import subprocess
-
 import pytest
 import zips
+from botocore.exceptions import ClientError
 from clients import create, lambda_client, wait_active
 from cluster import http_get, toml_text, wait_until
 from clusters import TwoAccountCluster, watched
@@ -39,8 +38,7 @@ class MixedCluster(TwoAccountCluster):
 
     def ask(self, what):
         """`dunlin cluster ...`, asked with the identity of node a."""
-        asked = [str(self.binary), "cluster", what, "--config", str(self.node("a").config_file)]
-        return subprocess.run(asked, capture_output=True, text=True, timeout=60)
+        return self.command("cluster", what, "--config", str(self.node("a").config_file))
 
     def seen(self):
         """The format of the cluster, and what each node reads, as each node that runs sees it."""
@@ -82,10 +80,18 @@ def test_an_upgrade_ends_when_every_node_is_new_and_no_node_goes_back(mixed):
         mixed.wait_seen(OLD, reads)
     newest = reads["a"]
 
+    # What the first format cannot express is refused at once, in words that an operator understands.
+    newer = {"FunctionName": FUNCTION, "MaximumRetryAttempts": 1}
+    with pytest.raises(ClientError, match="finishes the upgrade with `dunlin cluster finalize`") as refused:
+        client.put_function_event_invoke_config(**newer)
+    assert refused.value.response["Error"]["Code"] == "ResourceConflictException"
+    assert refused.value.response["ResponseMetadata"]["RetryAttempts"] == 0
+
     done = mixed.ask("finalize")
     assert (done.returncode, done.stdout.split(";")[0]) == (0, f"the cluster writes format {newest}"), done.stderr
     assert mixed.ask("finalize").stdout == done.stdout
     mixed.wait_seen(newest, reads)
+    assert client.put_function_event_invoke_config(**newer)["MaximumRetryAttempts"] == 1
     assert mixed.ask("status").stdout.startswith(f"cluster  writes format {newest}\n")
 
     # Back: a controller ends and says why, a worker with a frontend never becomes ready and says why.

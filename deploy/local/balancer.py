@@ -49,9 +49,10 @@ class Balancer:
         self._started.set()
         self._loop.run_forever()
         server.close()
-        for task in [*probes, *asyncio.all_tasks(self._loop)]:
+        tasks = asyncio.all_tasks(self._loop) | set(probes)
+        for task in tasks:
             task.cancel()
-        self._loop.run_until_complete(asyncio.sleep(0))
+        self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
 
     async def _probe(self, node) -> None:
         while True:
@@ -60,11 +61,14 @@ class Balancer:
             await asyncio.sleep(PROBE_EVERY)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        backend = await self._connect()
-        if backend is None:
+        try:
+            backend = await self._connect()
+            if backend is not None:
+                await asyncio.gather(_pipe(reader, backend[1]), _pipe(backend[0], writer))
+        except asyncio.CancelledError:
+            pass  # The balancer ends, and its connections with it.
+        finally:
             writer.close()
-            return
-        await asyncio.gather(_pipe(reader, backend[1]), _pipe(backend[0], writer))
 
     async def _connect(self):
         """A connection to the next node that is ready and takes one; else to any."""

@@ -347,6 +347,11 @@ class LocalCluster:
 
         return wait_until(led, timeout, "a leader")
 
+    def command(self, *arguments: str, binary: Union[str, Path, None] = None) -> subprocess.CompletedProcess:
+        """Runs `dunlin ARGUMENTS`, as the cluster's build or another one, and answers how it ended and what it said."""
+        command = [str(binary or self.binary), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, env=_environment({}))
+
     # -- inside ----------------------------------------------------------------------------------------------------
 
     def _launch(self, node: Node) -> None:
@@ -404,7 +409,7 @@ class LocalCluster:
         _write_private(self.directory / "credentials.json", json.dumps(made, indent=2) + "\n")
 
     def _run(self, *arguments: str) -> None:
-        done = subprocess.run([str(self.binary), *arguments], capture_output=True, text=True, env=_environment({}))
+        done = self.command(*arguments)
         if done.returncode != 0:
             raise ClusterError(f"dunlin {' '.join(arguments)} failed:\n{done.stderr or done.stdout}")
 

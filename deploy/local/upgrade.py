@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import functools
 import json
 import os
 import shlex
@@ -35,7 +36,7 @@ import zips  # noqa: E402
 from balancer import Balancer  # noqa: E402
 from botocore.exceptions import BotoCoreError, ClientError  # noqa: E402
 from clients import ONE_ATTEMPT, create, lambda_client, wait_active  # noqa: E402
-from cluster import LocalCluster, Node, http_get, wait_until  # noqa: E402
+from cluster import LocalCluster, Node, http_get, toml_text, wait_until  # noqa: E402
 from workload import Invocations, Writes  # noqa: E402
 
 PLACE = ROOT / "target" / "upgrade"
@@ -50,6 +51,8 @@ SHAPES = {
 }
 FUNCTION = "known"
 PROBE = "probe"
+GATED = 2
+"""The format that what `Upgrade.is_refused` tries needs."""
 WRITES_AGAIN_MAX = 3.0
 READY_MAX = 30.0
 REFUSED_MAX = 15.0
@@ -68,6 +71,14 @@ class Build:
     commit: str
     binary: Path
     newest: int = 0
+
+    def knows(self, section: str, key: str) -> bool:
+        """Whether the build has this key of the configuration; one that it has not it refuses."""
+        return f"{section}.{key}" in self._keys
+
+    @functools.cached_property
+    def _keys(self) -> set[str]:
+        return {line.split()[0] for line in command(str(self.binary), "config", "keys").splitlines() if line.strip()}
 
 
 @dataclass
@@ -156,10 +167,13 @@ def command(*words: str, where: Path = ROOT) -> str:
 
 def run(result: Result, previous: Build, today: Build) -> None:
     place = PLACE / "clusters" / f"{result.order}-{datetime.datetime.now():%H%M%S}"
-    cluster = LocalCluster(previous.binary, place, nodes=SHAPES[result.order])
+    # Today's build makes what any build needs; each gets the configuration that it knows.
+    cluster = LocalCluster(today.binary, place, nodes=SHAPES[result.order])
     result.facts["directory"] = str(place.relative_to(ROOT))
+    cluster.prepare()
     try:
-        cluster.start()
+        for node in cluster.nodes:
+            start(cluster, node, previous)
         cluster.wait_ready()
         settle(cluster)
         with Balancer(cluster) as balancer:
@@ -192,12 +206,14 @@ def climb(result: Result, upgrade: "Upgrade", previous: Build, today: Build) -> 
         gated = today.newest > previous.newest
         upgrade.move(previous, "back")
         upgrade.move(today, "forward again")
+        result.expect(upgrade.is_refused() == (began < GATED), "what needs a newer format is refused until then, and only then")
         result.expect(upgrade.format(today) == began, "the format changed although nobody finished the upgrade")
         finalized = upgrade.finalize(today)
         result.expect(finalized.returncode == 0, f"finalize was refused: {finalized.stderr.strip()}")
         result.expect(upgrade.format(today) == today.newest, "the cluster does not write the newest format")
         result.facts["formats"] = {"before": began, "previous": previous.newest, "today": today.newest}
         print(f"  finalize: {finalized.stdout.strip()}", flush=True)
+        result.expect(not upgrade.is_refused(), "what needs the newer format is refused after finalize")
         for node in reversed(upgrade.order()):
             (upgrade.must_not_go_back if gated else upgrade.may_go_back)(node, previous, today)
         invocations.wait_for(20)
@@ -271,8 +287,7 @@ class Upgrade:
     def exchange(self, node: Node, build: Build) -> None:
         """Ends a node in order and starts it as another build, as its operator would."""
         self.cluster.terminate(node.name)
-        self.cluster.binary = build.binary
-        self.cluster.start_node(node.name)
+        start(self.cluster, node, build)
         self.cluster.wait_ready(READY_MAX, [node.name])
         settle(self.cluster)
 
@@ -280,9 +295,8 @@ class Upgrade:
         """A build that does not read what the cluster writes ends, or never becomes ready; the others do not care."""
         with self.step("back after finalize", node, previous) as fact:
             self.cluster.terminate(node.name)
-            self.cluster.binary = previous.binary
             began = node.log_file.stat().st_size
-            self.cluster.start_node(node.name)
+            start(self.cluster, node, previous)
             said = lambda: node.log_file.read_text(errors="replace")[began:]  # noqa: E731
             if "controller" in node.roles:
                 wait_until(lambda: not node.is_running(), REFUSED_MAX, f"{node.name} with the older build ends")
@@ -291,10 +305,9 @@ class Upgrade:
                 self.result.expect(bool(told), f"{node.name} ended without a word")
             else:
                 self._stays_unready(node)
-                fact["told"] = http_get(f"http://{node.admin}/readyz", 2.0)[1]
+                fact["told"] = " ".join(http_get(f"http://{node.admin}/readyz", 2.0)[1].split())
                 self.cluster.terminate(node.name)
-            self.cluster.binary = today.binary
-            self.cluster.start_node(node.name)
+            start(self.cluster, node, today)
             self.cluster.wait_ready(READY_MAX, [node.name])
             settle(self.cluster)
 
@@ -313,6 +326,21 @@ class Upgrade:
             self.exchange(node, previous)
             self.exchange(node, today)
 
+    def is_refused(self) -> bool:
+        """Tries what format 1 cannot express, at every frontend; all must say the same."""
+        refusals = []
+        for node in frontends(self.cluster):
+            try:
+                self.client_of(node).put_function_event_invoke_config(FunctionName=FUNCTION, MaximumRetryAttempts=1)
+                refusals.append(False)
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "ResourceConflictException" or "dunlin cluster finalize" not in str(error):
+                    raise
+                self.result.facts["refused before"] = str(error)
+                refusals.append(True)
+        self.result.expect(len(set(refusals)) == 1, f"frontends differ in what they refuse: {refusals}")
+        return refusals[0]
+
     def finalize(self, today: Build) -> subprocess.CompletedProcess:
         return self.ask(today, "finalize")
 
@@ -325,8 +353,10 @@ class Upgrade:
 
     def ask(self, today: Build, what: str) -> subprocess.CompletedProcess:
         node = next(n for n in self.cluster.nodes if "controller" in n.roles)
-        asked = [str(today.binary), "cluster", what, "--config", str(node.config_file)]
-        return subprocess.run(asked, capture_output=True, text=True, timeout=60)
+        # The node may run with a configuration that only the other build knows.
+        config = node.directory / "operator.toml"
+        config.write_text(toml_text(self.cluster.config(node)))
+        return self.cluster.command("cluster", what, "--config", str(config), binary=today.binary)
 
     def step(self, phase: str, node: Node, build: Build) -> "Step":
         return Step(self, {"phase": phase, "node": node.name, "build": build.name, "leads": self.cluster.leader() == node.name})
@@ -392,6 +422,22 @@ class Probe:
 
 def frontends(cluster: LocalCluster) -> Iterator[Node]:
     return (node for node in cluster.nodes if "frontend" in node.roles)
+
+
+def start(cluster: LocalCluster, node: Node, build: Build) -> None:
+    """Starts a node as a build, with the part of its configuration that this build knows."""
+    config: dict[str, Any] = {}
+    for section, values in cluster.config(node).items():
+        for key, value in values.items():
+            tables = isinstance(value, list) and value and isinstance(value[0], dict)
+            if tables:
+                value = [{k: v for k, v in row.items() if build.knows(f"{section}.{key}", k)} for row in value]
+                value = [row for row in value if row]
+            if value if tables else build.knows(section, key):
+                config.setdefault(section, {})[key] = value
+    node.config_file.write_text(toml_text(config))
+    cluster.binary = build.binary
+    cluster.start_node(node.name)
 
 
 def settle(cluster: LocalCluster) -> None:

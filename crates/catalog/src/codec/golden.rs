@@ -3,6 +3,8 @@
 //! A file of `golden/` is never changed and never taken away: whatever a build once wrote, every later build reads. A test
 //! without its file fails; `UPDATE_EXPECT=1` writes one for a kind that is new.
 
+mod format_2;
+
 use std::{collections::BTreeMap, fs, path::PathBuf, sync::Arc};
 
 use expect_test::expect_file;
@@ -35,7 +37,8 @@ fn unhex(text: &str) -> Vec<u8> {
 }
 
 /// A command as a file: its bytes.
-fn command_text(mutation: Mutation) -> String {
+fn command_text(format: u32, mutation: Mutation) -> String {
+    assert_eq!(mutation.format(), format, "{mutation:?}");
     hex(&encode_command(&Command {
         stamp: Stamp {
             at: Timestamp(1_767_323_045_123),
@@ -47,21 +50,26 @@ fn command_text(mutation: Mutation) -> String {
 }
 
 /// A record as a file: its key in a line, then its bytes.
-fn record_text(record: Record) -> String {
+fn record_text(format: u32, record: Record) -> String {
+    assert_eq!(record.format(), format, "{record:?}");
     let row = encode_change(&Change::Put(record));
     let key = String::from_utf8(row.key).unwrap();
     format!("{key}\n{}", hex(&row.value.unwrap()))
 }
 
 /// Compares what this build writes with the files of a format, and the names of the files with the list.
-fn check(format: u32, commands: Vec<(&str, Mutation)>, records: Vec<(&str, Record)>) {
+fn check<N: std::fmt::Display>(
+    format: u32,
+    commands: Vec<(N, Mutation)>,
+    records: Vec<(N, Record)>,
+) {
     let mut names = Vec::new();
     let commands = commands
         .into_iter()
-        .map(|(name, m)| (format!("command-{name}.hex"), command_text(m)));
+        .map(|(name, m)| (format!("command-{name}.hex"), command_text(format, m)));
     let records = records
         .into_iter()
-        .map(|(name, r)| (format!("record-{name}.hex"), record_text(r)));
+        .map(|(name, r)| (format!("record-{name}.hex"), record_text(format, r)));
     for (name, text) in commands.chain(records) {
         expect_file![directory(format).join(&name)].assert_eq(&text);
         names.push(name);
@@ -85,7 +93,7 @@ fn format_1_is_written_as_ever() {
 
 #[test]
 fn format_2_is_written_as_ever() {
-    check(2, commands_2(), records_2());
+    check(2, format_2::commands(), format_2::records());
 }
 
 #[test]
@@ -113,14 +121,6 @@ fn every_golden_file_is_read() {
         }
     }
     assert!(read > 30, "{read} files");
-}
-
-fn commands_2() -> Vec<(&'static str, Mutation)> {
-    vec![("finalize", Mutation::Finalize { format: 2 })]
-}
-
-fn records_2() -> Vec<(&'static str, Record)> {
-    vec![("format", Record::Format(2))]
 }
 
 fn code() -> Code {

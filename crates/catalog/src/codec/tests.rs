@@ -14,10 +14,10 @@ use model::{
 use super::*;
 
 mod layers;
-mod mapping;
+pub(super) mod mapping;
 mod optional;
 mod resources;
-mod settings;
+pub(super) mod settings;
 
 pub(super) fn function() -> FunctionId {
     FunctionId {
@@ -65,18 +65,18 @@ pub(super) fn version(state: State, last_update: Option<LastUpdate>) -> Function
     }
 }
 
-fn sealed() -> StoredEnvironment {
+pub(super) fn sealed() -> StoredEnvironment {
     StoredEnvironment::Sealed(Sealed::from_bytes(vec![1, 0, 0xff]))
 }
 
-fn wrapped(byte: u8) -> WrappedKey {
+pub(super) fn wrapped(byte: u8) -> WrappedKey {
     WrappedKey {
         master: "2026-01".parse().unwrap(),
         bytes: vec![byte, 0xff],
     }
 }
 
-fn data_key() -> DataKey {
+pub(super) fn data_key() -> DataKey {
     DataKey {
         account: function().account,
         generation: Generation::new(7).unwrap(),

@@ -1,4 +1,5 @@
-//! No running node is of a build that does not read what the cluster writes.
+//! No running node is of a build that does not read what the cluster writes. One that was told to end takes no new work and
+//! has perhaps said goodbye already: it is on its way out.
 //!
 //! It holds to the letter only while gossip shows every node to the leader, which is so in runs that upgrade nodes and break
 //! nothing else: in others all nodes are of one build.
@@ -16,11 +17,16 @@ pub(crate) const ENTRY: InvariantEntry = InvariantEntry {
 struct NobodyIsLeftBehind;
 
 impl NobodyIsLeftBehind {
-    /// Running nodes, and what each reads.
+    /// Nodes that run and are to go on, and what each reads.
     fn readers(world: &World) -> Vec<(&NodeName, u32)> {
-        let nodes = world.nodes.iter().filter(|node| node.handle().is_some());
+        let nodes = world.nodes.iter();
         nodes
-            .map(|node| (&node.name, node.process.lock().reads))
+            .filter_map(|node| {
+                let process = node.process.lock();
+                let goes_on =
+                    process.handle.strong_count() > 0 && !process.terminate.is_cancelled();
+                goes_on.then_some((&node.name, process.reads))
+            })
             .collect()
     }
 

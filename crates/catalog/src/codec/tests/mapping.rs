@@ -9,7 +9,7 @@ use model::{
 
 use super::*;
 
-fn id() -> MappingId {
+pub(in crate::codec) fn id() -> MappingId {
     MappingId {
         account: "123456789012".parse().unwrap(),
         region: "eu-west-1".parse().unwrap(),
@@ -17,7 +17,7 @@ fn id() -> MappingId {
     }
 }
 
-fn sources() -> Vec<Source> {
+pub(in crate::codec) fn sources() -> Vec<Source> {
     let arn = || "arn:aws:x:eu-west-1:123456789012:y".to_owned();
     let kafka = |start, consumer_group: Option<&str>| Kafka {
         topic: "t".to_owned(),
@@ -54,7 +54,7 @@ fn sources() -> Vec<Source> {
 }
 
 /// Every setting, with every form of what can be absent.
-fn settings() -> Vec<Setting> {
+pub(in crate::codec) fn settings() -> Vec<Setting> {
     let own = str::to_owned;
     let access = |kind| Access {
         kind,
@@ -111,7 +111,7 @@ fn settings() -> Vec<Setting> {
     ]
 }
 
-fn mapping(source: Source, state: MappingState) -> EventSourceMapping {
+pub(in crate::codec) fn mapping(source: Source, state: MappingState) -> EventSourceMapping {
     let mut all = Settings::default();
     for setting in settings() {
         all.set(setting);

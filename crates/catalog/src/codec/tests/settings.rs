@@ -43,7 +43,7 @@ fn destinations() -> Destinations {
     }
 }
 
-fn settings() -> Vec<(Option<&'static str>, Setting)> {
+pub(in crate::codec) fn settings() -> Vec<(Option<&'static str>, Setting)> {
     let scaling = Scaling {
         environments_min: Some(0),
         environments_max: None,
