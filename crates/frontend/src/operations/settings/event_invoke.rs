@@ -26,7 +26,7 @@ pub(crate) async fn set(
     if let SettingChange::PutEventInvoke(patch) | SettingChange::PatchEventInvoke(patch) =
         &request.change
     {
-        check_destinations(bench, &request.target.function, patch)?;
+        check_destinations(bench, &request.target.function, patch).await?;
     }
     let arn = request.target.arn();
     let done = configure(bench, grant.of(request)).await;
@@ -34,13 +34,13 @@ pub(crate) async fn set(
     show(arn, &*changed(done, operation)?).ok_or(wrong_answer(operation))
 }
 
-/// Whether the functions among the destinations are there, as far as they are the caller's own; by the local copy, because
-/// they may be deleted at any time after anyway.
-fn check_destinations(
+/// Whether the functions among the destinations are there, as far as they are the caller's own. They may be deleted at any
+/// time after: this catches what was misspelt.
+async fn check_destinations(
     bench: &Workbench,
     function: &FunctionId,
     patch: &EventInvokePatch,
-) -> Result<(), ApiError> {
+) -> Result<(), OperationError> {
     let Some(destinations) = &patch.destinations else {
         return Ok(());
     };
@@ -50,8 +50,8 @@ fn check_destinations(
             continue;
         };
         let own = id.account == function.account && id.region == function.region;
-        if own && bench.control.glance(|c| c.function(&id).is_none()) {
-            return Err(ApiError::destination_not_found(destination));
+        if own && bench.control.read(|c| c.function(&id).is_none()).await? {
+            return Err(ApiError::destination_not_found(destination).into());
         }
     }
     Ok(())

@@ -27,8 +27,8 @@ pub(crate) async fn put(
     configure(bench, grant.of(request)).await?;
     let found = bench
         .control
-        .glance(|c| versions::find(c, &target).map(|(_, version)| version));
-    Ok(found?)
+        .read(|catalog| versions::find(catalog, &target).map(|(_, version)| version));
+    Ok(found.await??)
 }
 
 /// `GET /2025-11-30/functions/{name}/function-scaling-config`
