@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import threading
 import time
 from typing import Any, Callable, Optional
@@ -122,7 +123,9 @@ class RealWorld(World):
             if found:
                 return found
             if time.monotonic() > deadline:
-                raise Unavailable(f"{what} does not come about")
+                # Names are numbered in the order of requests, which differs from run to run.
+                unnumbered = re.sub(r"-\d+$", "", what)
+                raise Unavailable(f"{unnumbered} does not come about")
             time.sleep(0.02)
 
     def later(self, operation: str, **params: Any) -> None:

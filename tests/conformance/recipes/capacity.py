@@ -28,7 +28,7 @@ def _make(world: World, stem: str = "provider") -> str:
     world.later("DeleteCapacityProvider", CapacityProviderName=name)
 
     def at_rest() -> Any:
-        return world.call("GetCapacityProvider", CapacityProviderName=name)["CapacityProvider"]["State"] == "Active"
+        return world.call("GetCapacityProvider", CapacityProviderName=name)["CapacityProvider"]["State"] != "Pending"
 
     world.settled(f"rest of {name}", at_rest)
     return name

@@ -29,6 +29,7 @@ pub(super) fn commands() -> Vec<(String, Mutation)> {
                 code: super::code(),
                 publish: false,
                 tags: BTreeMap::new(),
+                code_signing: None,
             },
         ),
         (
