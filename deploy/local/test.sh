@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.."
 deploy/local/toolchain.sh
 deploy/local/venv.sh
 python3 -B deploy/local/planted.py --check
-cargo test --workspace --locked --quiet
+cargo test --workspace --locked --quiet --no-fail-fast
 cargo build --locked --package node --package sim
 target/debug/dunlin-sim seeds --from 1 --count 300 | grep -v ': held in'
 .venv/bin/python -m pytest tests "$@"
