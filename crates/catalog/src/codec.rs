@@ -101,6 +101,7 @@ pub fn encode_record(record: &Record) -> Vec<u8> {
         Record::LayerVersion(v) => Wire::LayerVersion((&**v).into()),
         Record::CodeSigning(c) => Wire::CodeSigning((&**c).into()),
         Record::Capacity(c) => Wire::CapacityProvider((&**c).into()),
+        Record::Iam(e) => Wire::Iam((&**e).into()),
         Record::Answer(a) => Wire::Answered(pb::Answered {
             at_ms: a.at.as_millis(),
             outcome: Some(pb::Outcome::new(a.revision, &a.result)),
@@ -159,6 +160,7 @@ fn to_record(key: &Key, message: pb::Record) -> Result<Record, CodecError> {
         Wire::LayerVersion(v) => Record::LayerVersion(std::sync::Arc::new(v.try_into()?)),
         Wire::CodeSigning(c) => Record::CodeSigning(std::sync::Arc::new(c.try_into()?)),
         Wire::CapacityProvider(c) => Record::Capacity(std::sync::Arc::new(c.try_into()?)),
+        Wire::Iam(e) => Record::Iam(std::sync::Arc::new(e.try_into()?)),
         Wire::Answered(a) => {
             let Key::Answer(request) = key else {
                 return Err(misplaced(key));

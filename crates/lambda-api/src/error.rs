@@ -4,7 +4,9 @@
 //! `Type` says whose fault it is. Both are settled in one exhaustive table, [`ApiError`]'s class.
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use model::{FunctionArn, Qualifier, Region, SettingKind, Version, mutation::Rejection};
+use model::{
+    FunctionArn, Qualifier, Region, SettingKind, Version, iam::Refusal, mutation::Rejection,
+};
 use package::PackageError;
 use serde_json::{Map, Value};
 
@@ -327,6 +329,13 @@ impl From<Rejection> for ApiError {
             Rejection::CapacityNotFound(id) => Self::capacity_provider_not_found(id),
             Rejection::CapacityExists(id) => Self::capacity_provider_exists(id),
             Rejection::CapacityInUse(id) => Self::capacity_provider_in_use(id),
+            Rejection::Iam(refusal) => match refusal {
+                Refusal::Exists(_) | Refusal::InUse(_) => {
+                    Self::ResourceConflict(refusal.to_string())
+                }
+                Refusal::NotFound(_) => Self::ResourceNotFound(refusal.to_string()),
+                Refusal::TooMany(_) => Self::InvalidParameterValue(refusal.to_string()),
+            },
             Rejection::UnknownCommand => Self::Service(rejection.to_string()),
         }
     }

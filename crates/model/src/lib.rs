@@ -16,6 +16,7 @@ pub mod capacity_provider;
 pub mod code_signing;
 pub mod digest;
 pub mod function;
+pub mod iam;
 pub mod invocation;
 pub mod kind;
 pub mod layer;

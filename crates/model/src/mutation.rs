@@ -13,6 +13,7 @@ use crate::{
     function::{
         Code, Config, ConfigPatch, FunctionVersion, Incompatible, Reason, StoredEnvironment,
     },
+    iam,
     layer::{LayerDraft, LayerPolicyChange},
     mapping::{
         Duplicate, EventSourceMapping, MappingChange, MappingId, Refusal,
@@ -223,6 +224,8 @@ pub enum Mutation {
     CodeSigning(Box<CodeSigningChange>),
     /// A change to capacity providers. Format 2.
     Capacity(Box<CapacityChange>),
+    /// A change to accounts, users, roles, policies or access keys. Format 2.
+    Iam(Box<iam::Change>),
 }
 
 /// What an accepted change gives back.
@@ -247,6 +250,8 @@ pub enum Changed {
     CodeSigning(Arc<CodeSigningConfig>),
     /// The capacity provider that was created, updated or deleted. Format 2.
     Capacity(Arc<CapacityProvider>),
+    /// The user, role, policy, key or account as it is now. Format 2.
+    Iam(iam::Shared),
     /// Nothing to show.
     Nothing,
 }
@@ -451,6 +456,9 @@ pub enum Rejection {
     /// A capacity provider that functions have.
     #[error("capacity provider {0} is in use")]
     CapacityInUse(CapacityProviderId),
+    /// Users, roles, policies or access keys cannot be like that.
+    #[error(transparent)]
+    Iam(#[from] iam::Refusal),
     /// A command that this build does not understand; the cluster version rule should have kept it away.
     #[error("the command is not known to this version of Dunlin")]
     UnknownCommand,
@@ -503,6 +511,7 @@ impl Failure for Rejection {
             | Self::ProvisionedAboveReserved(_)
             | Self::TooManyTags { .. }
             | Self::TagsTooLarge { .. } => ErrorKind::Invalid,
+            Self::Iam(refusal) => refusal.kind(),
             Self::UnknownCommand => ErrorKind::Internal,
         }
     }
@@ -592,6 +601,7 @@ impl Mutation {
             | Self::DeleteLayerVersion { .. }
             | Self::ChangeLayerPolicy { .. }
             | Self::Capacity(_)
+            | Self::Iam(_)
             | Self::UpdateEventSourceMapping { .. }
             | Self::DeleteEventSourceMapping { .. }
             | Self::SettleEventSourceMapping { .. }

@@ -5,6 +5,7 @@ mod capacity;
 mod code_signing;
 mod config;
 mod data_key;
+mod iam;
 mod ids;
 mod layer;
 mod mapping;

@@ -5,6 +5,7 @@ mod capacity;
 mod code_signing;
 mod data_key;
 mod function;
+mod iam;
 mod layer;
 mod mapping;
 mod publish;
@@ -226,6 +227,7 @@ impl Step<'_> {
             } => self.change_layer_policy(version, change, *expected),
             Mutation::CodeSigning(change) => self.change_code_signing(change),
             Mutation::Capacity(change) => self.change_capacity(change),
+            Mutation::Iam(change) => self.change_iam(change),
         }
     }
 

@@ -1,5 +1,6 @@
 //! The catalog's content, and how it is read.
 
+mod iam;
 mod mappings;
 mod settings;
 
@@ -14,6 +15,7 @@ use model::{
     CodeSigningId, CodeSigningName, DataKey, Digest, EventSourceMapping, FunctionId, FunctionName,
     Generation, LayerId, Qualifier, Region, Setting, SettingKind, Version, VersionId,
     function::{FunctionVersion, LastUpdate, State},
+    iam::{EntityId, Shared},
     mapping::MappingId,
 };
 
@@ -59,6 +61,7 @@ pub struct Catalog {
     pub(crate) layers: BTreeMap<LayerId, LayerEntry>,
     pub(crate) code_signing: BTreeMap<CodeSigningId, Arc<CodeSigningConfig>>,
     pub(crate) capacity: BTreeMap<CapacityProviderId, Arc<CapacityProvider>>,
+    pub(crate) iam: BTreeMap<EntityId, Shared>,
     pub(crate) answers: Answers,
     pub(crate) data_keys: BTreeMap<(AccountId, Generation), Arc<DataKey>>,
     // Versions whose creation or update has not ended: what the leader's reconciler looks at.
@@ -252,6 +255,7 @@ impl Catalog {
             .chain(self.layer_records())
             .chain(self.code_signing.values().cloned().map(Record::CodeSigning))
             .chain(self.capacity.values().cloned().map(Record::Capacity))
+            .chain(self.iam.values().cloned().map(Record::Iam))
             .chain(
                 self.answers
                     .iter()
@@ -304,6 +308,9 @@ impl Catalog {
             Change::Put(Record::Capacity(c)) => {
                 self.capacity.insert(c.id.clone(), c);
             }
+            Change::Put(Record::Iam(e)) => {
+                self.iam.insert(e.id(), e);
+            }
             Change::Put(Record::Answer(a)) => self.answers.put(*a),
             Change::Put(Record::Format(format)) => self.format = Some(format),
             Change::Gone(key) => self.forget(&key),
@@ -345,6 +352,10 @@ impl Catalog {
                 self.capacity.remove(id);
                 return;
             }
+            Key::Iam(id) => {
+                self.iam.remove(id);
+                return;
+            }
             Key::Function(id) | Key::Alias(id, _) | Key::Setting(id, ..) => id,
             Key::Version(v) => {
                 self.unsettled.remove(v);
@@ -380,7 +391,8 @@ impl Catalog {
             | Key::Layer(_)
             | Key::LayerVersion(_)
             | Key::CodeSigning(_)
-            | Key::Capacity(_) => {}
+            | Key::Capacity(_)
+            | Key::Iam(_) => {}
         }
         if entry.get().is_gone() {
             entry.remove();

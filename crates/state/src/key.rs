@@ -12,6 +12,8 @@
 //! | layer version | `w/ACCOUNT/REGION/NAME/` and the number in 20 digits | only its policy changes. Format 2 |
 //! | code-signing configuration | `g/ACCOUNT/REGION/ID` | changes. Format 2 |
 //! | capacity provider | `p/ACCOUNT/REGION/NAME` | changes. Format 2 |
+//! | account, user, role, policy | `u/ACCOUNT/KIND/NAME`, of an account `u/ACCOUNT/account/-` | changes. Format 2 |
+//! | access key | `u/-/key/ID` | only whether it may be used changes. Format 2 |
 //! | answer | `i/` and the idempotency key in 32 hexadecimal digits | written once, forgotten later |
 //! | format | `c/format` | grows |
 //!
@@ -21,7 +23,7 @@ use std::{fmt, str::FromStr};
 
 use model::{
     AccountId, AliasName, CapacityProviderId, CodeSigningId, FunctionId, Generation, LayerId,
-    LayerVersionId, Qualifier, SettingKind, Version, VersionId, mapping::MappingId,
+    LayerVersionId, Qualifier, SettingKind, Version, VersionId, iam::EntityId, mapping::MappingId,
 };
 
 use crate::IdempotencyKey;
@@ -49,6 +51,8 @@ pub enum Key {
     CodeSigning(CodeSigningId),
     /// One capacity provider.
     Capacity(CapacityProviderId),
+    /// An account, a user, a role, a policy or an access key.
+    Iam(EntityId),
     /// The answer to a command.
     Answer(IdempotencyKey),
     /// The format that the cluster writes.
@@ -101,6 +105,7 @@ impl fmt::Display for Key {
             ),
             Self::CodeSigning(id) => write!(f, "g/{}/{}/{}", id.account, id.region, id.name),
             Self::Capacity(id) => write!(f, "p/{}/{}/{}", id.account, id.region, id.name),
+            Self::Iam(id) => write!(f, "u/{id}"),
             Self::Answer(key) => write!(f, "i/{:032x}", key.0),
             Self::Format => f.write_str("c/format"),
         }
@@ -187,6 +192,7 @@ fn parse(s: &str) -> Option<Key> {
             region: region.parse().ok()?,
             name: name.parse().ok()?,
         })),
+        ["u", ..] => Some(Key::Iam(s.strip_prefix("u/")?.parse().ok()?)),
         ["i", hex] if hex.len() == 32 => Some(Key::Answer(IdempotencyKey(
             u128::from_str_radix(hex, 16).ok()?,
         ))),
@@ -222,6 +228,11 @@ mod tests {
             "w/000000000000/us-east-1/tools/00000000000000000007",
             "g/000000000000/us-east-1/csc-0123456789abcdefg",
             "p/000000000000/us-east-1/big_ones",
+            "u/000000000000/account/-",
+            "u/000000000000/user/alice",
+            "u/000000000000/role/worker",
+            "u/000000000000/policy/p",
+            "u/-/key/AKIAIOSFODNN7EXAMPLE",
             "i/000000000000000000000000000000ff",
             "c/format",
         ] {
@@ -248,6 +259,8 @@ mod tests {
             "w/000000000000/us-east-1/tools/7",
             "g/000000000000/us-east-1/csc-1",
             "p/000000000000/us-east-1/",
+            "u/000000000000/group/g",
+            "u/",
             "w/000000000000/us-east-1/tools/00000000000000000000",
         ] {
             assert!(bad.parse::<Key>().is_err(), "{bad}");

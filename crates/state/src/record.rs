@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use model::{
     Alias, CapacityProvider, CodeSigningConfig, CodeSigningName, DataKey, EventSourceMapping,
-    FunctionId, LayerId, LayerVersion, Qualifier, Setting, function::FunctionVersion,
+    FunctionId, LayerId, LayerVersion, Qualifier, Setting, function::FunctionVersion, iam,
 };
 
 use crate::{Answer, Key};
@@ -55,6 +55,8 @@ pub enum Record {
     CodeSigning(Arc<CodeSigningConfig>),
     /// One capacity provider. Format 2.
     Capacity(Arc<CapacityProvider>),
+    /// An account, a user, a role, a policy or an access key. Format 2.
+    Iam(iam::Shared),
     /// The answer to a command.
     Answer(Box<Answer>),
     /// The format that the cluster writes. There is none before the first upgrade that was finished: format 1.
@@ -80,6 +82,7 @@ impl Record {
             Self::LayerVersion(v) => Key::LayerVersion(v.id.clone()),
             Self::CodeSigning(c) => Key::CodeSigning(c.id.clone()),
             Self::Capacity(c) => Key::Capacity(c.id.clone()),
+            Self::Iam(e) => Key::Iam(e.id()),
             Self::Answer(a) => Key::Answer(a.key),
             Self::Format(_) => Key::Format,
         }

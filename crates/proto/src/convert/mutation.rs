@@ -203,6 +203,7 @@ impl From<&Mutation> for pb::Mutation {
             }
             Mutation::CodeSigning(change) => wire::Mutation::ChangeCodeSigning((&**change).into()),
             Mutation::Capacity(change) => wire::Mutation::ChangeCapacity((&**change).into()),
+            Mutation::Iam(change) => wire::Mutation::ChangeIam((&**change).into()),
         };
         Self {
             mutation: Some(mutation),
@@ -335,6 +336,7 @@ impl TryFrom<pb::Mutation> for Mutation {
             },
             wire::Mutation::ChangeCodeSigning(m) => Self::CodeSigning(Box::new(m.try_into()?)),
             wire::Mutation::ChangeCapacity(m) => Self::Capacity(Box::new(m.try_into()?)),
+            wire::Mutation::ChangeIam(m) => Self::Iam(Box::new(m.try_into()?)),
         })
     }
 }

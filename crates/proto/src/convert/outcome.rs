@@ -2,10 +2,11 @@ use std::sync::Arc;
 
 use model::{
     Revision,
+    iam::Refusal,
     mutation::{Changed, Rejection},
 };
 
-use super::{InvalidMessage, config, mapping, optional, present, text};
+use super::{InvalidMessage, config, iam, mapping, optional, present, text};
 use crate::internal::{self as pb, outcome::Result as Wire, rejection::Kind};
 
 impl pb::Outcome {
@@ -22,6 +23,7 @@ impl pb::Outcome {
             Ok(Changed::LayerVersion(l)) => Wire::LayerVersion((&**l).into()),
             Ok(Changed::CodeSigning(c)) => Wire::CodeSigning((&**c).into()),
             Ok(Changed::Capacity(c)) => Wire::CapacityProvider((&**c).into()),
+            Ok(Changed::Iam(e)) => Wire::Iam((&**e).into()),
             Ok(Changed::Nothing) => Wire::Nothing(true),
             Err(r) => Wire::Rejection(r.into()),
         };
@@ -46,6 +48,7 @@ impl pb::Outcome {
             Wire::LayerVersion(l) => Ok(Changed::LayerVersion(Arc::new(l.try_into()?))),
             Wire::CodeSigning(c) => Ok(Changed::CodeSigning(Arc::new(c.try_into()?))),
             Wire::CapacityProvider(c) => Ok(Changed::Capacity(Arc::new(c.try_into()?))),
+            Wire::Iam(e) => Ok(Changed::Iam(Arc::new(e.try_into()?))),
             Wire::Nothing(_) => Ok(Changed::Nothing),
             Wire::Rejection(r) => Err(r.try_into()?),
         };
@@ -155,6 +158,7 @@ impl From<&Rejection> for pb::Rejection {
             Rejection::CapacityNotFound(id) => (Kind::CapacityNotFound, vec![id.to_string()]),
             Rejection::CapacityExists(id) => (Kind::CapacityExists, vec![id.to_string()]),
             Rejection::CapacityInUse(id) => (Kind::CapacityInUse, vec![id.to_string()]),
+            Rejection::Iam(refusal) => iam::refusal_to_wire(refusal),
             Rejection::UnknownCommand => (Kind::UnknownCommand, vec![]),
         };
         Self {
@@ -266,6 +270,10 @@ impl TryFrom<pb::Rejection> for Rejection {
             Kind::CapacityNotFound => Self::CapacityNotFound(text("rejection", detail(0)?)?),
             Kind::CapacityExists => Self::CapacityExists(text("rejection", detail(0)?)?),
             Kind::CapacityInUse => Self::CapacityInUse(text("rejection", detail(0)?)?),
+            Kind::IamExists => Self::Iam(Refusal::Exists(text("rejection", detail(0)?)?)),
+            Kind::IamNotFound => Self::Iam(Refusal::NotFound(text("rejection", detail(0)?)?)),
+            Kind::IamInUse => Self::Iam(Refusal::InUse(text("rejection", detail(0)?)?)),
+            Kind::IamTooMany => Self::Iam(Refusal::TooMany(iam::quota(detail(0)?)?)),
             Kind::UnknownCommand => Self::UnknownCommand,
             Kind::Unspecified => return Err(InvalidMessage::Missing("rejection.kind")),
         })

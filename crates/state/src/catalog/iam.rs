@@ -1,0 +1,84 @@
+//! Accounts, users, roles, policies and access keys.
+
+use std::ops::Bound;
+
+use model::{
+    AccountId,
+    iam::{AccessKey, AccessKeyId, Account, Entity, EntityId, EntityName, Identity, Role, Shared},
+};
+
+use super::Catalog;
+
+impl Catalog {
+    /// One account, user, role, policy or access key.
+    #[must_use]
+    pub fn entity(&self, id: &EntityId) -> Option<&Shared> {
+        self.iam.get(id)
+    }
+
+    /// What is known of an account, if anything is.
+    #[must_use]
+    pub fn account(&self, account: AccountId) -> Option<&Account> {
+        match &**self.entity(&EntityId::Account(account))? {
+            Entity::Account(account) => Some(account),
+            _ => None,
+        }
+    }
+
+    /// A role.
+    #[must_use]
+    pub fn role(&self, account: AccountId, name: &EntityName) -> Option<&Role> {
+        match &**self.entity(&EntityId::Role(account, name.clone()))? {
+            Entity::Role(role) => Some(role),
+            _ => None,
+        }
+    }
+
+    /// An access key.
+    #[must_use]
+    pub fn access_key(&self, id: &AccessKeyId) -> Option<&AccessKey> {
+        match &**self.entity(&EntityId::AccessKey(id.clone()))? {
+            Entity::AccessKey(key) => Some(key),
+            _ => None,
+        }
+    }
+
+    /// The policies of an identity: its own first, then what is attached to it, each in the order of their names.
+    pub fn policies_of<'a>(&'a self, identity: &'a Identity) -> impl Iterator<Item = &'a str> {
+        let own = identity.inline.values().map(String::as_str);
+        let attached = identity.attached.iter();
+        own.chain(attached.filter_map(|name| self.policy(identity.account, name)))
+    }
+
+    /// The text of a policy.
+    #[must_use]
+    pub fn policy(&self, account: AccountId, name: &EntityName) -> Option<&str> {
+        match &**self.entity(&EntityId::Policy(account, name.clone()))? {
+            Entity::Policy(policy) => Some(&policy.document),
+            _ => None,
+        }
+    }
+
+    /// Everything of one account, in the order of their ids; access keys last.
+    pub fn entities(&self, account: AccountId) -> impl Iterator<Item = &Shared> {
+        let all = self
+            .iam
+            .range((Bound::Unbounded::<EntityId>, Bound::Unbounded));
+        all.map(|(_, entity)| entity)
+            .filter(move |entity| entity.account() == account)
+    }
+
+    /// The access keys of a user, or of the root of an account.
+    pub fn access_keys<'a>(
+        &'a self,
+        account: AccountId,
+        user: Option<&'a EntityName>,
+    ) -> impl Iterator<Item = &'a AccessKey> {
+        self.iam.values().filter_map(move |entity| match &**entity {
+            Entity::AccessKey(key) if key.account == account && key.user.as_ref() == user => {
+                Some(key)
+            }
+            _ => None,
+        })
+    }
+}
