@@ -10,13 +10,14 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use catalog::{ControllerError, Controllers, DataKeys, LocalCopy};
 use host::Entropy;
-use model::{Digest, Mutation, mutation::Changed};
+use model::{Digest, Mutation, Sealed, mutation::Changed};
 use prost::Message as _;
+use seal::{Place, Zeroizing};
 use state::{Catalog, IdempotencyKey};
 use tokio::time::Instant;
 
 use crate::{
-    auth::{Caller, Grant},
+    auth::{Caller, Documents, Grant},
     error::OperationError,
 };
 
@@ -41,6 +42,7 @@ pub(crate) struct Control {
     controllers: Controllers,
     keys: DataKeys,
     entropy: Arc<dyn Entropy>,
+    documents: Arc<Documents>,
 }
 
 impl Control {
@@ -55,7 +57,22 @@ impl Control {
             controllers,
             keys,
             entropy,
+            documents: Arc::default(),
         }
+    }
+
+    /// The policies that were read.
+    pub(crate) fn documents(&self) -> &Documents {
+        &self.documents
+    }
+
+    /// Opens what is sealed in the catalog.
+    pub(crate) fn open(
+        &self,
+        place: Place<'_>,
+        sealed: &Sealed,
+    ) -> Result<Zeroizing<Vec<u8>>, OperationError> {
+        Ok(self.keys.open(place, sealed)?)
     }
 
     /// Looks into the catalog as it is after every write that was acknowledged before this call.
@@ -171,10 +188,8 @@ mod tests {
     #[test]
     fn attempts_of_one_call_share_a_key_and_nothing_else_does() {
         let caller = |key: &str| Caller {
-            account: AccountId::DEFAULT,
-            region: Region::default(),
             access_key: key.to_owned(),
-            call_id: None,
+            ..crate::auth::testing::root(AccountId::DEFAULT)
         };
         let delete = |name: &str| Mutation::DeleteFunction {
             function: FunctionId {

@@ -59,6 +59,9 @@ pub(crate) enum OperationError {
     /// What was sealed opens, and is not what was sealed by any build that this one knows.
     #[error("the environment variables open to something else")]
     Unreadable(#[source] prost::DecodeError),
+    /// A policy in the catalog that this build cannot read.
+    #[error("a policy in the catalog cannot be read")]
+    Policy(#[from] policy::InvalidDocument),
     /// The response of an invocation broke off.
     #[error(transparent)]
     Lost(#[from] Lost),

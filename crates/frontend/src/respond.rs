@@ -74,6 +74,7 @@ pub(crate) fn api_error(error: OperationError) -> ApiError {
         | OperationError::ResponseTooLarge { .. }
         | OperationError::Broken(_)
         | OperationError::Unreadable(_)
+        | OperationError::Policy(_)
         | OperationError::WrongAnswer { .. } => ApiError::internal(),
     }
 }
@@ -204,6 +205,7 @@ pub(crate) fn log(error: &OperationError) {
         | OperationError::Unrecorded(Unrecorded::TooLong)
         | OperationError::Secret(_)
         | OperationError::Unreadable(_)
+        | OperationError::Policy(_)
         | OperationError::Dispatch(DispatchError::Sealed(_))
         | OperationError::Controllers(
             ControllerError::Refused(_) | ControllerError::Answer(_) | ControllerError::Record(_),

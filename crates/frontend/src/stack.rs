@@ -18,7 +18,7 @@ use tokio::{sync::Semaphore, time::Instant};
 use tracing::{Instrument, field};
 
 use crate::{
-    auth::{self, Caller},
+    auth::{self, Arriving, Caller},
     body::{self, BodyLimits, Budget},
     code_url,
     error::OperationError,
@@ -115,7 +115,7 @@ async fn record(
     let outcome = if is_download {
         download(edge, &head, &trail).await
     } else {
-        operate(edge, request_id, &trail, routed, head, body).await
+        operate(edge, remote, request_id, &trail, routed, head, body).await
     };
     // Errors become AWS errors here and nowhere else.
     let outcome = outcome.map_err(respond::told);
@@ -130,6 +130,7 @@ async fn record(
 
 async fn operate(
     edge: &Edge,
+    remote: SocketAddr,
     request_id: RequestId,
     trail: &Trail,
     routed: Result<Routed, RouteError>,
@@ -141,7 +142,7 @@ async fn operate(
     let span = tracing::Span::current();
     span.record("operation", named.map(Operation::name));
     // Cheap refusals before the body is read: nobody we do not know fills our memory.
-    auth::precheck(&edge.options.auth, &head)?;
+    auth::precheck(&edge.options.auth, &edge.bench.control, &head)?;
     // Body: within the limit of the operation, the memory of this node, and a minimal pace.
     let limits = BodyLimits {
         operation: named.unwrap_or(Operation::Invoke),
@@ -150,7 +151,7 @@ async fn operate(
     };
     let body = body::read(body, &limits, &edge.bodies).await?;
     // Authenticate: who sent exactly this.
-    let caller = authenticate(edge, &head, &body.bytes)?;
+    let caller = authenticate(edge, remote, &head, &body.bytes)?;
     span.record("account", field::display(caller.account));
     trail.known(&caller);
     let Routed { operation, labels } = routed?;
@@ -169,7 +170,7 @@ async fn operate(
     })?;
     trail.asked(&parsed);
     // Authorize: the proof that every operation demands.
-    let authorized = auth::authorize(caller, operation, parsed)?;
+    let authorized = auth::authorize(&edge.bench.control, caller, operation, parsed)?;
     let received = Received {
         request_id,
         origin: origin(edge, &head),
@@ -179,7 +180,12 @@ async fn operate(
     Box::pin(operations::run(&edge.bench, authorized, received)).await
 }
 
-fn authenticate(edge: &Edge, head: &Parts, body: &[u8]) -> Result<Caller, OperationError> {
+fn authenticate(
+    edge: &Edge,
+    remote: SocketAddr,
+    head: &Parts,
+    body: &[u8],
+) -> Result<Caller, OperationError> {
     let request = SignedRequest {
         method: &head.method,
         path: head.uri.path(),
@@ -191,14 +197,15 @@ fn authenticate(edge: &Edge, head: &Parts, body: &[u8]) -> Result<Caller, Operat
             crate::AuthMode::SigV4(_) => sigv4::body_sha256(body),
         },
     };
-    let now = edge.bench.clock.wall();
-    auth::authenticate(
-        &edge.options.auth,
-        &edge.options.region,
-        &request,
-        &Rules::default(),
-        now,
-    )
+    let arriving = Arriving {
+        request,
+        rules: Rules::default(),
+        remote,
+        secure: edge.options.public_tls,
+        now: edge.bench.clock.wall(),
+    };
+    let (mode, region) = (&edge.options.auth, &edge.options.region);
+    auth::authenticate(mode, &edge.bench.control, region, &arriving)
 }
 
 /// Where the caller reached us, for URLs that lead back here.

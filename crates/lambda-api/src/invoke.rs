@@ -93,7 +93,7 @@ pub(crate) fn parse(input: &Input<'_>) -> Result<Call, ApiError> {
         } else {
             LogType::None
         },
-        target: target::locate(input.operation, name, qualifier, input.scope)?,
+        target: target::locate(name, qualifier, input.scope)?,
     })
 }
 
@@ -103,7 +103,7 @@ pub(crate) fn parse_async(input: &Input<'_>) -> Result<Call, ApiError> {
         return Err(ApiError::payload_too_large(ASYNC_PAYLOAD_MAX));
     }
     Ok(Call {
-        target: target::locate(input.operation, input.function_name(), None, input.scope)?,
+        target: target::locate(input.function_name(), None, input.scope)?,
         invocation_type: InvocationType::Event,
         log_type: LogType::None,
         client_context: None,

@@ -18,6 +18,7 @@
 mod schema;
 mod validate;
 
+pub mod demand;
 pub mod error;
 pub mod event_stream;
 pub mod invoke;
@@ -32,6 +33,7 @@ pub mod scope;
 pub mod sigv4;
 pub mod target;
 
+pub use demand::Demand;
 pub use error::ApiError;
 pub use operation::Operation;
 pub use query::Query;

@@ -2,12 +2,12 @@
 //!
 //! A name may carry a qualifier, an account and a region of its own. What it carries must agree with the rest of the
 //! request: a second qualifier must be the same one, the region must be the one that the request was sent to. A
-//! function of another account is refused with AccessDenied, as AWS refuses when no resource-based policy allows the
-//! caller; whether the function exists is not told.
+//! function of another account is a target like any other: whether its own policy opens it to the caller is decided where
+//! the request is authorized.
 
 use model::{FunctionArn, FunctionId, FunctionReference, Qualifier, Version};
 
-use crate::{error::ApiError, operation::Operation, scope::Scope};
+use crate::{error::ApiError, scope::Scope};
 
 /// A function, perhaps with a qualifier.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,9 +43,8 @@ impl Target {
 ///
 /// # Errors
 /// [`ApiError::InvalidParameterValue`] for two different qualifiers, [`ApiError::ResourceNotFound`] for another region or a
-/// qualifier that can name nothing, [`ApiError::AccessDenied`] for another account.
+/// qualifier that can name nothing.
 pub(crate) fn locate(
-    operation: Operation,
     name: &str,
     qualifier: Option<&str>,
     scope: &Scope,
@@ -69,13 +68,6 @@ pub(crate) fn locate(
         region: scope.region.clone(),
         name: reference.name,
     };
-    if function.account != scope.account {
-        return Err(ApiError::other_account(
-            scope.account,
-            operation,
-            &function.arn(None),
-        ));
-    }
     let qualifier = match derived.or(qualifier) {
         None => None,
         Some(text) => {
@@ -148,7 +140,7 @@ mod tests {
 
     #[track_caller]
     fn check_resolved(name: &str, qualifier: Option<&str>, expected: &str) {
-        let got = match locate(Operation::GetFunction, name, qualifier, &scope()) {
+        let got = match locate(name, qualifier, &scope()) {
             Ok(target) => target.arn().to_string(),
             Err(e) => format!("{} {e}", e.name()),
         };
@@ -187,7 +179,7 @@ mod tests {
         check_resolved(
             "210987654321:function:f",
             None,
-            "AccessDeniedException User: arn:aws:iam::123456789012:root is not authorized to perform: lambda:GetFunction on resource: arn:aws:lambda:us-east-1:210987654321:function:f because no resource-based policy allows the lambda:GetFunction action",
+            "arn:aws:lambda:us-east-1:210987654321:function:f",
         );
     }
 
@@ -203,11 +195,7 @@ mod tests {
 
     #[test]
     fn only_the_function_itself_is_the_whole_function() {
-        let resolve = |name| {
-            locate(Operation::PublishVersion, name, None, &scope())
-                .unwrap()
-                .whole_function()
-        };
+        let resolve = |name| locate(name, None, &scope()).unwrap().whole_function();
         assert_eq!(
             resolve("f").unwrap(),
             scope().function("f".parse().unwrap())
@@ -226,13 +214,13 @@ mod tests {
     proptest! {
         #[test]
         fn resolving_answers_anything(name in "[a-z0-9:$. -]{0,40}", qualifier in proptest::option::of("[a-z0-9$.]{0,8}")) {
-            let _ = locate(Operation::Invoke, &name, qualifier.as_deref(), &scope());
+            let _ = locate(&name, qualifier.as_deref(), &scope());
         }
 
         #[test]
         fn an_arn_of_ours_resolves_to_itself(name in "[a-zA-Z0-9_-]{1,64}", qualifier in "(\\$LATEST|[1-9][0-9]{0,6}|[a-z][a-z0-9]{0,10})") {
             let arn = format!("{ARN}:{name}:{qualifier}");
-            let target = locate(Operation::Invoke, &arn, None, &scope()).unwrap();
+            let target = locate(&arn, None, &scope()).unwrap();
             prop_assert_eq!(target.arn().to_string(), arn);
         }
     }

@@ -64,6 +64,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "proto",
             "host",
             "state",
+            "policy",
             "seal",
             "catalog",
             "routing",

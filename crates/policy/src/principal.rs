@@ -51,6 +51,13 @@ impl Principal {
         Self(Who::Anonymous)
     }
 
+    /// The root of an account.
+    #[must_use]
+    pub fn root(account: AccountId) -> Self {
+        let arn = format!("arn:aws:iam::{account}:root").into();
+        Self(Who::Root { account, arn })
+    }
+
     /// The root of an account, a user or a role, by its ARN.
     ///
     /// # Errors

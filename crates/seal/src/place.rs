@@ -1,12 +1,19 @@
 //! What a sealed text is for.
 
-use model::{AccountId, FunctionId};
+use model::{AccountId, FunctionId, iam::AccessKeyId};
 
 /// Where a sealed text stands. It opens nowhere else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place<'a> {
     /// The environment variables of a function, of whichever of its versions.
     Environment(&'a FunctionId),
+    /// The secret half of an access key.
+    AccessKey {
+        /// The account it acts for.
+        account: AccountId,
+        /// Its public half.
+        id: &'a AccessKeyId,
+    },
 }
 
 impl Place<'_> {
@@ -15,6 +22,7 @@ impl Place<'_> {
     pub const fn account(&self) -> AccountId {
         match self {
             Self::Environment(function) => function.account,
+            Self::AccessKey { account, .. } => *account,
         }
     }
 
@@ -26,6 +34,7 @@ impl Place<'_> {
                 region,
                 name,
             }) => format!("environment/{account}/{region}/{name}/").into_bytes(),
+            Self::AccessKey { account, id } => format!("access-key/{account}/{id}/").into_bytes(),
         }
     }
 }

@@ -169,7 +169,17 @@ fn arrive(
     };
     let now = edge.bench.clock.wall();
     let options = &edge.options;
-    let caller = auth::authenticate(&options.auth, &options.region, &signed, &rules, now)?;
+    let peer = request.extensions().get::<PeerInfo>();
+    let arriving = auth::Arriving {
+        request: signed,
+        rules,
+        // Every connection of this listener has one.
+        remote: peer.map_or(([0, 0, 0, 0], 0).into(), |peer| peer.remote),
+        secure: options.public_tls,
+        now,
+    };
+    let (mode, control) = (&options.auth, &edge.bench.control);
+    let caller = auth::authenticate(mode, control, &options.region, &arriving)?;
     trail.known(&caller);
     Ok(Arrived {
         caller,

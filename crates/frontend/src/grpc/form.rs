@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use super::arrive::Arrived;
 use crate::{
     auth::{self, Authorized},
+    control::Control,
     error::OperationError,
 };
 
@@ -75,6 +76,7 @@ impl Form {
     pub(super) fn authorize(
         self,
         arrived: &Arrived,
+        control: &Control,
         limits: &Limits,
     ) -> Result<Authorized<Request>, OperationError> {
         let pairs = self
@@ -97,7 +99,7 @@ impl Form {
             limits,
         })?;
         arrived.trail.asked(&request);
-        auth::authorize(arrived.caller.clone(), operation, request)
+        auth::authorize(control, arrived.caller.clone(), operation, request)
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) async fn start(
         .await
         .map_err(|_| BodyError::Stalled(stall_max))??;
     let (request, grant) = form(head)?
-        .authorize(&arrived, &edge.options.limits)?
+        .authorize(&arrived, &edge.bench.control, &edge.options.limits)?
         .take();
     let Request::Invoke(call) = request else {
         return Err(OperationError::WrongAnswer {

@@ -62,7 +62,9 @@ impl Functions {
 
     fn parse(&self, arrived: &Arrived, form: Form) -> Result<(Parsed, Grant), OperationError> {
         let limits = &self.edge.options.limits;
-        Ok(form.authorize(arrived, limits)?.take())
+        Ok(form
+            .authorize(arrived, &self.edge.bench.control, limits)?
+            .take())
     }
 
     /// Runs a method and shows what it gives, or why it gives nothing.

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::{cluster::Cluster, http::Reply};
 
-async fn closed() -> Cluster {
+pub(crate) async fn closed() -> Cluster {
     let credential = Credential {
         secret: Secret::new("s3cret"),
         account: "123456789012".parse().unwrap(),
@@ -25,6 +25,17 @@ pub(crate) fn signed(
     host: &str,
     body: Option<&[u8]>,
 ) -> HeaderMap {
+    signed_by(("AKID", secret), method, path, host, body)
+}
+
+/// The headers of a request that is signed with a key: its id and its secret half.
+pub(crate) fn signed_by(
+    (access_key_id, secret): (&str, &str),
+    method: &Method,
+    path: &str,
+    host: &str,
+    body: Option<&[u8]>,
+) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert("host", host.parse().unwrap());
     if body.is_none() {
@@ -32,7 +43,7 @@ pub(crate) fn signed(
     }
     let (secret, region) = (Secret::new(secret), model::Region::default());
     let signer = Signer {
-        access_key_id: "AKID",
+        access_key_id,
         secret: &secret,
         session_token: None,
         region: &region,

@@ -18,6 +18,7 @@ mod http;
 mod invoke;
 mod limits;
 mod mappings;
+mod policies;
 mod secrets;
 mod settings;
 mod stream;

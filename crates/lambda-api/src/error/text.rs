@@ -6,7 +6,7 @@ mod setting;
 
 use std::fmt::Display;
 
-use model::{AccountId, FunctionName, Limits, Runtime, Version};
+use model::{FunctionName, Limits, Runtime, Version};
 
 use super::{ApiError, FunctionArn, Operation, Region};
 
@@ -37,14 +37,12 @@ impl ApiError {
         ))
     }
 
-    /// An ARN of another account, whose functions no policy opens to the caller.
+    /// A caller who may not do something, by their ARN, and why. Page *Troubleshoot access denied error messages* of the IAM
+    /// User Guide.
     #[must_use]
-    pub fn other_account(caller: AccountId, operation: Operation, resource: &FunctionArn) -> Self {
-        let partition = resource.id.region.partition();
-        let action = operation.action();
+    pub fn denied(caller: &str, action: &str, resource: &str, why: &str) -> Self {
         Self::AccessDenied(format!(
-            "User: arn:{partition}:iam::{caller}:root is not authorized to perform: {action} on resource: {resource} \
-             because no resource-based policy allows the {action} action"
+            "User: {caller} is not authorized to perform: {action} on resource: {resource} {why}"
         ))
     }
 

@@ -165,7 +165,7 @@ pub(super) fn named(input: &Input<'_>) -> Result<NamedAlias, ApiError> {
 }
 
 fn function(input: &Input<'_>) -> Result<FunctionId, ApiError> {
-    target::locate(input.operation, input.function_name(), None, input.scope)?.whole_function()
+    target::locate(input.function_name(), None, input.scope)?.whole_function()
 }
 
 fn name(text: &str) -> Result<AliasName, ApiError> {

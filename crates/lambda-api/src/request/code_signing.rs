@@ -195,7 +195,7 @@ pub(super) fn put(input: &Input<'_>) -> Result<PutFunctionCodeSigningConfig, Api
 }
 
 pub(super) fn function(input: &Input<'_>) -> Result<FunctionId, ApiError> {
-    target::locate(input.operation, input.function_name(), None, input.scope)?.whole_function()
+    target::locate(input.function_name(), None, input.scope)?.whole_function()
 }
 
 /// The configuration that is to hold for a function.

@@ -91,7 +91,7 @@ pub(super) fn parse(input: &Input<'_>) -> Result<CreateFunction, ApiError> {
     let shape: Shape<'_> = input.body()?;
     let settings: configuration::Shape = input.body()?;
     let name = shape.function_name.as_deref().unwrap_or_default();
-    let target = target::locate(input.operation, name, None, input.scope)?;
+    let target = target::locate(name, None, input.scope)?;
     let function = target.whole_function()?;
     absent::refuse([("PublishTo", shape.publish_to)])?;
     let code_signing = shape.code_signing_config_arn.filter(|arn| !arn.is_empty());

@@ -22,7 +22,6 @@ impl From<DeleteFunction> for Mutation {
 
 pub(super) fn parse(input: &Input<'_>) -> Result<DeleteFunction, ApiError> {
     let target = target::locate(
-        input.operation,
         input.function_name(),
         input.query.get("Qualifier"),
         input.scope,

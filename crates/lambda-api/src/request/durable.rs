@@ -97,14 +97,14 @@ pub(super) fn callback(input: &Input<'_>) -> Durable {
 pub(super) fn of_function(input: &Input<'_>) -> Result<Durable, ApiError> {
     check_marker(input)?;
     let (name, qualifier) = (input.function_name(), input.query.get("Qualifier"));
-    target::locate(input.operation, name, qualifier, input.scope).map(Durable::OfFunction)
+    target::locate(name, qualifier, input.scope).map(Durable::OfFunction)
 }
 
-/// The execution in the path. Its account and region must be the caller's, as those of a function.
+/// The execution in the path. Its region must be that of the request, as a function's.
 fn named(input: &Input<'_>) -> Result<Execution, ApiError> {
     let arn = input.label("DurableExecutionArn");
     let function = arn.split(SEPARATOR).next().unwrap_or_default();
-    let target = target::locate(input.operation, function, None, input.scope)?;
+    let target = target::locate(function, None, input.scope)?;
     Ok(Execution {
         arn: arn.to_owned(),
         function: target.arn(),

@@ -8,7 +8,6 @@ use crate::{
 
 pub(super) fn parse(input: &Input<'_>) -> Result<Target, ApiError> {
     target::locate(
-        input.operation,
         input.function_name(),
         input.query.get("Qualifier"),
         input.scope,

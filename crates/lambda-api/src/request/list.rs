@@ -86,7 +86,7 @@ pub(super) fn aliases(input: &Input<'_>) -> Result<ListAliases, ApiError> {
 }
 
 fn function(input: &Input<'_>) -> Result<FunctionId, ApiError> {
-    target::locate(input.operation, input.function_name(), None, input.scope)?.whole_function()
+    target::locate(input.function_name(), None, input.scope)?.whole_function()
 }
 
 #[cfg(test)]

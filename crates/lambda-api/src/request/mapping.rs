@@ -160,8 +160,18 @@ pub(super) fn list(input: &Input<'_>) -> Result<ListMappings, ApiError> {
     })
 }
 
+/// The function of a mapping, which is always of the account that the mapping is of.
 fn function(input: &Input<'_>, name: &str) -> Result<FunctionArn, ApiError> {
-    Ok(target::locate(input.operation, name, None, input.scope)?.arn())
+    let function = target::locate(name, None, input.scope)?.arn();
+    let (own, region) = (input.scope.account, &input.scope.region);
+    if function.id.account == own {
+        Ok(function)
+    } else {
+        let operation = input.operation;
+        Err(ApiError::resource_of_other_account(
+            own, region, operation, function,
+        ))
+    }
 }
 
 #[cfg(test)]

@@ -52,7 +52,7 @@ struct Shape {
 pub(super) fn parse(input: &Input<'_>) -> Result<PublishVersion, ApiError> {
     let shape: Shape = input.body()?;
     let name = input.function_name();
-    let function = target::locate(input.operation, name, None, input.scope)?.whole_function()?;
+    let function = target::locate(name, None, input.scope)?.whole_function()?;
     absent::refuse([("PublishTo", shape.publish_to)])?;
     Ok(PublishVersion {
         function,

@@ -23,6 +23,7 @@ use crate::{
     error::ApiError,
     operation::Operation,
     page::{self, PageRequest, PageSize},
+    scope::Scope,
     target::{self, Target},
 };
 
@@ -209,7 +210,7 @@ impl SettingRequest {
     }
 
     /// See [`super::Request::resource`].
-    pub(super) fn resource(&self) -> Option<FunctionArn> {
+    pub(crate) fn resource(&self) -> Option<FunctionArn> {
         match self {
             Self::AddPermission(r) => Some(r.configure.target.arn()),
             Self::PutResourcePolicy(r) => Some(r.configure.target.arn()),
@@ -243,6 +244,16 @@ impl SettingRequest {
             Self::TagResource(r) => r.resource.function(),
             Self::UntagResource(r) => r.resource.function(),
             Self::ListTags(resource) => resource.function(),
+        }
+    }
+
+    /// The ARN of what carries tags and is no function.
+    pub(crate) fn other_resource(&self, scope: &Scope) -> Option<String> {
+        match self {
+            Self::TagResource(r) => Some(r.resource.arn(scope)),
+            Self::UntagResource(r) => Some(r.resource.arn(scope)),
+            Self::ListTags(resource) => Some(resource.arn(scope)),
+            _ => None,
         }
     }
 }
@@ -296,7 +307,6 @@ impl FromStr for PlaceKey {
 /// What the name and the `Qualifier` of a request mean.
 fn target(input: &Input<'_>) -> Result<Target, ApiError> {
     target::locate(
-        input.operation,
         input.function_name(),
         input.query.get("Qualifier"),
         input.scope,

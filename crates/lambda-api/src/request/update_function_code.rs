@@ -70,7 +70,7 @@ pub(super) fn parse(input: &Input<'_>) -> Result<UpdateFunctionCode, ApiError> {
     let shape: Shape = input.body()?;
     let code: code::Shape<'_> = input.body()?;
     let name = input.function_name();
-    let function = target::locate(input.operation, name, None, input.scope)?.whole_function()?;
+    let function = target::locate(name, None, input.scope)?.whole_function()?;
     absent::refuse([("PublishTo", shape.publish_to)])?;
     Ok(UpdateFunctionCode {
         function,

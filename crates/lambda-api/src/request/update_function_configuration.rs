@@ -56,7 +56,7 @@ pub(super) fn parse(input: &Input<'_>) -> Result<UpdateFunctionConfiguration, Ap
     let settings: configuration::Shape = input.body()?;
     let optional: optional::Shape = input.body()?;
     let name = input.function_name();
-    let function = target::locate(input.operation, name, None, input.scope)?.whole_function()?;
+    let function = target::locate(name, None, input.scope)?.whole_function()?;
     let mut patch = settings.patch(input.limits)?;
     let mut optional = optional.parse(input.scope)?;
     let layers = optional.layers.take();

@@ -17,6 +17,8 @@ pub struct AddPermission {
     pub configure: Configure,
     /// The statement, as the answer shows it.
     pub statement: String,
+    /// Whom it lets in, as the caller wrote it.
+    pub principal: String,
 }
 
 /// A whole policy.
@@ -71,6 +73,7 @@ pub(super) fn add(input: &Input<'_>) -> Result<AddPermission, ApiError> {
     Ok(AddPermission {
         configure,
         statement,
+        principal: shape.principal,
     })
 }
 
@@ -172,7 +175,7 @@ pub(super) fn delete(input: &Input<'_>) -> Result<Configure, ApiError> {
 pub(super) fn resource(input: &Input<'_>) -> Result<Target, ApiError> {
     let arn = input.label("ResourceArn");
     match arn.split(':').nth(5) {
-        Some("function") => crate::target::locate(input.operation, arn, None, input.scope),
+        Some("function") => crate::target::locate(arn, None, input.scope),
         Some(_) | None => Err(ApiError::nothing_there()),
     }
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use model::{AccountId, FunctionArn, FunctionId, Region};
 use serde::Deserialize;
 
-use crate::{error::ApiError, request::Input};
+use crate::{error::ApiError, request::Input, scope::Scope};
 
 /// Something of the caller's own account and region that can carry tags.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +54,21 @@ impl Tagged {
             | Self::CapacityProvider(_)
             | Self::NetworkConnector(_) => None,
         }
+    }
+
+    /// Its ARN. All of these are of the caller's account and region.
+    #[must_use]
+    pub fn arn(&self, scope: &Scope) -> String {
+        let (kind, name) = match self {
+            Self::Function(id) => return id.arn(None).to_string(),
+            Self::EventSourceMapping(name) => ("event-source-mapping", name),
+            Self::CodeSigningConfig(name) => ("code-signing-config", name),
+            Self::CapacityProvider(name) => ("capacity-provider", name),
+            Self::NetworkConnector(name) => ("network-connector", name),
+        };
+        let Scope { account, region } = scope;
+        let partition = region.partition();
+        format!("arn:{partition}:lambda:{region}:{account}:{kind}:{name}")
     }
 }
 

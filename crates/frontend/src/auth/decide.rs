@@ -1,0 +1,210 @@
+//! From a caller and what they want to yes or no.
+
+use std::sync::Arc;
+
+use lambda_api::{ApiError, Demand, Operation, Request};
+use model::{
+    AccountId, FunctionArn, Qualifier, SettingKind, Version,
+    iam::{EntityId, Identity},
+};
+use policy::{Context, Decision, Document, Kind, Layer, Policies, evaluate};
+use state::Catalog;
+
+use super::{Authorized, Caller, Who};
+use crate::{control::Control, error::OperationError};
+
+/// What a caller is allowed by policies of their own.
+#[derive(Default)]
+struct Own {
+    identity: Vec<Arc<Document>>,
+    boundary: Option<Arc<Document>>,
+    session: Vec<Arc<Document>>,
+}
+
+/// The texts of them.
+#[derive(Default)]
+struct OwnTexts {
+    identity: Vec<String>,
+    boundary: Option<String>,
+}
+
+/// Decides whether a caller may make a request.
+///
+/// # Errors
+/// AccessDenied in AWS's words for the first thing that is not allowed.
+pub(crate) fn authorize(
+    control: &Control,
+    caller: Caller,
+    operation: Operation,
+    request: Request,
+) -> Result<Authorized<Request>, OperationError> {
+    let own = own(control, &caller)?;
+    for demand in request.demands(operation, &caller.scope()) {
+        decide(control, &caller, &own, &demand)?;
+    }
+    Ok(Authorized { caller, request })
+}
+
+/// Decides whether a caller may do one thing to a resource of an account.
+///
+/// # Errors
+/// As [`authorize`].
+#[allow(dead_code, reason = "for the service that changes identities")]
+pub(crate) fn permit(
+    control: &Control,
+    caller: &Caller,
+    action: &'static str,
+    resource: &str,
+    account: AccountId,
+) -> Result<(), OperationError> {
+    let own = own(control, caller)?;
+    let demand = Demand::new(action, &resource, account);
+    decide(control, caller, &own, &demand)
+}
+
+fn decide(
+    control: &Control,
+    caller: &Caller,
+    own: &Own,
+    demand: &Demand,
+) -> Result<(), OperationError> {
+    let resource = match &demand.function {
+        Some(function) => policy_of(control, function)?,
+        None => None,
+    };
+    // The root may do everything in its account that the policy of a function does not deny. That is most requests of
+    // small clusters, and what conditions could ask for need not be gathered for them.
+    if resource.is_none() && is_root(caller) && demand.account == caller.account {
+        return Ok(());
+    }
+    let context = context(control, caller, demand);
+    let request = policy::Request {
+        principal: &caller.principal,
+        action: demand.action,
+        resource: &demand.resource,
+        account: demand.account,
+        context: &context,
+    };
+    let policies = Policies {
+        identity: &own.identity,
+        boundary: own.boundary.as_deref(),
+        session: &own.session,
+        resource: resource.as_deref(),
+    };
+    let why = match evaluate(&request, &policies) {
+        Decision::Allowed => return Ok(()),
+        Decision::Denied(denial) => {
+            format!("with an explicit deny in {}", with_article(denial.layer))
+        }
+        Decision::NotAllowed(layer) => {
+            format!("because no {layer} allows the {} action", demand.action)
+        }
+    };
+    let who = caller.principal.arn().unwrap_or_default();
+    Err(ApiError::denied(who, demand.action, &demand.resource, &why).into())
+}
+
+const fn is_root(caller: &Caller) -> bool {
+    match caller.who {
+        Who::Operator | Who::Root => true,
+        Who::User { .. } => false,
+    }
+}
+
+const fn with_article(layer: Layer) -> &'static str {
+    match layer {
+        Layer::Identity => "an identity-based policy",
+        Layer::Boundary => "a permissions boundary",
+        Layer::Session => "a session policy",
+        Layer::Resource => "a resource-based policy",
+        Layer::Trust => "a role trust policy",
+    }
+}
+
+/// The policies of a caller.
+fn own(control: &Control, caller: &Caller) -> Result<Own, OperationError> {
+    let id = match &caller.who {
+        Who::Operator | Who::Root => return Ok(Own::default()),
+        Who::User { name, .. } => EntityId::User(caller.account, name.clone()),
+    };
+    let texts = control.glance(|catalog| texts(catalog, &id));
+    let read = |text: &String| control.documents().read(Kind::Identity, text);
+    Ok(Own {
+        identity: texts.identity.iter().map(read).collect::<Result<_, _>>()?,
+        boundary: texts.boundary.as_ref().map(read).transpose()?,
+        session: Vec::new(),
+    })
+}
+
+/// The texts of an identity's policies. One that is gone meanwhile has none, and is allowed nothing.
+fn texts(catalog: &Catalog, id: &EntityId) -> OwnTexts {
+    let Some(identity) = catalog.entity(id).and_then(|entity| entity.identity()) else {
+        return OwnTexts::default();
+    };
+    let boundary = |identity: &Identity| {
+        let name = identity.boundary.as_ref()?;
+        catalog.policy(identity.account, name).map(str::to_owned)
+    };
+    OwnTexts {
+        identity: catalog.policies_of(identity).map(str::to_owned).collect(),
+        boundary: boundary(identity),
+    }
+}
+
+/// The policy of a function, or of the version or alias that is asked for: each has one of its own.
+fn policy_of(
+    control: &Control,
+    arn: &FunctionArn,
+) -> Result<Option<Arc<Document>>, OperationError> {
+    let place = match &arn.qualifier {
+        None | Some(Qualifier::Version(Version::Latest)) => None,
+        place => place.as_ref(),
+    };
+    let text = control.glance(|catalog| {
+        let function = catalog.function(&arn.id)?;
+        function.setting(SettingKind::Policy, place)?;
+        function.policy(place).map(ToString::to_string)
+    });
+    text.map(|text| control.documents().read(Kind::Resource, &text))
+        .transpose()
+}
+
+/// What conditions can ask for. Pages *AWS global condition context keys* and the Service Authorization Reference.
+fn context(control: &Control, caller: &Caller, demand: &Demand) -> Context {
+    let account = caller.account.to_string();
+    let mut context = Context::new();
+    let (kind, user_id) = match &caller.who {
+        Who::Operator | Who::Root => ("Account", account.clone()),
+        Who::User { name, unique_id } => {
+            context.set("aws:username", name.as_str());
+            ("User", unique_id.clone())
+        }
+    };
+    context.set("aws:PrincipalType", kind);
+    context.set("aws:userid", user_id);
+    context.set("aws:PrincipalAccount", account);
+    if let Some(arn) = caller.principal.arn() {
+        context.set("aws:PrincipalArn", arn);
+    }
+    context.set("aws:SourceIp", caller.arrival.source.to_string());
+    context.set("aws:SecureTransport", caller.arrival.secure.to_string());
+    if let Some(agent) = &caller.arrival.user_agent {
+        context.set("aws:UserAgent", agent.as_str());
+    }
+    let now = caller.arrival.at;
+    context.set("aws:CurrentTime", now.to_rfc3339());
+    context.set("aws:EpochTime", (now.as_millis() / 1000).to_string());
+    context.set("aws:RequestedRegion", caller.region.as_str());
+    context.set("aws:ResourceAccount", demand.account.to_string());
+    context.set("aws:ViaAWSService", "false");
+    for (key, values) in &demand.keys {
+        context.set_all(key, values.iter().map(String::as_str));
+    }
+    if let Some(function) = &demand.function {
+        let tags = control.glance(|catalog| Some(catalog.function(&function.id)?.tags.clone()));
+        for (key, value) in tags.into_iter().flatten() {
+            context.set(&format!("aws:ResourceTag/{key}"), value);
+        }
+    }
+    context
+}

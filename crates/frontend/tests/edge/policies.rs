@@ -1,0 +1,403 @@
+//! What users may do: policies of their own, boundaries, and the policies of functions.
+
+use http::Method;
+use model::{
+    AccountId, Generation, Mutation, SettingChange,
+    iam::{AccessKeyId, Change, EntityId, EntityName, Grants},
+};
+use seal::{Place, Zeroizing};
+use serde_json::{Value, json};
+
+use crate::{
+    access::{closed, signed_by},
+    cluster::{Cluster, ring},
+    http::{Reply, zip},
+};
+
+const SECRET: &str = "a secret half of forty characters, so so";
+const OWN: &str = "123456789012";
+const OTHER: &str = "210987654321";
+
+/// A cluster with a function `hello` of the operator's account and users in two accounts.
+struct Accounts {
+    cluster: Cluster,
+}
+
+fn account(id: &str) -> AccountId {
+    id.parse().unwrap()
+}
+
+fn name(name: &str) -> EntityName {
+    name.parse().unwrap()
+}
+
+fn policy(statements: &Value) -> String {
+    json!({ "Version": "2012-10-17", "Statement": statements }).to_string()
+}
+
+fn allow(action: &str, resource: &str) -> Value {
+    json!({ "Effect": "Allow", "Action": action, "Resource": resource })
+}
+
+/// The id of a user's key: as long as ids are, and telling in a failure.
+fn key_id(account: &str, user: &str) -> String {
+    format!("AKIA{}{:X<12}", &account[..4], user.to_uppercase())
+}
+
+impl Accounts {
+    async fn start() -> Self {
+        let cluster = closed().await;
+        let this = Self { cluster };
+        for account in [OWN, OTHER] {
+            this.data_key(account);
+        }
+        let create = json!({
+            "FunctionName": "hello", "Role": format!("arn:aws:iam::{OWN}:role/r"), "Tags": { "team": "a" },
+            "Runtime": "python3.13", "Handler": "h.handler", "Code": { "ZipFile": base64(&zip("v1")) },
+        });
+        let created = this
+            .operator(Method::POST, "/2015-03-31/functions", &create)
+            .await;
+        assert_eq!(created.status, 201, "{created:?}");
+        this
+    }
+
+    fn data_key(&self, id: &str) {
+        let fresh = ring("m", 1).wrap(account(id), Generation::FIRST, Zeroizing::new([9; 32]));
+        self.apply(Mutation::PutDataKey {
+            account: account(id),
+            generation: Generation::FIRST,
+            wrapped: fresh.unwrap(),
+        });
+    }
+
+    fn apply(&self, mutation: Mutation) {
+        self.cluster.controller.apply_quietly(mutation);
+    }
+
+    fn change(&self, change: Change) {
+        self.apply(Mutation::Iam(Box::new(change)));
+    }
+
+    /// A user with a key and these inline policies.
+    fn user(&self, of: &str, user: &str, policies: &[String]) {
+        self.change(Change::CreateUser {
+            account: account(of),
+            name: name(user),
+            path: "/team/".parse().unwrap(),
+        });
+        for (place, policy) in policies.iter().enumerate() {
+            self.grant(
+                of,
+                user,
+                Grants::PutInline(name(&format!("p{place}")), policy.clone()),
+            );
+        }
+        self.key(of, Some(user), &key_id(of, user));
+    }
+
+    fn grant(&self, of: &str, user: &str, change: Grants) {
+        let to = EntityId::User(account(of), name(user));
+        self.change(Change::Grant { to, change });
+    }
+
+    fn key(&self, of: &str, user: Option<&str>, id: &str) {
+        let id: AccessKeyId = id.parse().unwrap();
+        let data_key = self.cluster.controller.read(|catalog| {
+            let key = catalog.newest_data_key(account(of)).cloned();
+            ring("m", 1).unwrap(&key.unwrap()).unwrap()
+        });
+        let place = Place::AccessKey {
+            account: account(of),
+            id: &id,
+        };
+        let secret = data_key.seal(place, SECRET.as_bytes()).unwrap();
+        self.change(Change::CreateAccessKey {
+            id,
+            account: account(of),
+            user: user.map(name),
+            secret,
+        });
+    }
+
+    /// A call of the operator also brings the frontend's copy up to date.
+    async fn operator(&self, method: Method, path: &str, body: &Value) -> Reply {
+        self.signed(("AKID", "s3cret"), method, path, body).await
+    }
+
+    async fn signed(&self, key: (&str, &str), method: Method, path: &str, body: &Value) -> Reply {
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        let headers = signed_by(key, &method, path, "localhost", Some(body.as_bytes()));
+        let headers: Vec<_> = headers
+            .iter()
+            .map(|(n, v)| (n.as_str(), v.to_str().unwrap()))
+            .collect();
+        self.cluster
+            .http(method.as_str(), path, &headers, body.as_bytes())
+            .await
+    }
+
+    /// What a user's call comes to: the status, and the message of an error.
+    async fn call(&self, of: &str, user: &str, method: Method, path: &str) -> (u16, String) {
+        let ready = self
+            .operator(Method::GET, "/2015-03-31/functions", &Value::Null)
+            .await;
+        assert_eq!(ready.status, 200);
+        let id = key_id(of, user);
+        let reply = self.signed((&id, SECRET), method, path, &Value::Null).await;
+        let message = match reply.status {
+            403 => reply.json()["Message"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned(),
+            _ => String::new(),
+        };
+        (reply.status, message)
+    }
+}
+
+fn base64(bytes: &[u8]) -> String {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    STANDARD.encode(bytes)
+}
+
+const HELLO: &str = "/2015-03-31/functions/hello";
+
+fn foreign() -> String {
+    format!("/2015-03-31/functions/arn%3Aaws%3Alambda%3Aus-east-1%3A{OWN}%3Afunction%3Ahello")
+}
+
+fn denied(user: &str, why: &str) -> (u16, String) {
+    let message = format!(
+        "User: arn:aws:iam::{user} is not authorized to perform: lambda:GetFunction on resource: \
+         arn:aws:lambda:us-east-1:{OWN}:function:hello {why}"
+    );
+    (403, message)
+}
+
+#[tokio::test]
+async fn users_may_do_what_their_policies_say() {
+    let accounts = Accounts::start().await;
+    let everything = policy(&json!([allow("*", "*")]));
+    let nobody_else = "because no identity-based policy allows the lambda:GetFunction action";
+
+    accounts.user(OWN, "all", std::slice::from_ref(&everything));
+    assert_eq!(accounts.call(OWN, "all", Method::GET, HELLO).await.0, 200);
+
+    accounts.user(OWN, "none", &[]);
+    let got = accounts.call(OWN, "none", Method::GET, HELLO).await;
+    assert_eq!(got, denied(&format!("{OWN}:user/team/none"), nobody_else));
+
+    let deny = policy(&json!([{ "Effect": "Deny", "Action": "lambda:Get*", "Resource": "*" }]));
+    accounts.user(OWN, "deny", &[everything.clone(), deny]);
+    let got = accounts.call(OWN, "deny", Method::GET, HELLO).await;
+    let why = "with an explicit deny in an identity-based policy";
+    assert_eq!(got, denied(&format!("{OWN}:user/team/deny"), why));
+
+    // One resource, one action, one condition.
+    let narrow = policy(&json!([{
+        "Effect": "Allow", "Action": "lambda:GetFunction", "Resource": format!("arn:aws:lambda:*:{OWN}:function:hel*"),
+        "Condition": { "StringEquals": { "aws:ResourceTag/team": "a" }, "IpAddress": { "aws:SourceIp": "127.0.0.0/8" } },
+    }]));
+    accounts.user(OWN, "narrow", &[narrow]);
+    assert_eq!(
+        accounts.call(OWN, "narrow", Method::GET, HELLO).await.0,
+        200
+    );
+    let configuration = format!("{HELLO}/configuration");
+    assert_eq!(
+        accounts
+            .call(OWN, "narrow", Method::GET, &configuration)
+            .await
+            .0,
+        403
+    );
+    let retagged = json!({ "Tags": { "team": "b" } });
+    let tags =
+        format!("/2017-03-31/tags/arn%3Aaws%3Alambda%3Aus-east-1%3A{OWN}%3Afunction%3Ahello");
+    assert_eq!(
+        accounts
+            .operator(Method::POST, &tags, &retagged)
+            .await
+            .status,
+        204
+    );
+    assert_eq!(
+        accounts.call(OWN, "narrow", Method::GET, HELLO).await.0,
+        403
+    );
+
+    // A boundary bounds what the others allow; a policy that is attached allows like one's own.
+    accounts.change(Change::PutPolicy {
+        account: account(OWN),
+        name: name("lists"),
+        path: "/".parse().unwrap(),
+        document: policy(&json!([allow("lambda:List*", "*")])),
+    });
+    accounts.user(OWN, "bound", &[]);
+    assert_eq!(
+        accounts
+            .call(OWN, "bound", Method::GET, "/2015-03-31/functions")
+            .await
+            .0,
+        403
+    );
+    accounts.grant(OWN, "bound", Grants::Attach(name("lists")));
+    assert_eq!(
+        accounts
+            .call(OWN, "bound", Method::GET, "/2015-03-31/functions")
+            .await
+            .0,
+        200
+    );
+    accounts.grant(OWN, "bound", Grants::PutInline(name("all"), everything));
+    accounts.grant(OWN, "bound", Grants::Bound(Some(name("lists"))));
+    let got = accounts.call(OWN, "bound", Method::GET, HELLO).await;
+    let why = "because no permissions boundary allows the lambda:GetFunction action";
+    assert_eq!(got, denied(&format!("{OWN}:user/team/bound"), why));
+}
+
+#[tokio::test]
+async fn another_account_needs_the_policy_of_the_function_and_its_own() {
+    let accounts = Accounts::start().await;
+    let everything = policy(&json!([allow("*", "*")]));
+    accounts.user(OTHER, "all", std::slice::from_ref(&everything));
+    accounts.user(OTHER, "none", &[]);
+    accounts.key(OTHER, None, &key_id(OTHER, "root"));
+
+    let why = "because no resource-based policy allows the lambda:GetFunction action";
+    let got = accounts.call(OTHER, "all", Method::GET, &foreign()).await;
+    assert_eq!(got, denied(&format!("{OTHER}:user/team/all"), why));
+    let got = accounts.call(OTHER, "root", Method::GET, &foreign()).await;
+    assert_eq!(got, denied(&format!("{OTHER}:root"), why));
+
+    let permission =
+        json!({ "StatementId": "s", "Action": "lambda:GetFunction", "Principal": OTHER });
+    let path = format!("{HELLO}/policy");
+    let added = accounts.operator(Method::POST, &path, &permission).await;
+    assert_eq!(added.status, 201, "{added:?}");
+    assert_eq!(
+        accounts.call(OTHER, "all", Method::GET, &foreign()).await.0,
+        200
+    );
+    assert_eq!(
+        accounts
+            .call(OTHER, "root", Method::GET, &foreign())
+            .await
+            .0,
+        200
+    );
+    let got = accounts.call(OTHER, "none", Method::GET, &foreign()).await;
+    let why = "because no identity-based policy allows the lambda:GetFunction action";
+    assert_eq!(got, denied(&format!("{OTHER}:user/team/none"), why));
+    // It opens what it names, and nothing else.
+    let configuration = format!("{}/configuration", foreign());
+    assert_eq!(
+        accounts
+            .call(OTHER, "root", Method::GET, &configuration)
+            .await
+            .0,
+        403
+    );
+    // A function that is not there looks like one that is not open.
+    let missing = foreign().replace("hello", "missing");
+    assert_eq!(
+        accounts.call(OTHER, "root", Method::GET, &missing).await.0,
+        403
+    );
+}
+
+#[tokio::test]
+async fn a_deny_in_the_policy_of_a_function_binds_the_root_too() {
+    let accounts = Accounts::start().await;
+    let document = json!({ "Version": "2012-10-17", "Statement": [{
+        "Sid": "no", "Effect": "Deny", "Principal": "*", "Action": "lambda:InvokeFunction",
+        "Resource": format!("arn:aws:lambda:us-east-1:{OWN}:function:hello"),
+    }]});
+    let statement = model::setting::PolicyStatement {
+        sid: Some("no".to_owned()),
+        text: document["Statement"][0].to_string(),
+    };
+    accounts.apply(Mutation::Configure {
+        function: format!("arn:aws:lambda:us-east-1:{OWN}:function:hello")
+            .parse::<model::FunctionArn>()
+            .unwrap()
+            .id,
+        qualifier: None,
+        change: Box::new(SettingChange::AddStatement {
+            statement,
+            size_max: 20_480,
+        }),
+        expected: None,
+    });
+    let got = accounts.operator(Method::GET, HELLO, &Value::Null).await;
+    assert_eq!(got.status, 200, "{got:?}");
+    let path = format!("{HELLO}/invocations");
+    let refused = accounts.operator(Method::POST, &path, &json!({})).await;
+    assert_eq!(refused.error(), (403, "AccessDeniedException"));
+    assert!(
+        refused
+            .text()
+            .contains("with an explicit deny in a resource-based policy")
+    );
+}
+
+#[tokio::test]
+async fn passing_a_role_needs_leave() {
+    let accounts = Accounts::start().await;
+    let lambda = allow("lambda:*", "*");
+    let pass = json!({
+        "Effect": "Allow", "Action": "iam:PassRole", "Resource": format!("arn:aws:iam::{OWN}:role/good"),
+        "Condition": { "StringEquals": { "iam:PassedToService": "lambda.amazonaws.com" } },
+    });
+    accounts.user(OWN, "pass", &[policy(&json!([lambda, pass]))]);
+    let configuration = format!("{HELLO}/configuration");
+    for (role, status) in [("good", 200), ("bad", 403)] {
+        let ready = accounts.operator(Method::GET, HELLO, &Value::Null).await;
+        assert_eq!(ready.status, 200);
+        let body = json!({ "Role": format!("arn:aws:iam::{OWN}:role/{role}") });
+        let id = key_id(OWN, "pass");
+        let reply = accounts
+            .signed((&id, SECRET), Method::PUT, &configuration, &body)
+            .await;
+        assert_eq!(reply.status, status, "{reply:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_works_while_it_is_active_and_its_user_there() {
+    let accounts = Accounts::start().await;
+    accounts.user(OWN, "all", &[policy(&json!([allow("*", "*")]))]);
+    let id = key_id(OWN, "all");
+    assert_eq!(accounts.call(OWN, "all", Method::GET, HELLO).await.0, 200);
+    let wrong = accounts
+        .signed((&id, "wrong"), Method::GET, HELLO, &Value::Null)
+        .await;
+    assert_eq!(wrong.error(), (403, "InvalidSignatureException"));
+
+    for (active, status) in [(false, 403), (true, 200)] {
+        accounts.change(Change::SetAccessKey {
+            id: id.parse().unwrap(),
+            account: account(OWN),
+            active,
+        });
+        assert_eq!(
+            accounts.call(OWN, "all", Method::GET, HELLO).await.0,
+            status
+        );
+    }
+    accounts.change(Change::Delete {
+        id: EntityId::User(account(OWN), name("all")),
+        account: account(OWN),
+    });
+    let ready = accounts.operator(Method::GET, HELLO, &Value::Null).await;
+    assert_eq!(ready.status, 200);
+    let gone = accounts
+        .signed((&id, SECRET), Method::GET, HELLO, &Value::Null)
+        .await;
+    assert_eq!(gone.error(), (403, "UnrecognizedClientException"));
+}
