@@ -12,6 +12,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "dunlin/internal/v1/catalog.proto",
         "dunlin/internal/v1/blobs.proto",
         "dunlin/internal/v1/worker.proto",
+        "dunlin/internal/v1/session.proto",
     ];
     println!("cargo::rerun-if-changed={}", root.display());
     let descriptors = protox::compile(files, [&root])?;
@@ -25,6 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             ".dunlin.v1.EnvironmentVariables",
             ".dunlin.internal.v1.EnvironmentVariables",
             ".dunlin.internal.v1.InvokeHead",
+            ".dunlin.internal.v1.RoleKey",
         ])
         .compile_fds(descriptors)?;
     Ok(())

@@ -7,6 +7,10 @@ use seal::{AccountKey, KeyRing, OpenError, Place, TextKey, UnwrapError, Zeroizin
 
 use crate::LocalCopy;
 
+mod sessions;
+
+pub use sessions::{TokenError, unproven_session};
+
 /// Why something that is sealed cannot be opened, or a text not be sealed. It says nothing of the text.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
@@ -103,7 +107,14 @@ impl DataKeys {
     }
 
     fn key_of(&self, place: Place<'_>, sealed: &Sealed) -> Result<AccountKey, SecretError> {
-        let (account, generation) = (place.account(), seal::generation_of(sealed)?);
+        self.generation(place.account(), seal::generation_of(sealed)?)
+    }
+
+    fn generation(
+        &self,
+        account: AccountId,
+        generation: Generation,
+    ) -> Result<AccountKey, SecretError> {
         let key = self
             .copy
             .read(|catalog| catalog.data_key(account, generation).cloned())

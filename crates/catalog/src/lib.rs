@@ -18,4 +18,4 @@ mod follow;
 
 pub use controllers::{ControllerError, Controllers, ControllersOptions, Mutated, blob_chunks};
 pub use copy::{Behind, LocalCopy, OpenError};
-pub use data_keys::{DataKeys, SecretError};
+pub use data_keys::{DataKeys, SecretError, TokenError, unproven_session};

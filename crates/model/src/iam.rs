@@ -5,6 +5,7 @@
 
 mod change;
 mod name;
+mod session;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,6 +18,7 @@ use crate::{AccountId, Sealed, Timestamp};
 
 pub use change::{Change, Grants, Quota, Refusal};
 pub use name::{AccessKeyId, EntityName, EntityPath, InvalidIam, SessionName, unique_id};
+pub use session::{Hour, InvalidSession, RoleArn, Session};
 
 /// One thing of identity and access management, by what it is and what it is called.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -12,6 +12,7 @@ mod mapping;
 mod mutation;
 mod optional;
 mod outcome;
+mod session;
 mod setting;
 mod version;
 

@@ -33,6 +33,15 @@ impl fmt::Debug for internal::InvokeHead {
     }
 }
 
+impl fmt::Debug for internal::RoleKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RoleKey")
+            .field("generation", &self.generation)
+            .field("hour", &self.hour)
+            .finish_non_exhaustive()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -40,11 +49,17 @@ mod tests {
     #[test]
     fn secrets_do_not_print() {
         let variables = BTreeMap::from([("NAME".to_owned(), "canary".to_owned())]);
+        let role_key = internal::RoleKey {
+            generation: 1,
+            hour: 490_000,
+            key: "canary".into(),
+        };
         let head = internal::InvokeHead {
             request_id: "id".to_owned(),
             client_context: "canary".to_owned(),
             payload: "canary".into(),
             environment_key: "canary".into(),
+            role_key: Some(role_key.clone()),
             ..Default::default()
         };
         let config = internal::FunctionConfig {
@@ -60,6 +75,7 @@ mod tests {
             ),
             (format!("{config:?}"), "NAME"),
             (format!("{head:#?}"), "id"),
+            (format!("{role_key:?}"), "490000"),
         ] {
             // Bytes print as text or as numbers.
             assert!(

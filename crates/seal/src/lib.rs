@@ -10,6 +10,10 @@
 //! - a **text key** ([`TextKey`]) opens exactly one sealed text. It is derived from the data key and the text, so it can be
 //!   handed to whoever may read that text, a worker above all, without giving them anything else.
 //!
+//! Beside the text keys a data key has **role keys** ([`RoleKey`]): one for each role of the account and each hour. Whoever
+//! has one can issue sessions of that role in that hour, and nothing else; whoever has the data key can tell that a session
+//! was so issued ([`Token`]). A session proves itself, so nobody keeps any.
+//!
 //! A text is sealed for a [`Place`]: moved to another account or another function it does not open.
 //!
 //! Sealing is deterministic ([`siv`]): the same text at the same place under the same data key gives the same bytes. The
@@ -25,12 +29,14 @@ mod account_key;
 mod master;
 mod place;
 mod ring;
+mod session;
 pub mod siv;
 
 pub use account_key::{AccountKey, OpenError, TextKey, generation_of, open_with};
 pub use master::{InvalidMasterKey, MasterKey};
 pub use place::Place;
 pub use ring::{InvalidKeyRing, KeyRing, UnwrapError};
+pub use session::{InvalidToken, RoleKey, SessionCredentials, Token};
 pub use zeroize::Zeroizing;
 
 /// Bytes of every key.

@@ -104,7 +104,7 @@ fn measured(context: &[u8], plaintext: &[u8]) -> Zeroizing<Vec<u8>> {
     Zeroizing::new([&length.to_be_bytes()[..], context, plaintext].concat())
 }
 
-fn hmac_sha256(key: &[u8], data: &[u8]) -> KeyBytes {
+pub(crate) fn hmac_sha256(key: &[u8], data: &[u8]) -> KeyBytes {
     let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), data);
     let mut bytes = Zeroizing::new([0; KEY_BYTES]);
     for (to, from) in bytes.iter_mut().zip(tag.as_ref()) {

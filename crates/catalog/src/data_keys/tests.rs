@@ -1,8 +1,13 @@
 use std::sync::Arc;
 
 use host::store::SledStore;
-use model::{FunctionId, MasterKeyId, Region, Revision, Timestamp};
-use seal::MasterKey;
+use model::{
+    FunctionId, MasterKeyId, Region, Revision, Timestamp,
+    iam::{AccessKeyId, Hour, Session},
+};
+use prost::Message as _;
+use proto::internal as pb;
+use seal::{MasterKey, RoleKey};
 use state::{Change, Record};
 
 use super::*;
@@ -91,4 +96,82 @@ async fn what_is_missing_may_be_there_later_or_elsewhere_and_what_is_damaged_is_
     assert!(matches!(unknown, SecretError::Unwrap(_)) && unknown.is_retryable());
     let damaged = error(&full, ring(&[("m", 2)]));
     assert!(matches!(damaged, SecretError::Unwrap(_)) && !damaged.is_retryable());
+}
+
+fn session(generation: Generation) -> Session {
+    Session {
+        role: "arn:aws:iam::000000000000:role/r".parse().unwrap(),
+        name: "hello".parse().unwrap(),
+        access_key: AccessKeyId::of_session(1),
+        generation,
+        hour: Hour(490_000),
+        issued: Hour(490_000).start(),
+        expires: Hour(490_001).start(),
+        policy: None,
+        function: None,
+    }
+}
+
+fn issued(key: &RoleKey, session: &Session) -> String {
+    let claims = pb::Session::from(session).encode_to_vec();
+    key.issue(&claims).session_token().to_owned()
+}
+
+#[tokio::test]
+async fn a_session_is_proven_by_any_copy_that_has_the_data_key() {
+    let ring = ring(&[("m", 1)]);
+    let second = Generation::FIRST.next();
+    let old = data_key(&ring, Generation::FIRST, 5);
+    let (one, _one) = copy(vec![old.clone()]).await;
+    let (other, _other) = copy(vec![old, data_key(&ring, second, 6)]).await;
+    let issuer = DataKeys::new(one, ring.clone());
+    let prover = DataKeys::new(other, ring);
+    let session = session(Generation::FIRST);
+    let key = issuer
+        .role_key(&session.role, session.hour)
+        .unwrap()
+        .unwrap();
+    let token = issued(&key, &session);
+    let (proven, credentials) = prover.prove(&token).unwrap();
+    assert_eq!(proven, session);
+    assert_eq!(credentials.session_token(), token);
+    assert_eq!(unproven_session(&token), Some(session.clone()));
+    let newer = prover.role_key(&session.role, session.hour).unwrap();
+    assert_eq!(newer.unwrap().generation(), second);
+    let elsewhere = "arn:aws:iam::000000000001:role/r".parse().unwrap();
+    assert!(issuer.role_key(&elsewhere, session.hour).unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_role_key_proves_nothing_that_it_was_not_given_for() {
+    let ring = ring(&[("m", 1)]);
+    let (copy, _directory) = copy(vec![data_key(&ring, Generation::FIRST, 5)]).await;
+    let keys = DataKeys::new(copy, ring);
+    let ours = session(Generation::FIRST);
+    let key = keys.role_key(&ours.role, ours.hour).unwrap().unwrap();
+    assert!(keys.prove(&issued(&key, &ours)).is_ok());
+    let changed = |change: fn(&mut Session)| {
+        let mut session = ours.clone();
+        change(&mut session);
+        keys.prove(&issued(&key, &session)).err().unwrap()
+    };
+    for (error, what) in [
+        (
+            changed(|s| s.role = "arn:aws:iam::000000000000:role/admin".parse().unwrap()),
+            "another role",
+        ),
+        (changed(|s| s.hour = Hour(490_001)), "another hour"),
+    ] {
+        assert!(matches!(error, TokenError::Invalid), "{what}: {error}");
+    }
+    // A key that this copy has not heard of may have issued it.
+    for error in [
+        changed(|s| s.generation = Generation::LAST),
+        changed(|s| s.role = "arn:aws:iam::000000000001:role/r".parse().unwrap()),
+    ] {
+        assert!(matches!(error, TokenError::Key(_)) && error.is_retryable());
+    }
+    for token in ["", "AKIA", &"A".repeat(100)] {
+        assert!(matches!(keys.prove(token), Err(TokenError::Invalid)));
+    }
 }

@@ -19,7 +19,8 @@ pub struct EntityPath(Arc<str>);
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AccessKeyId(Arc<str>);
 
-/// What somebody who is a role for a while is called: 2 to 64 of `[A-Za-z0-9_+=,.@-]`.
+/// What somebody who is a role for a while is called: 1 to 64 of `[A-Za-z0-9_+=,.@-]`. `AssumeRole` wants two at least; the
+/// environments of a function are called as the function, which may have a name of one letter.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionName(Arc<str>);
 
@@ -92,10 +93,10 @@ impl FromStr for SessionName {
     type Err = InvalidIam;
 
     fn from_str(s: &str) -> Result<Self, Self::Err> {
-        if (2..=SESSION_NAME_MAX).contains(&s.len()) && is_name(s) {
+        if (1..=SESSION_NAME_MAX).contains(&s.len()) && is_name(s) {
             return Ok(Self(s.into()));
         }
-        let expected = "a session name of 2 to 64 characters out of a-z, A-Z, 0-9 and _+=,.@-";
+        let expected = "a session name of 1 to 64 characters out of a-z, A-Z, 0-9 and _+=,.@-";
         Err(InvalidIam::new(expected, s))
     }
 }
@@ -190,7 +191,8 @@ mod tests {
                 .parse::<EntityPath>()
                 .is_ok()
         );
-        assert!("s".parse::<SessionName>().is_err());
+        assert!("".parse::<SessionName>().is_err());
+        assert!("s".parse::<SessionName>().is_ok());
         assert!("s".repeat(65).parse::<SessionName>().is_err());
         assert!("s".repeat(64).parse::<SessionName>().is_ok());
     }

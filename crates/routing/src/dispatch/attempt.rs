@@ -221,6 +221,7 @@ fn messages(asked: &Asked<'_>, attempt: u32, wait: Duration) -> Vec<pb::InvokeRe
         payload_size: u64::try_from(call.payload.len()).unwrap_or(u64::MAX),
         payload: first,
         environment_key: key.map_or_else(Bytes::new, |k| Bytes::copy_from_slice(k.expose())),
+        role_key: None,
     };
     let parts = std::iter::once(invoke_request::Part::Head(head))
         .chain(rest.into_iter().map(invoke_request::Part::Payload));
