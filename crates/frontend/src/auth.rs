@@ -14,10 +14,13 @@ mod decide;
 mod documents;
 mod keys;
 
-use std::{fmt, net::IpAddr};
+use std::{fmt, net::IpAddr, sync::Arc};
 
 use lambda_api::Scope;
-use model::{AccountId, Region, Timestamp, iam::EntityName};
+use model::{
+    AccountId, Region, Timestamp,
+    iam::{EntityName, Session},
+};
 use policy::Principal;
 
 pub(crate) use authenticate::{Arriving, authenticate, precheck};
@@ -57,6 +60,8 @@ pub(crate) enum Who {
         /// An id that no other user ever has.
         unique_id: String,
     },
+    /// Somebody who is a role for a while, a function above all.
+    Session(Arc<Session>),
 }
 
 /// What conditions may ask of how a request came.

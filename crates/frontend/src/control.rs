@@ -8,11 +8,11 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use catalog::{ControllerError, Controllers, DataKeys, LocalCopy};
+use catalog::{ControllerError, Controllers, DataKeys, LocalCopy, TokenError};
 use host::Entropy;
-use model::{Digest, Mutation, Sealed, mutation::Changed};
+use model::{Digest, Mutation, Sealed, iam::Session, mutation::Changed};
 use prost::Message as _;
-use seal::{Place, Zeroizing};
+use seal::{Place, SessionCredentials, Zeroizing};
 use state::{Catalog, IdempotencyKey};
 use tokio::time::Instant;
 
@@ -73,6 +73,11 @@ impl Control {
         sealed: &Sealed,
     ) -> Result<Zeroizing<Vec<u8>>, OperationError> {
         Ok(self.keys.open(place, sealed)?)
+    }
+
+    /// Reads a session token that this cluster issued.
+    pub(crate) fn prove(&self, token: &str) -> Result<(Session, SessionCredentials), TokenError> {
+        self.keys.prove(token)
     }
 
     /// Looks into the catalog as it is after every write that was acknowledged before this call.

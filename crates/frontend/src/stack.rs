@@ -142,7 +142,8 @@ async fn operate(
     let span = tracing::Span::current();
     span.record("operation", named.map(Operation::name));
     // Cheap refusals before the body is read: nobody we do not know fills our memory.
-    auth::precheck(&edge.options.auth, &edge.bench.control, &head)?;
+    let now = edge.bench.clock.wall();
+    auth::precheck(&edge.options.auth, &edge.bench.control, &head, now)?;
     // Body: within the limit of the operation, the memory of this node, and a minimal pace.
     let limits = BodyLimits {
         operation: named.unwrap_or(Operation::Invoke),

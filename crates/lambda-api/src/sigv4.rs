@@ -139,6 +139,20 @@ pub fn scope_of(headers: &HeaderMap, query: &str) -> Option<CredentialScope> {
     presented::scope_of(headers, &Query::parse(query).ok()?)
 }
 
+/// The session token of a request, without any check. `None` for one that has none, or more than one.
+#[must_use]
+pub fn token_of(headers: &HeaderMap, query: &str) -> Option<String> {
+    let mut sent = headers.get_all(TOKEN).iter();
+    match (sent.next(), sent.next()) {
+        (Some(token), None) => token.to_str().ok().map(str::to_owned),
+        (Some(_), Some(_)) => None,
+        (None, _) => {
+            let query = Query::parse(query).ok()?;
+            query.get("X-Amz-Security-Token").map(str::to_owned)
+        }
+    }
+}
+
 /// Verifies a request. `credential_of` looks an access key up.
 ///
 /// # Errors

@@ -9,7 +9,7 @@ use policy::Principal;
 
 use super::{
     Arrival, Caller, Who,
-    keys::{self, Known},
+    keys::{self, Known, Presented},
 };
 use crate::{control::Control, error::OperationError, options::AuthMode};
 
@@ -35,13 +35,20 @@ pub(crate) fn precheck(
     mode: &AuthMode,
     control: &Control,
     head: &http::request::Parts,
+    now: Timestamp,
 ) -> Result<(), OperationError> {
     let AuthMode::SigV4(ring) = mode else {
         return Ok(());
     };
     let query = head.uri.query().unwrap_or_default();
     let scope = sigv4::scope_of(&head.headers, query).ok_or(SigV4Error::Missing)?;
-    if keys::is_known(ring, control, &scope.access_key_id) {
+    let token = sigv4::token_of(&head.headers, query);
+    let presented = Presented {
+        id: &scope.access_key_id,
+        token: token.as_deref(),
+        now,
+    };
+    if keys::is_known(ring, control, &presented)? {
         Ok(())
     } else {
         Err(SigV4Error::UnknownAccessKey.into())
@@ -68,7 +75,13 @@ pub(crate) fn authenticate(
         }
         AuthMode::SigV4(ring) => {
             let presented = presented.ok_or(SigV4Error::Missing)?;
-            let known = keys::find(ring, control, &presented.access_key_id)?;
+            let token = sigv4::token_of(request.headers, request.query);
+            let key = Presented {
+                id: &presented.access_key_id,
+                token: token.as_deref(),
+                now: *now,
+            };
+            let known = keys::find(ring, control, &key)?;
             let known = known.ok_or(SigV4Error::UnknownAccessKey)?;
             // What is verified is the key that was looked up, or nothing.
             let credential =
@@ -113,9 +126,16 @@ fn open(
     presented: Option<sigv4::CredentialScope>,
 ) -> Caller {
     let headers = arriving.request.headers;
+    // Code that runs here signs with the credentials of its role: what it makes should be where it is.
+    let of_session = || {
+        let token = sigv4::token_of(headers, arriving.request.query)?;
+        Some(catalog::unproven_session(&token)?.role.account())
+    };
     let (account, region, access_key) = match presented {
         Some(scope) => (
-            scope.access_key_id.parse().unwrap_or(default),
+            (scope.access_key_id.parse().ok())
+                .or_else(of_session)
+                .unwrap_or(default),
             scope.region,
             scope.access_key_id,
         ),

@@ -107,7 +107,7 @@ fn decide(
 const fn is_root(caller: &Caller) -> bool {
     match caller.who {
         Who::Operator | Who::Root => true,
-        Who::User { .. } => false,
+        Who::User { .. } | Who::Session(_) => false,
     }
 }
 
@@ -126,19 +126,30 @@ fn own(control: &Control, caller: &Caller) -> Result<Own, OperationError> {
     let id = match &caller.who {
         Who::Operator | Who::Root => return Ok(Own::default()),
         Who::User { name, .. } => EntityId::User(caller.account, name.clone()),
+        Who::Session(session) => EntityId::Role(caller.account, session.role.name().clone()),
     };
-    let texts = control.glance(|catalog| texts(catalog, &id));
+    // A role of this name that stands under another path is another role.
+    let role = match &caller.who {
+        Who::Session(session) => Some(session.role.as_str()),
+        Who::Operator | Who::Root | Who::User { .. } => None,
+    };
+    let texts = control.glance(|catalog| texts(catalog, &id, role));
     let read = |text: &String| control.documents().read(Kind::Identity, text);
     Ok(Own {
         identity: texts.identity.iter().map(read).collect::<Result<_, _>>()?,
         boundary: texts.boundary.as_ref().map(read).transpose()?,
-        session: Vec::new(),
+        session: match &caller.who {
+            Who::Session(session) => session.policy.iter().map(read).collect::<Result<_, _>>()?,
+            Who::Operator | Who::Root | Who::User { .. } => Vec::new(),
+        },
     })
 }
 
 /// The texts of an identity's policies. One that is gone meanwhile has none, and is allowed nothing.
-fn texts(catalog: &Catalog, id: &EntityId) -> OwnTexts {
-    let Some(identity) = catalog.entity(id).and_then(|entity| entity.identity()) else {
+fn texts(catalog: &Catalog, id: &EntityId, arn: Option<&str>) -> OwnTexts {
+    let entity = catalog.entity(id);
+    let entity = entity.filter(|e| arn.is_none() || e.arn().as_deref() == arn);
+    let Some(identity) = entity.and_then(|entity| entity.identity()) else {
         return OwnTexts::default();
     };
     let boundary = |identity: &Identity| {
@@ -179,11 +190,28 @@ fn context(control: &Control, caller: &Caller, demand: &Demand) -> Context {
             context.set("aws:username", name.as_str());
             ("User", unique_id.clone())
         }
+        Who::Session(session) => {
+            if let Some(function) = &session.function {
+                context.set("lambda:SourceFunctionArn", function.to_string());
+            }
+            let id = EntityId::Role(caller.account, session.role.name().clone());
+            let unique_id = control.glance(|catalog| {
+                let role = catalog.entity(&id)?.identity()?;
+                Some(role.unique_id.clone())
+            });
+            let role = unique_id.unwrap_or_default();
+            ("AssumedRole", format!("{role}:{}", session.name))
+        }
     };
     context.set("aws:PrincipalType", kind);
     context.set("aws:userid", user_id);
     context.set("aws:PrincipalAccount", account);
-    if let Some(arn) = caller.principal.arn() {
+    // Of a session it is the role that policies are about.
+    let arn = match &caller.who {
+        Who::Session(session) => Some(session.role.as_str()),
+        Who::Operator | Who::Root | Who::User { .. } => caller.principal.arn(),
+    };
+    if let Some(arn) = arn {
         context.set("aws:PrincipalArn", arn);
     }
     context.set("aws:SourceIp", caller.arrival.source.to_string());

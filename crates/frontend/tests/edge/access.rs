@@ -25,12 +25,12 @@ pub(crate) fn signed(
     host: &str,
     body: Option<&[u8]>,
 ) -> HeaderMap {
-    signed_by(("AKID", secret), method, path, host, body)
+    signed_by(("AKID", secret, None), method, path, host, body)
 }
 
-/// The headers of a request that is signed with a key: its id and its secret half.
+/// The headers of a request that is signed with a key: its id, its secret half, and a session token.
 pub(crate) fn signed_by(
-    (access_key_id, secret): (&str, &str),
+    (access_key_id, secret, token): (&str, &str, Option<&str>),
     method: &Method,
     path: &str,
     host: &str,
@@ -45,7 +45,7 @@ pub(crate) fn signed_by(
     let signer = Signer {
         access_key_id,
         secret: &secret,
-        session_token: None,
+        session_token: token,
         region: &region,
         service: "lambda",
     };

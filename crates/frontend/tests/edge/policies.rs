@@ -1,10 +1,14 @@
 //! What users may do: policies of their own, boundaries, and the policies of functions.
 
+use std::time::Duration;
+
+use host::{Clock, SystemClock};
 use http::Method;
 use model::{
     AccountId, Generation, Mutation, SettingChange,
-    iam::{AccessKeyId, Change, EntityId, EntityName, Grants},
+    iam::{AccessKeyId, Change, EntityId, EntityName, Grants, Hour, RoleArn, Session},
 };
+use prost::Message as _;
 use seal::{Place, Zeroizing};
 use serde_json::{Value, json};
 
@@ -125,7 +129,24 @@ impl Accounts {
         self.signed(("AKID", "s3cret"), method, path, body).await
     }
 
-    async fn signed(&self, key: (&str, &str), method: Method, path: &str, body: &Value) -> Reply {
+    async fn signed(
+        &self,
+        (id, secret): (&str, &str),
+        method: Method,
+        path: &str,
+        body: &Value,
+    ) -> Reply {
+        self.signed_with((id, secret, None), method, path, body)
+            .await
+    }
+
+    async fn signed_with(
+        &self,
+        key: (&str, &str, Option<&str>),
+        method: Method,
+        path: &str,
+        body: &Value,
+    ) -> Reply {
         let body = if body.is_null() {
             String::new()
         } else {
@@ -400,4 +421,110 @@ async fn a_key_works_while_it_is_active_and_its_user_there() {
         .signed((&id, SECRET), Method::GET, HELLO, &Value::Null)
         .await;
     assert_eq!(gone.error(), (403, "UnrecognizedClientException"));
+}
+
+const ROLE: &str = "arn:aws:iam::123456789012:role/service-role/worker";
+
+impl Accounts {
+    fn role(&self) {
+        self.change(Change::CreateRole {
+            account: account(OWN),
+            name: name("worker"),
+            path: "/service-role/".parse().unwrap(),
+            trust: policy(&json!([])),
+            session_max_s: 3600,
+        });
+        self.change(Change::Grant {
+            to: EntityId::Role(account(OWN), name("worker")),
+            change: Grants::PutInline(name("p"), policy(&json!([allow("lambda:*", "*")]))),
+        });
+    }
+
+    /// A session that began so many minutes ago, for an hour: secret and token.
+    fn session(&self, minutes_ago: u64, bound: Option<Value>) -> (String, String) {
+        let now = SystemClock.wall().as_millis();
+        let issued = model::Timestamp(now - minutes_ago * 60_000);
+        let role: RoleArn = ROLE.parse().unwrap();
+        let key = self.cluster.controller.read(|catalog| {
+            let key = catalog.newest_data_key(account(OWN)).cloned();
+            ring("m", 1).unwrap(&key.unwrap()).unwrap()
+        });
+        let hour = Hour::of(issued);
+        let session = Session {
+            name: "hello".parse().unwrap(),
+            access_key: SESSION_KEY.parse().unwrap(),
+            generation: key.generation(),
+            hour,
+            issued,
+            expires: issued.plus(Duration::from_secs(3600)),
+            policy: bound.map(|statements| policy(&statements)),
+            function: None,
+            role: role.clone(),
+        };
+        let claims = proto::internal::Session::from(&session).encode_to_vec();
+        let issued = key.role_key(&role, hour).issue(&claims);
+        (
+            issued.secret_access_key().to_owned(),
+            issued.session_token().to_owned(),
+        )
+    }
+
+    /// A call of a session after one of the operator.
+    async fn call_as(&self, key: (&str, &str, Option<&str>)) -> Reply {
+        let ready = self.operator(Method::GET, HELLO, &Value::Null).await;
+        assert_eq!(ready.status, 200);
+        self.signed_with(key, Method::GET, HELLO, &Value::Null)
+            .await
+    }
+}
+
+const SESSION_KEY: &str = "ASIAAAAABBBBCCCCDDDD";
+
+#[tokio::test]
+async fn a_session_is_its_role_while_it_lasts() {
+    let accounts = Accounts::start().await;
+    let (secret, token) = accounts.session(0, None);
+    let key = (SESSION_KEY, &*secret, Some(&*token));
+
+    // Of a role that is not there: nobody says what it may.
+    let denied = accounts.call_as(key).await;
+    assert_eq!(denied.error(), (403, "AccessDeniedException"));
+    let who = "User: arn:aws:sts::123456789012:assumed-role/worker/hello is not authorized";
+    assert!(denied.text().contains(who), "{denied:?}");
+    accounts.role();
+    assert_eq!(accounts.call_as(key).await.status, 200);
+
+    // The policy of a session bounds its role.
+    let (bound_secret, bound) = accounts.session(0, Some(json!([allow("lambda:Invoke*", "*")])));
+    let refused = accounts
+        .call_as((SESSION_KEY, &bound_secret, Some(&bound)))
+        .await;
+    assert_eq!(refused.error(), (403, "AccessDeniedException"));
+    assert!(
+        refused.text().contains("because no session policy allows"),
+        "{refused:?}"
+    );
+
+    let (old_secret, old) = accounts.session(61, None);
+    let expired = accounts
+        .call_as((SESSION_KEY, &old_secret, Some(&old)))
+        .await;
+    assert_eq!(expired.error(), (403, "ExpiredTokenException"));
+
+    let mut forged = token.clone().into_bytes();
+    forged[20] ^= 1;
+    let forged = String::from_utf8(forged).unwrap();
+    let unknown = (403, "UnrecognizedClientException");
+    for (key, error) in [
+        ((SESSION_KEY, &*secret, Some(&*forged)), unknown),
+        ((SESSION_KEY, &*secret, None), unknown),
+        (("ASIAAAAABBBBCCCCDDDE", &*secret, Some(&*token)), unknown),
+        (
+            (SESSION_KEY, "wrong", Some(&*token)),
+            (403, "InvalidSignatureException"),
+        ),
+        (("AKID", "s3cret", Some(&*token)), unknown),
+    ] {
+        assert_eq!(accounts.call_as(key).await.error(), error, "{key:?}");
+    }
 }
