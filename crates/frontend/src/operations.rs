@@ -43,11 +43,11 @@ mod versions;
 
 pub(crate) use versions::Shown;
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use host::{Clock, Entropy, Tasks};
 use lambda_api::{Operation, Request};
-use model::{Limits, RequestId};
+use model::{AccountId, Limits, RequestId};
 use routing::Router;
 
 use crate::{
@@ -68,6 +68,17 @@ pub(crate) struct Workbench {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) counters: Arc<Counters>,
+}
+
+impl Workbench {
+    /// The limits of an account: the cluster's, but for those that it has of its own.
+    pub(crate) fn limits_of(&self, account: AccountId) -> Cow<'_, Limits> {
+        let own = self.control.glance(|catalog| {
+            let account = catalog.account(account)?;
+            (!account.limits.is_empty()).then(|| self.limits.of_account(&account.limits))
+        });
+        own.map_or(Cow::Borrowed(&self.limits), Cow::Owned)
+    }
 }
 
 /// What an operation may want to know of the HTTP request beyond its parsed form.
@@ -138,8 +149,10 @@ pub(crate) async fn run(
             list_aliases::answer(list_aliases::run(bench, grant.of(r)).await?)
         }
         Request::GetAccountSettings => {
-            let usage = get_account_settings::run(bench, &grant.of(())).await?;
-            get_account_settings::answer(bench, usage)
+            let authorized = grant.of(());
+            let usage = get_account_settings::run(bench, &authorized).await?;
+            let limits = bench.limits_of(authorized.caller().account);
+            get_account_settings::answer(&limits, usage)
         }
         Request::Setting(r) => settings::run(bench, grant.of(r)).await?,
         Request::PublishLayerVersion(r) => {

@@ -159,7 +159,7 @@ async fn operate(
     // Parse: from here on there are only `model` types.
     let query = head.uri.query().unwrap_or_default();
     let query = Query::parse(query).map_err(ApiError::from)?;
-    let scope = caller.scope();
+    let (scope, limits) = (caller.scope(), edge.bench.limits_of(caller.account));
     let parsed = request::Request::parse(&request::Input {
         operation,
         labels: &labels,
@@ -167,7 +167,7 @@ async fn operate(
         headers: &head.headers,
         body: &body.bytes,
         scope: &scope,
-        limits: &edge.options.limits,
+        limits: &limits,
     })?;
     trail.asked(&parsed);
     // Authorize: the proof that every operation demands.

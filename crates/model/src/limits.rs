@@ -1,6 +1,6 @@
 //! Limits, with AWS's values as the default profile.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use crate::ByteCount;
 
@@ -43,6 +43,32 @@ pub struct Limits {
     pub init_timeout: Duration,
 }
 
+impl Limits {
+    /// Those that an account can have of its own, by their keys in the configuration: what an account has, and not what a
+    /// request may be, because requests are read before it is known whose they are.
+    pub const OF_ACCOUNTS: [&str; 3] = [
+        "code_storage",
+        "concurrent_executions",
+        "unreserved_executions_min",
+    ];
+
+    /// The limits of an account that has some of its own. Other keys are of a newer build, and mean nothing here.
+    #[must_use]
+    pub fn of_account(&self, own: &BTreeMap<String, u64>) -> Self {
+        let small = |value: u64| u32::try_from(value).unwrap_or(u32::MAX);
+        let mut limits = self.clone();
+        for (key, value) in own {
+            match key.as_str() {
+                "code_storage" => limits.code_storage = ByteCount(*value),
+                "concurrent_executions" => limits.concurrent_executions = small(*value),
+                "unreserved_executions_min" => limits.unreserved_executions_min = small(*value),
+                _ => {}
+            }
+        }
+        limits
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -64,5 +90,22 @@ impl Default for Limits {
             log_tail: ByteCount(4096),
             init_timeout: Duration::from_secs(10),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_has_limits_of_its_own() {
+        let cluster = Limits::default();
+        assert_eq!(cluster.of_account(&BTreeMap::new()), cluster);
+        for key in Limits::OF_ACCOUNTS {
+            let own = [(key.to_owned(), 7)].into();
+            assert_ne!(cluster.of_account(&own), cluster, "{key}");
+        }
+        let own = [("of_a_newer_build".to_owned(), 7)].into();
+        assert_eq!(cluster.of_account(&own), cluster);
     }
 }

@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 
 use catalog::{Controllers, LocalCopy};
 use model::{
-    ErrorKind, Failure, FunctionArn, FunctionId, Qualifier, Revision,
+    AccountId, ErrorKind, Failure, FunctionArn, FunctionId, Qualifier, Revision,
     function::{FunctionVersion, Reason, State},
 };
 use state::Catalog;
@@ -129,6 +129,17 @@ impl Resolver {
             controllers,
             asking: Arc::new(Semaphore::new(ASKING_MAX)),
         }
+    }
+
+    /// The concurrent executions of an account that has a limit of its own.
+    pub(crate) fn concurrency_of(&self, account: AccountId) -> Option<u32> {
+        self.copy.read(|catalog| {
+            let own = catalog
+                .account(account)?
+                .limits
+                .get("concurrent_executions")?;
+            Some(u32::try_from(*own).unwrap_or(u32::MAX))
+        })
     }
 
     pub(crate) async fn resolve(

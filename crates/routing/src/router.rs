@@ -8,7 +8,7 @@ use std::{
 
 use catalog::{Controllers, DataKeys, LocalCopy};
 use host::{Entropy, Membership, membership::Members, net::Channels};
-use model::{AccountId, FunctionId, NodeName, Qualifier, Role, Zone};
+use model::{FunctionId, NodeName, Qualifier, Role, Zone};
 use parking_lot::Mutex;
 use tokio::{sync::watch, time::Instant};
 
@@ -25,7 +25,7 @@ use crate::{
 pub struct RouterOptions {
     /// The zone of this node: its workers are preferred.
     pub zone: Zone,
-    /// Invocations that one account may have in flight in the whole cluster.
+    /// Invocations that one account may have in flight in the whole cluster, if it has no limit of its own.
     pub account_concurrency: u32,
     /// Invocations that this node may have in flight over all accounts.
     pub in_flight_max: u32,
@@ -130,17 +130,20 @@ impl Router {
             .await
     }
 
-    /// Takes a place for one invocation by an account; hold the permit until its response has ended.
+    /// Takes a place for one invocation; hold the permit until its response has ended. It counts for the account of the
+    /// function, whoever calls.
     ///
     /// # Errors
     /// [`Throttled`] at once.
-    pub fn admit(&self, account: AccountId, resolved: &Resolved) -> Result<Permit, Throttled> {
+    pub fn admit(&self, resolved: &Resolved) -> Result<Permit, Throttled> {
+        let account = resolved.version.id.function.account;
         let members = self.members();
         let frontends = members
             .values()
             .filter(|m| m.roles.has(Role::Frontend))
             .count();
-        let limit = self.shared.options.account_concurrency;
+        let own = self.shared.resolver.concurrency_of(account);
+        let limit = own.unwrap_or(self.shared.options.account_concurrency);
         let bound = resolved.reserved.map(|executions| Bound {
             function: &resolved.version.id.function,
             executions,

@@ -6,14 +6,13 @@ use lambda_api::{
     request::Input,
     route::{self, Routed},
 };
-use model::Limits;
 use serde_json::{Map, Value};
 
 use super::arrive::Arrived;
 use crate::{
     auth::{self, Authorized},
-    control::Control,
     error::OperationError,
+    operations::Workbench,
 };
 
 /// A request of the AWS API, before it is parsed.
@@ -76,8 +75,7 @@ impl Form {
     pub(super) fn authorize(
         self,
         arrived: &Arrived,
-        control: &Control,
-        limits: &Limits,
+        bench: &Workbench,
     ) -> Result<Authorized<Request>, OperationError> {
         let pairs = self
             .query
@@ -96,10 +94,10 @@ impl Form {
             headers: &self.headers,
             body: body.as_bytes(),
             scope: &arrived.caller.scope(),
-            limits,
+            limits: &bench.limits_of(arrived.caller.account),
         })?;
         arrived.trail.asked(&request);
-        auth::authorize(control, arrived.caller.clone(), operation, request)
+        auth::authorize(&bench.control, arrived.caller.clone(), operation, request)
     }
 }
 

@@ -35,9 +35,7 @@ pub(super) async fn start(
     let (head, payload) = tokio::time::timeout(stall_max, read)
         .await
         .map_err(|_| BodyError::Stalled(stall_max))??;
-    let (request, grant) = form(head)?
-        .authorize(&arrived, &edge.bench.control, &edge.options.limits)?
-        .take();
+    let (request, grant) = form(head)?.authorize(&arrived, &edge.bench)?.take();
     let Request::Invoke(call) = request else {
         return Err(OperationError::WrongAnswer {
             operation: "Invoke",

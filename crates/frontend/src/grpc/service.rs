@@ -61,10 +61,7 @@ impl Functions {
     }
 
     fn parse(&self, arrived: &Arrived, form: Form) -> Result<(Parsed, Grant), OperationError> {
-        let limits = &self.edge.options.limits;
-        Ok(form
-            .authorize(arrived, &self.edge.bench.control, limits)?
-            .take())
+        Ok(form.authorize(arrived, &self.edge.bench)?.take())
     }
 
     /// Runs a method and shows what it gives, or why it gives nothing.
@@ -448,7 +445,7 @@ impl functions_server::Functions for Functions {
             let form = Form::new(Method::GET, "2016-08-19", &["account-settings"])?;
             let (_, grant) = self.parse(&arrived, form)?;
             let usage = get_account_settings::run(&self.edge.bench, &grant.of(())).await?;
-            let limits = &self.edge.options.limits;
+            let limits = self.edge.bench.limits_of(arrived.caller.account);
             Ok(v1::GetAccountSettingsResponse {
                 total_code_size_max: limits.code_storage.0,
                 code_size_unzipped_max: limits.code_unzipped.0,

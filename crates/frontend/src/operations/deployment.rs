@@ -112,7 +112,7 @@ fn check_room(
     let used = bench
         .control
         .glance(|catalog| catalog.usage(account, region).code);
-    let limit = bench.limits.code_storage.0;
+    let limit = bench.limits_of(account).code_storage.0;
     if used.saturating_add(more) > limit {
         return Err(ApiError::CodeStorageExceeded(format!(
             "Code storage limit exceeded. You have reached the maximum of {limit} bytes of code."

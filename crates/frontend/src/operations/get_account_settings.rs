@@ -1,9 +1,10 @@
-//! `GET /2016-08-19/account-settings`: the limits of the cluster and what the account uses in this region.
+//! `GET /2016-08-19/account-settings`: the limits of the account and what the account uses in this region.
 
 use lambda_api::{
     Operation,
     response::{AccountSettings, Usage, to_body},
 };
+use model::Limits;
 
 use super::Workbench;
 use crate::{auth::Authorized, error::OperationError, respond::Answer};
@@ -24,7 +25,7 @@ pub(crate) async fn run(
     })
 }
 
-pub(crate) fn answer(bench: &Workbench, usage: Usage) -> Answer {
-    let shape = AccountSettings::new(&bench.limits, usage);
+pub(crate) fn answer(limits: &Limits, usage: Usage) -> Answer {
+    let shape = AccountSettings::new(limits, usage);
     Answer::json(Operation::GetAccountSettings.success(), to_body(&shape))
 }

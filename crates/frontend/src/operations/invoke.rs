@@ -49,14 +49,13 @@ pub(crate) async fn run(
     bench: &Workbench,
     authorized: Authorized<Invocation>,
 ) -> Result<Started, OperationError> {
-    let (invocation, grant) = authorized.take();
+    let (invocation, _) = authorized.take();
     let Invocation {
         call,
         payload,
         request_id,
         trace_id,
     } = invocation;
-    let caller = grant.of(());
     let target = &call.target;
     let resolved = bench
         .router
@@ -70,7 +69,7 @@ pub(crate) async fn run(
     }
     let permit = bench
         .router
-        .admit(caller.caller().account, &resolved)
+        .admit(&resolved)
         .inspect_err(|_| bench.counters.throttled())?;
     let call = routing::Call {
         request_id,

@@ -528,3 +528,43 @@ async fn a_session_is_its_role_while_it_lasts() {
         assert_eq!(accounts.call_as(key).await.error(), error, "{key:?}");
     }
 }
+
+#[tokio::test]
+async fn an_account_has_limits_of_its_own() {
+    let accounts = Accounts::start().await;
+    let settings = "/2016-08-19/account-settings";
+    let limits = async || {
+        let shown = accounts.operator(Method::GET, settings, &Value::Null).await;
+        shown.json()["AccountLimit"].clone()
+    };
+    assert_eq!(limits().await["ConcurrentExecutions"], 1000);
+    let own = [("concurrent_executions", 0), ("code_storage", 1000)];
+    accounts.change(Change::PutAccount {
+        account: account(OWN),
+        name: "first".to_owned(),
+        limits: own.map(|(key, value)| (key.to_owned(), value)).into(),
+    });
+    let shown = limits().await;
+    let expected = (&json!(0), &json!(1000));
+    assert_eq!(
+        (&shown["ConcurrentExecutions"], &shown["TotalCodeSize"]),
+        expected
+    );
+
+    let invoked = accounts
+        .operator(Method::POST, &format!("{HELLO}/invocations"), &json!({}))
+        .await;
+    assert_eq!(invoked.error(), (429, "TooManyRequestsException"));
+    let large = vec![b'x'; 2000];
+    let package = json!({ "ZipFile": base64(&zip(&String::from_utf8(large).unwrap())) });
+    accounts.change(Change::PutAccount {
+        account: account(OWN),
+        name: "first".to_owned(),
+        limits: [("code_storage".to_owned(), 1)].into(),
+    });
+    assert_eq!(limits().await["TotalCodeSize"], 1);
+    let refused = accounts
+        .operator(Method::PUT, &format!("{HELLO}/code"), &package)
+        .await;
+    assert_eq!(refused.error(), (400, "CodeStorageExceededException"));
+}
