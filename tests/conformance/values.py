@@ -93,7 +93,8 @@ TEXTS: dict[str, Text] = {
     "Arn": _text(arn("sqs", ""), bad="no ARN", odd_least=True, odd_most=True),
     "CallbackId": _text(bad="not=base64!", odd_least=True, odd_most=True),
     "CapacityProviderArn": _text(arn("lambda", "capacity-provider:"), bad="no ARN", odd_least=True, odd_most=True),
-    "CapacityProviderName": _text(bad="no name!", odd_most=True),
+    # A longer one is an ARN; the model's own TaggableResource says how long the name in it may be.
+    "CapacityProviderName": _text(bad="no name!", most=64),
     "CheckpointToken": _text(bad="not=base64!", odd_least=True, odd_most=True),
     "ClientToken": _text(bad="a b"),
     "CodeSigningConfigArn": Text(lambda length: _CSC.ljust(length, "0"), "no ARN", len(_CSC) + 17, len(_CSC) + 17, True, True),
@@ -147,7 +148,7 @@ TEXTS: dict[str, Text] = {
     "RevisionId": Text(lambda length: UUID.ljust(length, "0")[:length], "0" * 36, odd_least=True, odd_most=True),
     "RoleArn": _text(f"arn:aws:iam::{ACCOUNT}:role/", bad="me", odd_most=True),
     "RuntimeVersionArn": Text(
-        lambda length: f"arn:aws:lambda:{REGION}::runtime:".ljust(length, "a"), "no ARN, though it is as long as one", 39, None, True, True
+        _filled(f"arn:aws:lambda:{REGION}::runtime:"), "no ARN, though it is as long as one", 39, None, True, True
     ),
     "S3Bucket": _text(bad="no bucket!", odd_least=True, odd_most=True),
     "S3Key": _text(odd_least=True, odd_most=True),

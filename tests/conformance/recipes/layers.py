@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Callable
 
 import zips
@@ -119,6 +120,17 @@ def _is_json(member: str) -> Callable[[Params, Answer], list[str]]:
     return verify
 
 
+def _has_another_revision(params: Params, answer: Answer) -> list[str]:
+    """A policy that changed has a revision that it did not have before."""
+    found = _is_json("Statement")(params, answer)
+    revision = answer.parsed.get("RevisionId", "")
+    if not re.fullmatch("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", revision):
+        found.append("RevisionId is no revision")
+    elif revision == params.get("RevisionId"):
+        found.append("RevisionId is still the same")
+    return found
+
+
 _FILTERS = (Given("CompatibleRuntime", RUNTIME), Given("CompatibleArchitecture", "x86_64"), Given("MaxItems", 2))
 
 RECIPES = [
@@ -165,7 +177,9 @@ RECIPES = [
             Given("OrganizationId", "o-0123456789", beside={"Principal": "*"}),
             Given("RevisionId", _revision),
         ),
-        verify=_is_json("Statement"),
+        # The revision that is expected; the answer has the next one.
+        not_echoed=frozenset({"RevisionId"}),
+        verify=_has_another_revision,
     ),
     Recipe("GetLayerVersionPolicy", base=_with_policy, verify=_is_json("Policy")),
     Recipe(

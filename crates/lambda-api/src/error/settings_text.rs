@@ -47,6 +47,14 @@ impl ApiError {
         Self::ResourceNotFound(format!("Capacity provider not found: {name}"))
     }
 
+    /// A new capacity provider's name is too long.
+    #[must_use]
+    pub fn capacity_provider_name_too_long(most: usize) -> Self {
+        Self::InvalidParameterValue(format!(
+            "The name of a capacity provider must not be longer than {most} characters."
+        ))
+    }
+
     /// A capacity provider of this name is there already.
     #[must_use]
     pub fn capacity_provider_exists(arn: impl Display) -> Self {

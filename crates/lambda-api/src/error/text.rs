@@ -13,7 +13,7 @@ use super::{ApiError, FunctionArn, Operation, Region};
 impl ApiError {
     /// A function, or a version or alias of it that a request reaches through the function.
     #[must_use]
-    pub fn function_not_found(arn: &FunctionArn) -> Self {
+    pub fn function_not_found(arn: &(impl Display + ?Sized)) -> Self {
         Self::ResourceNotFound(format!("Function not found: {arn}"))
     }
 

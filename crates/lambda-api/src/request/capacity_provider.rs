@@ -17,6 +17,10 @@ use crate::{
     page::{self, FunctionKey, PageRequest, PageSize},
 };
 
+/// Longest name of a new provider: what `TaggableResource` of the model allows, and what keeps the ARN within its own bound.
+/// The model lets `CapacityProviderName` be longer because an ARN may stand there.
+const NAME_MAX: usize = 64;
+
 const FIFTY: PageSize = PageSize {
     default: 50,
     cap: 50,
@@ -196,8 +200,12 @@ pub(super) fn create(input: &Input<'_>) -> Result<CreateCapacityProvider, ApiErr
         return Err(ApiError::too_many_tags());
     }
     let requirements = shape.instance_requirements;
+    let id = id(&shape.capacity_provider_name, input)?;
+    if id.name.as_str().len() > NAME_MAX {
+        return Err(ApiError::capacity_provider_name_too_long(NAME_MAX));
+    }
     Ok(CreateCapacityProvider {
-        id: id(&shape.capacity_provider_name, input)?,
+        id,
         shape: InstanceShape {
             subnets: shape.vpc_config.subnet_ids,
             security_groups: shape.vpc_config.security_group_ids,
@@ -320,6 +328,22 @@ mod tests {
         );
         let telemetry = create.settings.telemetry.unwrap();
         assert_eq!(telemetry.log_group.as_deref(), Some("g"));
+    }
+
+    #[test]
+    fn a_new_name_is_short_enough_for_tags() {
+        let create = |name: &str| {
+            let body = format!(
+                r#"{{"CapacityProviderName":"{name}","VpcConfig":{{"SubnetIds":["subnet-1"],"SecurityGroupIds":[]}},
+                "PermissionsConfig":{{"CapacityProviderOperatorRoleArn":"arn:aws:iam::123456789012:role/r"}}}}"#
+            );
+            parse(&format!("POST {PROVIDERS}"), &body)
+        };
+        assert!(create(&"p".repeat(64)).is_ok());
+        for long in ["p".repeat(65), format!("{ARN}{}", "p".repeat(64))] {
+            let refusal = create(&long).unwrap_err();
+            assert_eq!(refusal.name(), "InvalidParameterValueException", "{long}");
+        }
     }
 
     #[test]

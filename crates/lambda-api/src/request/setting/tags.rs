@@ -117,7 +117,9 @@ pub(super) fn resource(input: &Input<'_>) -> Result<Tagged, ApiError> {
         Some("function") => match rest.split_once(':') {
             Some(_) => Err(ApiError::qualified_tags()),
             None => {
-                let name = rest.parse().map_err(|_| unreadable())?;
+                // The model lets an ARN be longer than any function's: it is well formed, and names none.
+                let name = rest.parse();
+                let name = name.map_err(|_| ApiError::function_not_found(arn))?;
                 Ok(Tagged::Function(input.scope.function(name)))
             }
         },
@@ -216,6 +218,11 @@ mod tests {
         assert!(
             refused(&format!("DELETE {function}"), "").starts_with("ValidationException"),
             "keys are required"
+        );
+        let long = format!("{PREFIX}:function:{}", "f".repeat(65));
+        assert_eq!(
+            refused(&format!("GET {}", path(&long)), ""),
+            format!("ResourceNotFoundException: Function not found: {long}")
         );
         let layer = path(&format!("{PREFIX}:layer:l"));
         assert!(refused(&format!("GET {layer}"), "").starts_with("ValidationException"));
