@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from typing import Any
 
 from conformance.recipe import Given, Make, Params, Recipe, alone, resolved
 from conformance.recipes.resources import function, marker, published
@@ -20,8 +21,10 @@ _REGISTRY = {
     "AccessConfigs": [{"Type": "BASIC_AUTH", "URI": SECRET}],
     "SchemaValidationConfigs": [{"Attribute": "VALUE"}],
 }
-_CONSUMER = {"ConsumerGroupId": "conformance", "SchemaRegistryConfig": _REGISTRY}
+_GROUP = {"ConsumerGroupId": "conformance"}
+_CONSUMER = {**_GROUP, "SchemaRegistryConfig": _REGISTRY}
 _POLLERS = {"MinimumPollers": 1, "MaximumPollers": 200, "PollerGroupName": "conformance"}
+_PROVISIONED = {"ProvisionedPollerConfig": _POLLERS}
 _BROKER = [{"Type": "BASIC_AUTH", "URI": SECRET}]
 _BOOTSTRAP = {"Endpoints": {"KAFKA_BOOTSTRAP_SERVERS": ["broker.example.com:9092"]}}
 
@@ -64,12 +67,13 @@ _DOCUMENTS = {"DatabaseName": "conformance", "CollectionName": "orders", "FullDo
 # What can be set at creation and changed later.
 _SETTINGS = (
     Given("Enabled", False, group="queue"),
-    # Of a stream first: more than ten messages of a queue need a window, too.
+    # Of a stream first: more than ten messages of a queue need a window, too. Metrics of Kafka first: a queue has one only.
     Given("BatchSize", 200, label="BatchSize of a stream", group="stream"),
     Given("BatchSize", 10, label="BatchSize of a queue", group="queue"),
     Given("FilterCriteria", {"Filters": [{"Pattern": '{"body":{"kind":["order"]}}'}]}, group="queue"),
     Given("KMSKeyArn", KEY, group="queue"),
-    Given("MetricsConfig", {"Metrics": ["EventCount"]}, group="queue"),
+    Given("MetricsConfig", {"Metrics": ["EventCount"]}, label="MetricsConfig of Kafka", group="kafka"),
+    Given("MetricsConfig", {"Metrics": ["EventCount"]}, label="MetricsConfig of a queue", group="queue"),
     Given("ScalingConfig", {"MaximumConcurrency": 5}, group="queue"),
     Given("MaximumBatchingWindowInSeconds", 20, group="queue"),
     Given("FunctionResponseTypes", ["ReportBatchItemFailures"], group="queue"),
@@ -80,10 +84,16 @@ _SETTINGS = (
     Given("MaximumRetryAttempts", 3, group="stream"),
     Given("TumblingWindowInSeconds", 30, group="stream"),
     Given("SourceAccessConfigurations", _BROKER, group="kafka"),
-    Given("SelfManagedKafkaEventSourceConfig", {**_CONSUMER, "ConsumptionMode": "Stream"}, group="kafka"),
+    # A registry of schemas and a log are there for provisioned pollers only.
+    Given(
+        "SelfManagedKafkaEventSourceConfig",
+        {**_CONSUMER, "ConsumptionMode": "Stream"},
+        beside=_PROVISIONED,
+        group="kafka",
+    ),
     Given("ProvisionedPollerConfig", _POLLERS, group="kafka"),
-    Given("LoggingConfig", {"SystemLogLevel": "INFO"}, group="kafka"),
-    Given("AmazonManagedKafkaEventSourceConfig", _CONSUMER, group="managed kafka"),
+    Given("LoggingConfig", {"SystemLogLevel": "INFO"}, beside=_PROVISIONED, group="kafka"),
+    Given("AmazonManagedKafkaEventSourceConfig", _CONSUMER, beside=_PROVISIONED, group="managed kafka"),
     Given("SourceAccessConfigurations", _BROKER, label="SourceAccessConfigurations of a broker", group="broker"),
     Given("DocumentDBEventSourceConfig", _DOCUMENTS, group="documents"),
 )
@@ -97,16 +107,16 @@ def _delete_later(world: World, params: Params, answer: Answer) -> None:
     world.later("DeleteEventSourceMapping", UUID=answer.parsed["UUID"])
 
 
-def _mapping_of(kind: str) -> Make:
+def _mapping_of(kind: str, **members: Any) -> Make:
     """A mapping that is at rest and that nobody else uses."""
 
     def mapping(world: World) -> str:
-        return world.fresh(UUID, lambda: _make(world, kind))
+        return world.fresh(UUID, lambda: _make(world, kind, **members))
 
     return mapping
 
 
-def _make(world: World, kind: str, **members: str) -> str:
+def _make(world: World, kind: str, **members: Any) -> str:
     source = {member: value for member, value in _SOURCES[kind].items() if value is not None}
     asked = resolved({"FunctionName": published(world), "Enabled": False, **source, **members}, world)
     made = world.call("CreateEventSourceMapping", **asked)["UUID"]
@@ -134,6 +144,11 @@ def _three(world: World) -> Params:
     return {"FunctionName": world.shared("a function with mappings", "function-imagined", make)}
 
 
+# What an update repeats and cannot change.
+_FIXED_SINCE: dict[str, Params] = {
+    "kafka": {"SelfManagedKafkaEventSourceConfig": _GROUP},
+    "managed kafka": {"AmazonManagedKafkaEventSourceConfig": _GROUP},
+}
 _APART = {"DestinationConfig.OnSuccess": "a mapping sends only what failed"}
 # The function comes back as FunctionArn, the moment as seconds.
 _NOT_ECHOED = frozenset({"FunctionName", "StartingPositionTimestamp"})
@@ -164,7 +179,7 @@ RECIPES = [
     Recipe(
         "UpdateEventSourceMapping",
         base=lambda world: {"UUID": _mapping_of("queue")},
-        groups={kind: {"UUID": _mapping_of(kind)} for kind in _SOURCES},
+        groups={kind: {"UUID": _mapping_of(kind, **_FIXED_SINCE.get(kind, {}))} for kind in _SOURCES},
         given=(*_SETTINGS, Given("FunctionName", published, group="queue")),
         not_echoed=_NOT_ECHOED,
         apart=_APART,

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use model::{
     FunctionArn, Mutation,
-    mapping::{MappingChange, MappingId, MappingUuid, Setting, Settings, Source},
+    mapping::{ConsumptionMode, MappingChange, MappingId, MappingUuid, Setting, Settings, Source},
 };
 use serde::Deserialize;
 
@@ -104,11 +104,15 @@ pub(super) fn create(input: &Input<'_>) -> Result<CreateMapping, ApiError> {
     let shape: Shape = input.body()?;
     let members: settings::Shape = input.body()?;
     let source: source::Shape = input.body()?;
+    let is_positioned = source.is_positioned();
     let source = source.source(members.consumer_group())?;
     let kind = source.kind();
     members.refuse_config_of_others(kind)?;
     let settings = members.settings(input.limits)?;
-    Settings::of(kind).changed(kind, &settings)?;
+    let all = Settings::of(kind).changed(kind, &settings)?;
+    if is_positioned && all.consumption_mode() == ConsumptionMode::Queue {
+        return Err(ApiError::unsupported_mapping_member("startingPosition"));
+    }
     let tags = shape.tags.unwrap_or_default();
     if tags.len() > input.limits.tags {
         return Err(ApiError::too_many_tags());

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use model::{
     EventSourceMapping, Timestamp,
-    mapping::{Access, DocumentDb, Pollers, SchemaRegistry, Settings, Source, Start, Until},
+    mapping::{
+        Access, ConsumptionMode, DocumentDb, Pollers, SchemaRegistry, Settings, Source, Start,
+        Until,
+    },
 };
 use serde::Serialize;
 
@@ -223,7 +226,7 @@ impl EventSourceMappingConfiguration {
             },
             last_modified: seconds(mapping.last_modified),
             batch_size: mapping.settings.batch_size,
-            source: SourceShape::new(&mapping.source),
+            source: SourceShape::new(mapping),
             settings: SettingsShape::new(mapping, hides_filters),
             kafka: KafkaShape::new(mapping),
             last_processing_result: (!kind.is_queue()).then_some(NOTHING_PROCESSED),
@@ -232,8 +235,11 @@ impl EventSourceMappingConfiguration {
 }
 
 impl SourceShape {
-    fn new(source: &Source) -> Self {
-        let (position, at) = match source.start() {
+    fn new(mapping: &EventSourceMapping) -> Self {
+        let source = &mapping.source;
+        // Records that are read each for itself have no place among others at which to begin.
+        let has_position = mapping.settings.consumption_mode() == ConsumptionMode::Stream;
+        let (position, at) = match source.start().filter(|_| has_position) {
             None => (None, None),
             Some(Start::TrimHorizon) => (Some("TRIM_HORIZON"), None),
             Some(Start::Latest) => (Some("LATEST"), None),
@@ -546,6 +552,31 @@ mod tests {
                 "LastProcessingResult": "No records processed",
             }),
         );
+    }
+
+    #[test]
+    fn a_topic_that_is_read_as_a_queue_has_no_starting_position() {
+        let source = Source::SelfManagedKafka {
+            bootstrap_servers: vec!["a:1".to_owned()],
+            kafka: Kafka {
+                topic: "t".to_owned(),
+                start: Start::TrimHorizon,
+                consumer_group: None,
+            },
+        };
+        let secret = Setting::Access(vec![Access {
+            kind: AccessKind::BasicAuth,
+            uri: "s".to_owned(),
+        }]);
+        let shown = |mode| {
+            let settings = [secret.clone(), Setting::ConsumptionMode(mode)];
+            shown(source.clone(), &settings)
+        };
+        assert_eq!(
+            shown(ConsumptionMode::Stream)["StartingPosition"],
+            "TRIM_HORIZON"
+        );
+        assert_eq!(shown(ConsumptionMode::Queue).get("StartingPosition"), None);
     }
 
     #[test]

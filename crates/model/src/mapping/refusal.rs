@@ -44,6 +44,9 @@ pub enum Refusal {
     /// The consumer group of a mapping never changes.
     #[error("the consumer group of a mapping cannot be changed")]
     ConsumerGroupFixed,
+    /// The way in which a mapping reads its topic never changes.
+    #[error("the consumption mode of a mapping cannot be changed")]
+    ConsumptionModeFixed,
     /// Reading cannot begin with records that do not exist yet.
     #[error("reading cannot begin in the future")]
     StartInFuture,

@@ -193,6 +193,12 @@ impl Settings {
         rules::check(kind, self)
     }
 
+    /// How a topic is read: what the owner chose, else what is usual.
+    #[must_use]
+    pub fn consumption_mode(&self) -> ConsumptionMode {
+        self.consumption_mode.unwrap_or_default()
+    }
+
     /// Takes over one setting, whatever the others are.
     pub fn set(&mut self, setting: Setting) {
         match setting {

@@ -283,6 +283,14 @@ fn what_does_not_go_together() {
             vec![S::Parallelization(1)],
             Refusal::NotSupported(Member::Parallelization),
         ),
+        (
+            kafka,
+            vec![
+                S::ConsumptionMode(ConsumptionMode::Queue),
+                S::BatchingWindow(1),
+            ],
+            Refusal::NotSupported(Member::BatchingWindow),
+        ),
     ] {
         assert_eq!(
             changed(kind, &settings),

@@ -87,6 +87,9 @@ impl Step<'_> {
                     .settings
                     .changed(mapping.source.kind(), settings)
                     .map_err(Rejection::MappingRefused)?;
+                if mapping.settings.consumption_mode() != old.settings.consumption_mode() {
+                    return Err(Rejection::MappingRefused(Refusal::ConsumptionModeFixed));
+                }
                 if let Some(function) = function {
                     mapping.function = function.clone();
                 }

@@ -226,6 +226,7 @@ fn every_reason_to_refuse_a_mapping_comes_back() {
         Refusal::AccessNotSupported(AccessKind::VpcSubnet),
         Refusal::MetricNotSupported(Metric::ErrorCount),
         Refusal::ConsumerGroupFixed,
+        Refusal::ConsumptionModeFixed,
         Refusal::StartInFuture,
         Refusal::TooManyTags,
         Refusal::TooLarge,

@@ -200,6 +200,9 @@ impl From<Refusal> for ApiError {
             Refusal::ConsumerGroupFixed => {
                 invalid("ConsumerGroupId of an event source mapping cannot be changed.")
             }
+            Refusal::ConsumptionModeFixed => {
+                invalid("ConsumptionMode of an event source mapping cannot be changed.")
+            }
             Refusal::StartInFuture => invalid("StartingPositionTimestamp cannot be in the future."),
             Refusal::TooManyTags => Self::too_many_tags(),
             Refusal::TooLarge => invalid(format!(

@@ -71,6 +71,11 @@ impl Shape {
         })
     }
 
+    /// Whether the request says where reading begins.
+    pub(super) fn is_positioned(&self) -> bool {
+        self.starting_position.is_some() || self.starting_position_timestamp.is_some()
+    }
+
     fn bootstrap_servers(&self) -> Result<Option<Vec<String>>, ApiError> {
         let Some(source) = &self.self_managed_event_source else {
             return Ok(None);
@@ -87,7 +92,7 @@ impl Shape {
     fn start(&self, kind: SourceKind, arn: &str) -> Result<Start, ApiError> {
         let position = self.starting_position.as_deref();
         let timestamp = self.starting_position_timestamp;
-        let is_given = position.is_some() || timestamp.is_some();
+        let is_given = self.is_positioned();
         if kind.is_queue() && is_given {
             return Err(ApiError::queue_has_no_position());
         }

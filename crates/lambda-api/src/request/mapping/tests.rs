@@ -73,7 +73,7 @@ fn each_kind_of_source() {
             r#","Topics":["t1"],"AmazonManagedKafkaEventSourceConfig":{"ConsumerGroupId":"g"}"#,
         ),
         format!(
-            r#"{{"FunctionName":"f",{OWN_KAFKA},"StartingPosition":"LATEST",{SECRET},"SelfManagedKafkaEventSourceConfig":{{"ConsumptionMode":"Queue"}}}}"#
+            r#"{{"FunctionName":"f",{OWN_KAFKA},"StartingPosition":"LATEST",{SECRET},"SelfManagedKafkaEventSourceConfig":{{"ConsumptionMode":"Stream"}}}}"#
         ),
         from(BROKER, &format!(r#","Queues":["q"],{SECRET}"#)),
         from(
@@ -296,6 +296,18 @@ fn where_reading_begins() {
             "InvalidParameterValueException: Unsupported 'startingPosition' parameter for given event source mapping type."
         ],
     );
+    // Records that are read each for itself have no order in which reading could begin.
+    let queue = |more: &str| {
+        let mode = r#""SelfManagedKafkaEventSourceConfig":{"ConsumptionMode":"Queue"}"#;
+        format!(r#"{{"FunctionName":"f",{OWN_KAFKA},{SECRET},{mode}{more}}}"#)
+    };
+    check(
+        &queue(r#","StartingPosition":"LATEST""#),
+        &expect![
+            "InvalidParameterValueException: Unsupported 'startingPosition' parameter for given event source mapping type."
+        ],
+    );
+    assert!(parse(CREATE, &queue("")).is_ok());
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What each kind of source takes, and what goes together.
 
-use super::{AccessKind, Metric, Pollers, Settings, Until};
+use super::{AccessKind, ConsumptionMode, Metric, Pollers, Settings, Until};
 use crate::mapping::{Member, Refusal, SourceKind};
 
 /// Most records of a batch, and of one of a queue that keeps order.
@@ -52,6 +52,10 @@ pub(super) fn check(kind: SourceKind, settings: &Settings) -> Result<(), Refusal
     }
     if kind.is_kafka() && settings.pollers.is_none() {
         unprovisioned(settings)?;
+    }
+    // Records that are read each for itself are not waited for together.
+    if settings.consumption_mode() == ConsumptionMode::Queue && settings.batching_window.is_some() {
+        return Err(Refusal::NotSupported(Member::BatchingWindow));
     }
     Ok(())
 }

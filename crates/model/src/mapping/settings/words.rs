@@ -46,9 +46,10 @@ pub enum LogLevel {
 }
 
 /// How a topic is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ConsumptionMode {
     /// In the order of its partitions.
+    #[default]
     Stream,
     /// Each record for itself.
     Queue,

@@ -1,8 +1,8 @@
 use model::{
     EventSourceMapping, FunctionArn,
     mapping::{
-        Access, AccessKind, Kafka, MappingChange, MappingId, MappingState, Member, Refusal,
-        Setting, Source, Start,
+        Access, AccessKind, ConsumptionMode, Kafka, MappingChange, MappingId, MappingState, Member,
+        Refusal, Setting, Source, Start,
     },
 };
 
@@ -313,6 +313,31 @@ fn a_consumer_group_never_changes_and_no_reading_begins_in_the_future() {
         Err(Rejection::MappingRefused(Refusal::ConsumerGroupFixed))
     );
     assert!(cluster.run(group(&made.id.uuid.to_string())).is_ok());
+}
+
+#[test]
+fn how_a_topic_is_read_never_changes() {
+    let (mut cluster, _) = Cluster::mapped("f");
+    let source = Source::SelfManagedKafka {
+        bootstrap_servers: vec!["a:1".to_owned()],
+        kafka: Kafka {
+            topic: "t".to_owned(),
+            start: Start::Latest,
+            consumer_group: None,
+        },
+    };
+    let secret = Setting::Access(vec![Access {
+        kind: AccessKind::BasicAuth,
+        uri: "s".to_owned(),
+    }]);
+    let made = cluster.mapping(create_mapping(id("f").arn(None), source, vec![secret]));
+    cluster.settle_mappings();
+    let mode = |mode| configure(&made.id, None, vec![Setting::ConsumptionMode(mode)]);
+    assert_eq!(
+        cluster.run(mode(ConsumptionMode::Queue)),
+        Err(Rejection::MappingRefused(Refusal::ConsumptionModeFixed))
+    );
+    assert!(cluster.run(mode(ConsumptionMode::Stream)).is_ok());
 }
 
 #[test]
