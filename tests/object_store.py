@@ -20,6 +20,7 @@ class ObjectStore:
     def __init__(self, tls: Optional[tuple[Path, Path]] = None) -> None:
         """`tls` is a certificate for `localhost` and its key; without, the endpoint is plain."""
         self.objects: dict[tuple[str, str, Optional[str]], bytes] = {}
+        self.newest: dict[tuple[str, str], str] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._scheme = "https" if tls else "http"
         if tls:
@@ -33,9 +34,15 @@ class ObjectStore:
         return f"{self._scheme}://localhost:{self._server.server_port}"
 
     def put(self, bucket: str, key: str, content: bytes, version: Optional[str] = None) -> None:
+        """`version` is a name for it, in a bucket that keeps several."""
         self.objects[bucket, key, None] = content
         if version:
             self.objects[bucket, key, version] = content
+            self.newest[bucket, key] = version
+
+    def delete(self, bucket: str, key: str) -> None:
+        for address in [address for address in self.objects if address[:2] == (bucket, key)]:
+            del self.objects[address]
 
     def stop(self) -> None:
         self._server.shutdown()
@@ -57,16 +64,20 @@ def _handler(store: ObjectStore) -> type[BaseHTTPRequestHandler]:
             if not any(known == bucket for known, _, _ in store.objects):
                 return self.refuse(404, "NoSuchBucket", "The specified bucket does not exist")
             content = store.objects.get((bucket, key, version))
+            if content is None and version and (bucket, key, None) in store.objects:
+                return self.refuse(404, "NoSuchVersion", "The specified version does not exist.")
             if content is None:
                 return self.refuse(404, "NoSuchKey", "The specified key does not exist.")
-            self.answer(200, content)
+            self.answer(200, content, version or store.newest.get((bucket, key)))
 
         def refuse(self, status: int, code: str, message: str) -> None:
             document = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{message}</Message></Error>"
             self.answer(status, document.encode())
 
-        def answer(self, status: int, body: bytes) -> None:
+        def answer(self, status: int, body: bytes, version: Optional[str] = None) -> None:
             self.send_response(status)
+            if version:
+                self.send_header("x-amz-version-id", version)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

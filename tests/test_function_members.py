@@ -2,7 +2,7 @@
 
 import pytest
 import zips
-from clients import ROLE, create, invoke, wait_active, wait_updated
+from clients import ROLE, RUNTIME, create, invoke, wait_active, wait_updated
 from cluster import wait_until
 from refusals import refusal
 
@@ -164,3 +164,30 @@ def test_images_and_zips_do_not_mix(client, deploy, name):
     bad = refusal(create_image, client=client, name=f"{name}-bad", uri="no image")
     assert bad == (400, "InvalidParameterValueException", "Source image no image is not valid. Provide a valid source image.")
     client.delete_function(FunctionName=image)
+
+
+def test_the_key_of_a_package_goes_with_the_package(client, name):
+    other = f"{KEY}1"
+    code = {"ZipFile": zips.function("echo"), "SourceKMSKeyArn": KEY}
+    arguments = {"Role": ROLE, "Runtime": RUNTIME, "Handler": "echo.handler"}
+    client.create_function(FunctionName=name, Code=code, Publish=True, **arguments)
+    wait_active(client, name)
+
+    def key(**version):
+        return client.get_function(FunctionName=name, **version)["Code"].get("SourceKMSKeyArn")
+
+    def update(**members):
+        client.update_function_code(FunctionName=name, ZipFile=zips.function("echo"), **members)
+        wait_updated(client, name)
+        return key()
+
+    assert (key(), key(Qualifier="1")) == (KEY, KEY)
+    assert "SourceKMSKeyArn" not in client.get_function_configuration(FunctionName=name)
+    client.update_function_configuration(FunctionName=name, Description="the package is the same")
+    wait_updated(client, name)
+    assert key() == KEY
+    assert update(SourceKMSKeyArn=other) == other
+    assert update() is None
+    assert key(Qualifier="1") == KEY
+    assert invoke(client, name, {"a": 1}).payload == {"a": 1}
+    client.delete_function(FunctionName=name)

@@ -78,6 +78,25 @@ def test_a_layer_is_published_from_an_object(with_store, store, name):
     assert made["Content"]["CodeSize"] == len(archive)
 
 
+def test_a_reference_names_the_version_that_runs_and_outlives_it(with_store, store, name):
+    """As on AWS but for one thing: whoever takes the object away stops no function."""
+    client = with_store
+    store.put("packages", "by/reference.zip", zips.function("versioned", word="one"), version="first")
+    create(client, name, "by/reference.zip", S3ObjectStorageMode="REFERENCE")
+    wait_active(client, name)
+    there = {"S3Bucket": "packages", "S3Key": "by/reference.zip", "S3ObjectVersion": "first"}
+    assert client.get_function(FunctionName=name)["Code"]["ResolvedS3Object"] == there
+    layer = client.publish_layer_version(
+        LayerName=name, Content={"S3Bucket": "packages", "S3Key": "by/reference.zip", "S3ObjectStorageMode": "REFERENCE"}
+    )
+    assert layer["Content"]["ResolvedS3Object"] == there
+    store.delete("packages", "by/reference.zip")
+    assert invoke(client, name).payload["word"] == "one"
+    client.update_function_code(FunctionName=name, S3Bucket="packages", S3Key="word/one.zip")
+    wait_updated(client, name)
+    assert "ResolvedS3Object" not in client.get_function(FunctionName=name)["Code"]
+
+
 def test_what_the_store_refuses_is_passed_on(with_store, name):
     for bucket, code, text in (
         ("packages", "NoSuchKey", "The specified key does not exist."),

@@ -191,7 +191,13 @@ class _Changer:
             if length == 0 and self.site.location in ("uri", "querystring", "header"):
                 continue
             title = f"{self.site.label} of {_characters(length)}"
-            yield self._changed(title, text.fill(length), PASSES if odd else ACCEPTED)
+            yield self._changed(title, text.fill(length), self._of_odd_text() if odd else ACCEPTED)
+
+    def _of_odd_text(self) -> Expected:
+        if self.shape.name in values.NO_OBJECT:
+            code = values.NO_OBJECT[self.shape.name]
+            return refused(INVALID_VALUE, text=f"Error occurred while GetObject. S3 Error Code: {code}. ")
+        return PASSES
 
     def _is_bounded(self) -> bool:
         return api_model.bounds(self.shape) != (None, None) or api_model.pattern(self.shape) is not None

@@ -9,18 +9,16 @@ from clusters import ROOT
 from conformance import table
 from conformance.recipes import GROUPS
 from conformance.run import Runner
-from conformance.values import REGION
 from conformance.waiters import waiter_faults
-from conformance.wire import CONFIG, Wire
+from conformance.wire import Wire
 
 PAGE = ROOT / "docs" / "compatibility.md"
 REPORT = ROOT / "target" / "compatibility.txt"
 
 
 @pytest.mark.timeout(300)
-def test_the_page_is_what_a_run_finds(clients, measured):
-    """In a region of its own, where no other test leaves anything."""
-    wire = Wire(clients("a", region=REGION, **CONFIG))
+def test_the_page_is_what_a_run_finds(conformant, measured):
+    wire = Wire(conformant)
     findings = Runner(wire).run([recipe for recipes in GROUPS.values() for recipe in recipes])
     by_name = {found.operation: found for found in findings}
     groups = {group: [by_name[recipe.operation] for recipe in recipes] for group, recipes in GROUPS.items()}

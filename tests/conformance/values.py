@@ -176,6 +176,8 @@ ANY = Text(_filled(""))
 ABOVE_QUOTA = {"Timeout": 900, "MemorySize": 10240, "EphemeralStorageSize": 10240}
 # Numbers that are refused or not by what else a request says.
 ODD_NUMBERS = {"MaximumNumberOfPollers", "MinimumNumberOfPollers", "LayerVersionNumber"}
+# What a store calls it that there is no object of such a name.
+NO_OBJECT = {"S3Bucket": "NoSuchBucket", "S3Key": "NoSuchKey", "S3ObjectVersion": "NoSuchVersion"}
 # Lists whose greatest length makes no sense with everything, for example with the number of enum values there are.
 ODD_LISTS = {"SourceAccessConfigurations", "CapacityProviderScalingPoliciesList", "StringList"}
 # Enum values that need other members than the request around them has.
@@ -191,7 +193,6 @@ ODD_ENUMS = {
     "OperationType",
     "PackageType",
     "PropagateTagsMode",
-    "S3ObjectStorageMode",
     "SnapStartApplyOn",
     "SourceAccessType",
     "UpdateRuntimeOn",

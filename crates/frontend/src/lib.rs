@@ -31,5 +31,7 @@ mod trail;
 pub use code_url::CodeUrlKey;
 pub use figures::{DURATION_BOUNDS, FrontendFigures};
 pub use frontend::{Frontend, Ports};
-pub use objects::{Endpoint, InvalidEndpoint, ObjectError, Objects, S3, S3Options, TrustError};
+pub use objects::{
+    Endpoint, InvalidEndpoint, Object, ObjectError, Objects, S3, S3Options, TrustError,
+};
 pub use options::{AuthMode, FrontendOptions, KeyRing};

@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use lambda_api::request::code::ObjectAddress;
-use model::{ErrorKind, Failure};
+use model::{ErrorKind, Failure, ObjectAddress};
 
 pub use address::{Endpoint, InvalidEndpoint};
 pub use s3::{S3, S3Options, TrustError};
@@ -21,7 +20,16 @@ pub trait Objects: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`ObjectError`]; an object that is larger is refused as soon as that is known.
-    async fn get(&self, object: &ObjectAddress, limit: u64) -> Result<Bytes, ObjectError>;
+    async fn get(&self, object: &ObjectAddress, limit: u64) -> Result<Object, ObjectError>;
+}
+
+/// An object as it was found.
+#[derive(Debug)]
+pub struct Object {
+    /// All of it.
+    pub content: Bytes,
+    /// Its version, if the bucket keeps several.
+    pub version: Option<String>,
 }
 
 /// Why an object could not be had.

@@ -11,6 +11,7 @@ mod function_configuration;
 mod get_function;
 mod layer;
 mod list;
+mod object;
 mod optional;
 mod setting;
 

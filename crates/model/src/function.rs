@@ -6,7 +6,7 @@ mod optional;
 
 pub use optional::{
     CapacityUse, CustomRuntime, Durable, FileSystem, Image, ImageOverrides, Incompatible,
-    OptionalConfig, OptionalMember, OptionalPatch, UsedLayer, Vpc,
+    OptionalConfig, OptionalMember, OptionalPatch, Origin, UsedLayer, Vpc,
 };
 
 use crate::{
@@ -281,6 +281,19 @@ impl Config {
     #[must_use]
     pub fn image(&self) -> Option<&Image> {
         self.optional.as_ref()?.image.as_ref()
+    }
+
+    /// What is said of the package, if anything is.
+    #[must_use]
+    pub fn origin(&self) -> Option<&Origin> {
+        self.optional.as_ref().map(|o| &o.origin)
+    }
+
+    /// Takes over what is said of a new package.
+    pub fn set_origin(&mut self, origin: Origin) {
+        let mut optional = self.optional.take().map_or_else(Default::default, |o| *o);
+        optional.origin = origin;
+        self.optional = optional.boxed();
     }
 
     /// What in it cannot be together, if anything.

@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, fmt, num::NonZeroU64, str::FromStr};
 
 use crate::{
-    AccountId, Architecture, LayerName, Region, RevisionId, Runtime, Timestamp, function::Code,
+    AccountId, Architecture, LayerName, ObjectAddress, Region, RevisionId, Runtime, Timestamp,
+    function::Code,
 };
 
 /// A layer's identity in the catalog.
@@ -57,6 +58,8 @@ pub struct LayerDraft {
     pub architectures: Vec<Architecture>,
     /// Its licence: an identifier, a URL or the text itself.
     pub license: Option<String>,
+    /// The object that its archive is a reference to; see [`crate::function::Origin::object`].
+    pub object: Option<ObjectAddress>,
 }
 
 /// Who may use a layer version besides its owner.

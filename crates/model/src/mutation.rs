@@ -11,7 +11,7 @@ use crate::{
     capacity_provider::CapacityChange,
     code_signing::CodeSigningChange,
     function::{
-        Code, Config, ConfigPatch, FunctionVersion, Incompatible, Reason, StoredEnvironment,
+        Code, Config, ConfigPatch, FunctionVersion, Incompatible, Origin, Reason, StoredEnvironment,
     },
     iam,
     layer::{LayerDraft, LayerPolicyChange},
@@ -48,6 +48,8 @@ pub enum Mutation {
         code: Code,
         /// The image, of a function that is made of one; `code` is then [`Code::of_image`]. Format 2.
         image: Option<String>,
+        /// What is said of the package, if anything is. Format 2.
+        origin: Option<Box<Origin>>,
         /// Its instruction set, if it changes.
         architecture: Option<Architecture>,
         /// Publish the result.
@@ -562,7 +564,10 @@ impl Mutation {
                 code_signing: Some(_),
                 ..
             }
-            | Self::UpdateFunctionCode { image: Some(_), .. } => 2,
+            | Self::UpdateFunctionCode { image: Some(_), .. }
+            | Self::UpdateFunctionCode {
+                origin: Some(_), ..
+            } => 2,
             Self::CreateFunction { config, code, .. } => config.format().max(code.format()),
             Self::UpdateFunctionConfiguration { patch, .. } => patch.format(),
             Self::UpdateFunctionCode { code, .. } => code.format(),

@@ -10,6 +10,7 @@ mod ids;
 mod layer;
 mod mapping;
 mod mutation;
+mod object;
 mod optional;
 mod outcome;
 mod session;

@@ -128,6 +128,7 @@ impl Step<'_> {
                 function,
                 code,
                 image,
+                origin,
                 architecture,
                 publish,
                 expected,
@@ -135,6 +136,7 @@ impl Step<'_> {
                 let change = function::CodeChange {
                     code: *code,
                     image: image.as_deref(),
+                    origin: origin.as_deref(),
                     architecture: *architecture,
                 };
                 self.update_code(function, &change, *publish, *expected)

@@ -19,6 +19,9 @@ from conformance.recipes import (
     urls,
 )
 
+# What has to lie in the object store of the cluster, by key.
+OBJECTS: dict[str, bytes] = {**functions.OBJECTS, **layers.OBJECTS}
+
 GROUPS: dict[str, list[Recipe]] = {
     "Functions": functions.RECIPES,
     "Versions and aliases": aliases.RECIPES,

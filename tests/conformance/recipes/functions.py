@@ -7,6 +7,7 @@ import hashlib
 
 from clients import RUNTIME
 
+from conformance import objects
 from conformance.recipe import INVALID_VALUE, PASSES, Given, Params, Recipe, alone, refused
 from conformance.recipes import capacity, code_signing, layers
 from conformance.recipes.resources import (
@@ -29,14 +30,8 @@ IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/conformance:latest"
 ACCESS_POINT = arn("elasticfilesystem", "access-point/fsap-0123456789abcdef0")
 S3_FILES = arn("s3files", "file-system/fs-0123456789abcdef0/access-point/fsap-0123456789abcdef0")
 SNAP_START_RUNTIME = "python3.13"
-# There is no such object, in no bucket; a service that fetches code says so in these words.
-NO_OBJECT = refused(INVALID_VALUE, text="Error occurred while GetObject. S3 Error Code: ")
-OBJECT = {
-    "S3Bucket": "conformance-bucket",
-    "S3Key": "no/such/key.zip",
-    "S3ObjectVersion": "version-1",
-    "S3ObjectStorageMode": "COPY",
-}
+OBJECT = objects.address("code/echo.zip")
+OBJECTS = {OBJECT["S3Key"]: OTHER_CODE}
 VPC = {
     "SubnetIds": ["subnet-0123456789abcdef0"],
     "SecurityGroupIds": ["sg-0123456789abcdef0"],
@@ -110,7 +105,7 @@ CREATE = Recipe(
         Given("CodeSigningConfigArn", code_signing.config_arn),
         Given("Architectures", ["x86_64"]),
         alone("Code", {"ZipFile": CODE, "SourceKMSKeyArn": KEY}, label="Code.SourceKMSKeyArn"),
-        alone("Code", OBJECT, label="Code.S3Bucket", expected=NO_OBJECT),
+        alone("Code", OBJECT, label="Code.S3Bucket"),
         alone("Code", {"ImageUri": IMAGE}, label="Code.ImageUri", beside=_IMAGE, expected=PASSES),
         alone("ImageConfig", _IMAGE_CONFIG, beside=_IMAGE, expected=PASSES),
         alone("TenancyConfig", {"TenantIsolationMode": "PER_TENANT"}),
@@ -143,7 +138,7 @@ UPDATE = Recipe(
 
 _PROVIDE_NO_IMAGE = refused(INVALID_VALUE, text="Please don't provide ImageUri when updating a function with packageType Zip.")
 _OBJECT_GIVEN = tuple(
-    alone(member, value, label=f"{member} instead of a package", beside={"ZipFile": None, **OBJECT}, expected=NO_OBJECT)
+    alone(member, value, label=f"{member} instead of a package", beside={"ZipFile": None, **OBJECT})
     for member, value in OBJECT.items()
 )
 
@@ -167,7 +162,8 @@ UPDATE_CODE = Recipe(
 
 
 def _has_code(params: Params, answer: Answer) -> list[str]:
-    wanted = base64.b64encode(hashlib.sha256(params.get("ZipFile", b"")).digest()).decode()
+    package = params.get("ZipFile", OBJECTS[OBJECT["S3Key"]])
+    wanted = base64.b64encode(hashlib.sha256(package).digest()).decode()
     return [] if answer.parsed.get("CodeSha256") == wanted else ["CodeSha256 is not the package's"]
 
 

@@ -9,20 +9,16 @@ from typing import Callable
 import zips
 from clients import RUNTIME
 
-from conformance.recipe import INVALID_VALUE, Given, Params, Recipe, alone, refused
+from conformance import objects
+from conformance.recipe import Given, Params, Recipe, alone
 from conformance.recipes.resources import marker
 from conformance.values import ACCOUNT, UUID
 from conformance.wire import Answer
 from conformance.world import World
 
 CODE = zips.package({"python/layered.py": "WORD = 'layered'\n"})
-_OBJECT = {
-    "S3Bucket": "conformance-bucket",
-    "S3Key": "no/such/layer.zip",
-    "S3ObjectVersion": "version-1",
-    "S3ObjectStorageMode": "COPY",
-}
-_NO_OBJECT = refused(INVALID_VALUE, text="Error occurred while GetObject. S3 Error Code: ")
+_OBJECT = objects.address("layers/layered.zip")
+OBJECTS = {_OBJECT["S3Key"]: CODE}
 _SHARED = "shared-layer"
 _MEMBERS = {"CompatibleRuntimes": [RUNTIME], "CompatibleArchitectures": ["x86_64"]}
 _PRINCIPAL = {"Action": "lambda:GetLayerVersion", "Principal": ACCOUNT}
@@ -143,7 +139,7 @@ RECIPES = [
             Given("CompatibleRuntimes", [RUNTIME]),
             Given("CompatibleArchitectures", ["x86_64"]),
             Given("LicenseInfo", "Apache-2.0"),
-            alone("Content", _OBJECT, label="Content.S3Bucket", expected=_NO_OBJECT),
+            alone("Content", _OBJECT, label="Content.S3Bucket"),
         ),
         not_echoed=frozenset({"Content"}),
     ),

@@ -173,6 +173,7 @@ fn commands_1() -> Vec<(&'static str, Mutation)> {
                 function: function(),
                 code: code(),
                 image: None,
+                origin: None,
                 architecture: Some(Architecture::Arm64),
                 publish: true,
                 expected,

@@ -13,9 +13,9 @@ use model::{
 
 use super::*;
 
-mod layers;
+pub(super) mod layers;
 pub(super) mod mapping;
-mod optional;
+pub(super) mod optional;
 mod resources;
 pub(super) mod settings;
 

@@ -2,7 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
-use lambda_api::{percent, request::code::ObjectAddress};
+use lambda_api::percent;
+use model::ObjectAddress;
 
 /// `http://host:port` or `https://host[:port]`, without a path.
 #[derive(Clone, Debug, PartialEq, Eq)]

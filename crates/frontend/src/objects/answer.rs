@@ -1,8 +1,15 @@
-//! What an object store says when it does not give an object.
+//! What an object store says of an object, and when it does not give one.
 
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 
 use super::ObjectError;
+
+/// The header that names the version of an object.
+const VERSION: &str = "x-amz-version-id";
+/// What it names where no versions are kept.
+const NO_VERSION: &str = "null";
+/// The longest name of a version.
+const VERSION_MAX: usize = 1024;
 
 /// The longest text that is passed on to a caller, in characters.
 const TEXT_MAX: usize = 300;
@@ -18,6 +25,13 @@ pub(super) fn refusal(status: StatusCode, body: &[u8]) -> ObjectError {
         reason.unwrap_or("no reason was given").to_owned()
     });
     ObjectError::Refused { code, message }
+}
+
+/// The version of an object that is given, if the bucket keeps several.
+pub(super) fn version(headers: &HeaderMap) -> Option<String> {
+    let version = headers.get(VERSION)?.to_str().ok()?;
+    let is_one = !version.is_empty() && version != NO_VERSION && version.len() <= VERSION_MAX;
+    is_one.then(|| version.to_owned())
 }
 
 fn element(document: &str, name: &str) -> Option<String> {
@@ -43,6 +57,21 @@ mod tests {
             panic!()
         };
         assert_eq!((code.as_str(), message.as_str()), expected, "{body}");
+    }
+
+    #[test]
+    fn stores_name_a_version_where_they_keep_several() {
+        let said = |value: Option<&'static str>| {
+            let mut headers = HeaderMap::new();
+            if let Some(value) = value {
+                headers.insert(VERSION, http::HeaderValue::from_static(value));
+            }
+            version(&headers)
+        };
+        assert_eq!(said(Some("v.1")).as_deref(), Some("v.1"));
+        for none in [None, Some(""), Some("null")] {
+            assert_eq!(said(none), None);
+        }
     }
 
     #[test]

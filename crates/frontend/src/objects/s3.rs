@@ -12,11 +12,8 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, header::HOST};
 use http_body_util::{BodyExt as _, Empty};
 use hyper::{body::Body as _, body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
-use lambda_api::{
-    request::code::ObjectAddress,
-    sigv4::{self, Secret, SignedRequest, Signer},
-};
-use model::Region;
+use lambda_api::sigv4::{self, Secret, SignedRequest, Signer};
+use model::{ObjectAddress, Region};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -30,7 +27,11 @@ use tokio_rustls::{
     },
 };
 
-use super::{Endpoint, ObjectError, Objects, address::Target, answer::refusal};
+use super::{
+    Endpoint, Object, ObjectError, Objects,
+    address::Target,
+    answer::{refusal, version},
+};
 
 /// How long a fetch may take, the wait for its turn included: less than the SDKs wait for an answer.
 const FETCH_MAX: Duration = Duration::from_secs(30);
@@ -113,7 +114,7 @@ impl S3 {
         })
     }
 
-    async fn fetch(&self, object: &ObjectAddress, limit: u64) -> Result<Bytes, ObjectError> {
+    async fn fetch(&self, object: &ObjectAddress, limit: u64) -> Result<Object, ObjectError> {
         // The semaphore is never closed; without a place the deadline ends the wait.
         let _place = self.places.acquire().await;
         let target = self
@@ -124,7 +125,9 @@ impl S3 {
         let response = self.send(&target, request).await?;
         let status = response.status();
         if status.is_success() {
-            self.read(response, limit).await
+            let version = version(response.headers());
+            let content = self.read(response, limit).await?;
+            Ok(Object { content, version })
         } else {
             let body = self.read(response, ERROR_MAX).await.unwrap_or_default();
             Err(refusal(status, &body))
@@ -232,7 +235,7 @@ impl S3 {
 
 #[async_trait]
 impl Objects for S3 {
-    async fn get(&self, object: &ObjectAddress, limit: u64) -> Result<Bytes, ObjectError> {
+    async fn get(&self, object: &ObjectAddress, limit: u64) -> Result<Object, ObjectError> {
         tokio::time::timeout(FETCH_MAX, self.fetch(object, limit))
             .await
             .unwrap_or(Err(ObjectError::Deadline(FETCH_MAX)))

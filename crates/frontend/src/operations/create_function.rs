@@ -4,9 +4,12 @@ use lambda_api::{
     Operation,
     request::{code::Source, create_function::CreateFunction},
 };
-use model::function::Code;
 
-use super::{Shown, Workbench, deployment, versions};
+use super::{
+    Shown, Workbench,
+    deployment::{self, Stored},
+    versions,
+};
 use crate::{auth::Authorized, error::OperationError, respond::Answer};
 
 pub(crate) async fn run(
@@ -15,15 +18,15 @@ pub(crate) async fn run(
 ) -> Result<Shown, OperationError> {
     let (mut request, grant) = authorized.take();
     let layers = deployment::layers(bench, &request.layers).await?;
-    let code = match &mut request.source {
-        Source::Image(uri) => Code::of_image(uri),
+    let Stored { code, object } = match &mut request.source {
+        Source::Image(uri) => Stored::image(uri),
         Source::Archive(archive) => {
             let package = deployment::inspect(bench, archive.take()).await?;
             deployment::check_size(&bench.limits, &package.code, &layers)?;
             deployment::store(bench, grant.caller(), package).await?
         }
     };
-    let mutation = request.into_mutation(code, layers);
+    let mutation = request.into_mutation(code, object, layers);
     let changed = bench.control.change(&grant, mutation).await?;
     let version = versions::changed(changed, Operation::CreateFunction)?;
     // AWS shows a bare ARN here, also for a version that was published at once.

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use lambda_api::{ApiError, request::code::Archive};
 use model::{
-    AccountId, Digest, LayerVersionId, Limits, Region,
+    AccountId, Digest, LayerVersionId, Limits, ObjectAddress, Region,
     function::{Code, UsedLayer},
 };
 use package::{PackageError, PackageLimits};
@@ -16,7 +16,7 @@ pub(super) async fn inspect(
     bench: &Workbench,
     archive: Archive,
 ) -> Result<Package, OperationError> {
-    let zip = obtain(bench, archive).await?;
+    let (zip, object) = obtain(bench, archive).await?;
     let limits = PackageLimits::from(&bench.limits);
     let inspected = bench.tasks.blocking(move || {
         let summary = package::inspect(&zip, &limits)?;
@@ -25,25 +25,38 @@ pub(super) async fn inspect(
             size: u64::try_from(zip.len()).unwrap_or(u64::MAX),
             unzipped: summary.unzipped,
         };
-        Ok::<_, PackageError>(Package { code, zip })
+        Ok::<_, PackageError>(Package { code, zip, object })
     });
     Ok(inspected.await??)
 }
 
-async fn obtain(bench: &Workbench, archive: Archive) -> Result<Bytes, OperationError> {
-    let object = match archive {
-        Archive::Zip(zip) => return Ok(zip.into()),
-        Archive::Object(object) => object,
+/// The bytes, and the object that they are a reference to: the version that was there, if its bucket keeps several.
+async fn obtain(
+    bench: &Workbench,
+    archive: Archive,
+) -> Result<(Bytes, Option<ObjectAddress>), OperationError> {
+    let (mut address, referenced) = match archive {
+        Archive::Zip(zip) => return Ok((zip.into(), None)),
+        Archive::Object {
+            address,
+            referenced,
+        } => (address, referenced),
     };
     let fetched = match &bench.objects {
-        Some(objects) => objects.get(&object, bench.limits.code_zipped.0).await,
+        Some(objects) => objects.get(&address, bench.limits.code_zipped.0).await,
         None => Err(ObjectError::NotConfigured),
     };
-    fetched.map_err(|source| OperationError::Object {
-        bucket: object.bucket,
-        key: object.key,
-        source,
-    })
+    match fetched {
+        Ok(object) => {
+            address.version = address.version.or(object.version);
+            Ok((object.content, referenced.then_some(address)))
+        }
+        Err(source) => Err(OperationError::Object {
+            bucket: address.bucket,
+            key: address.key,
+            source,
+        }),
+    }
 }
 
 /// Layer versions with their archives, as a function will use them. Whether they are still there is for the catalog to
@@ -88,6 +101,13 @@ pub(super) fn check_size(
 pub(super) struct Package {
     pub(super) code: Code,
     zip: Bytes,
+    object: Option<ObjectAddress>,
+}
+
+/// Code that a change may name, and the object that it is a reference to.
+pub(super) struct Stored {
+    pub(super) code: Code,
+    pub(super) object: Option<ObjectAddress>,
 }
 
 /// Brings a package to a quorum of controllers, if the account has room for it. The room is judged by the local copy: the
@@ -96,11 +116,21 @@ pub(super) async fn store(
     bench: &Workbench,
     caller: &Caller,
     package: Package,
-) -> Result<Code, OperationError> {
+) -> Result<Stored, OperationError> {
     check_room(bench, caller.account, &caller.region, package.code.size)?;
-    let Package { code, zip } = package;
+    let Package { code, zip, object } = package;
     bench.control.put_code(code.digest, zip).await?;
-    Ok(code)
+    Ok(Stored { code, object })
+}
+
+impl Stored {
+    /// What stands in the place of a package for a function of an image.
+    pub(super) fn image(uri: &str) -> Self {
+        Self {
+            code: Code::of_image(uri),
+            object: None,
+        }
+    }
 }
 
 fn check_room(

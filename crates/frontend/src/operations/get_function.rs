@@ -61,7 +61,7 @@ pub(crate) async fn run(
 pub(crate) fn answer(got: Got) -> Answer {
     let configuration = got.shown.configuration(Detail::Full);
     let code = match got.location {
-        Location::Package(url) => CodeLocation::url(url),
+        Location::Package(url) => CodeLocation::url(url, got.shown.version.config.origin()),
         Location::Image(uri) => CodeLocation::image(uri),
     };
     let shape = GetFunction::new(configuration, code, got.tags, got.reserved);

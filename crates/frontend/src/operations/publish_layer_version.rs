@@ -16,8 +16,8 @@ pub(crate) async fn run(
 ) -> Result<Located, OperationError> {
     let (mut request, grant) = authorized.take();
     let package = deployment::inspect(bench, request.archive.take()).await?;
-    let content = deployment::store(bench, grant.caller(), package).await?;
-    let mutation = request.into_mutation(content);
+    let stored = deployment::store(bench, grant.caller(), package).await?;
+    let mutation = request.into_mutation(stored.code, stored.object);
     let changed = bench.control.change(&grant, mutation).await?;
     let version = layers::changed(changed, Operation::PublishLayerVersion)?;
     Ok(layers::locate(bench, grant.caller(), version, origin))

@@ -13,7 +13,7 @@ use model::{
 
 use super::{
     Shown, Workbench,
-    deployment::{self, Package},
+    deployment::{self, Package, Stored},
     versions,
 };
 use crate::{auth::Authorized, error::OperationError, respond::Answer};
@@ -34,11 +34,11 @@ pub(crate) async fn run(
     if request.dry_run {
         return dry_run(bench, &request, package.code()).await;
     }
-    let code = match package {
-        Prepared::Image(code) => code,
+    let Stored { code, object } = match package {
+        Prepared::Image(code) => Stored { code, object: None },
         Prepared::Package(package) => deployment::store(bench, grant.caller(), package).await?,
     };
-    let mutation = request.into_mutation(code);
+    let mutation = request.into_mutation(code, object);
     let changed = bench.control.change(&grant, mutation).await?;
     let version = versions::changed(changed, Operation::UpdateFunctionCode)?;
     Ok(Shown::published(bench, version))

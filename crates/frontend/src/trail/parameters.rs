@@ -42,6 +42,7 @@ pub(super) fn of(request: &Request) -> Parameters {
             parameters.put("DryRun", r.dry_run);
             parameters.shown("RevisionId", r.expected);
             resources::source(&mut parameters, &r.source);
+            parameters.text("SourceKMSKeyArn", r.kms_key.as_ref());
         }
         Request::UpdateFunctionConfiguration(r) => {
             patch(&mut parameters, &r.patch);

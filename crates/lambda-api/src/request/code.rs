@@ -3,9 +3,9 @@
 use std::{borrow::Cow, fmt};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use model::ObjectAddress;
 use serde::Deserialize;
 
-use super::absent::{self, Unsupported};
 use crate::{error::ApiError, validate::clip};
 
 /// Longest name of a repository, in bytes, and longest tag.
@@ -27,18 +27,12 @@ pub enum Archive {
     /// It came with the request.
     Zip(Vec<u8>),
     /// It lies in an object store.
-    Object(ObjectAddress),
-}
-
-/// Where an object lies.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ObjectAddress {
-    /// The bucket.
-    pub bucket: String,
-    /// The key in it.
-    pub key: String,
-    /// The version, of a bucket that keeps several.
-    pub version: Option<String>,
+    Object {
+        /// Where.
+        address: ObjectAddress,
+        /// Whether its owner asks for a reference to it, and not for a copy.
+        referenced: bool,
+    },
 }
 
 impl Archive {
@@ -54,7 +48,7 @@ impl fmt::Debug for Archive {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Zip(zip) => f.debug_struct("Zip").field("bytes", &zip.len()).finish(),
-            Self::Object(object) => object.fmt(f),
+            Self::Object { address, .. } => address.fmt(f),
         }
     }
 }
@@ -75,7 +69,7 @@ pub(crate) struct Shape<'a> {
     s3_object_storage_mode: Option<String>,
     image_uri: Option<String>,
     #[serde(rename = "SourceKMSKeyArn")]
-    source_kms_key_arn: Unsupported,
+    source_kms_key_arn: Option<String>,
 }
 
 impl Shape<'_> {
@@ -90,7 +84,7 @@ impl Shape<'_> {
         if self.zip_file.is_some() {
             return Err(ApiError::code_ambiguous());
         }
-        if self.names_object() {
+        if self.names_object() || self.kms_key().is_some() {
             return Err(ApiError::InvalidParameterValue(
                 "Please do not provide other FunctionCode parameters when providing an ImageUri."
                     .to_owned(),
@@ -98,6 +92,13 @@ impl Shape<'_> {
         }
         check_image(uri)?;
         Ok(Source::Image(uri.clone()))
+    }
+
+    /// The ARN of the key that the zip should be encrypted with at rest.
+    pub(crate) fn kms_key(&self) -> Option<String> {
+        self.source_kms_key_arn
+            .clone()
+            .filter(|arn| !arn.is_empty())
     }
 
     /// The zip, of a layer or of a function that is made of one.
@@ -109,12 +110,6 @@ impl Shape<'_> {
         if self.zip_file.is_some() && named {
             return Err(ApiError::code_ambiguous());
         }
-        absent::refuse([("Code.SourceKMSKeyArn", self.source_kms_key_arn)])?;
-        if self.s3_object_storage_mode.as_deref() == Some("REFERENCE") {
-            return Err(ApiError::unsupported_member(
-                "Code.S3ObjectStorageMode REFERENCE",
-            ));
-        }
         let not_empty = |text: Option<String>| text.filter(|t| !t.is_empty());
         if let Some(zip) = &self.zip_file {
             let decoded = STANDARD.decode(zip.as_bytes());
@@ -123,11 +118,14 @@ impl Shape<'_> {
             });
         }
         match (not_empty(self.s3_bucket), not_empty(self.s3_key)) {
-            (Some(bucket), Some(key)) => Ok(Archive::Object(ObjectAddress {
-                bucket,
-                key,
-                version: not_empty(self.s3_object_version),
-            })),
+            (Some(bucket), Some(key)) => Ok(Archive::Object {
+                address: ObjectAddress {
+                    bucket,
+                    key,
+                    version: not_empty(self.s3_object_version),
+                },
+                referenced: self.s3_object_storage_mode.as_deref() == Some("REFERENCE"),
+            }),
             _ if named => Err(ApiError::InvalidParameterValue(
                 "Please provide both S3Bucket and S3Key.".to_owned(),
             )),
@@ -219,17 +217,22 @@ mod tests {
             source(r#"{"ZipFile":"UEs=","S3ObjectStorageMode":"COPY"}"#).unwrap(),
             Source::Archive(Archive::Zip(b"PK".to_vec()))
         );
-        let object = |version: Option<&str>| {
-            Source::Archive(Archive::Object(ObjectAddress {
-                bucket: "b".to_owned(),
-                key: "k/x.zip".to_owned(),
-                version: version.map(str::to_owned),
-            }))
+        let object = |version: Option<&str>, referenced| {
+            Source::Archive(Archive::Object {
+                address: ObjectAddress {
+                    bucket: "b".to_owned(),
+                    key: "k/x.zip".to_owned(),
+                    version: version.map(str::to_owned),
+                },
+                referenced,
+            })
         };
         let json = r#"{"S3Bucket":"b","S3Key":"k/x.zip"}"#;
-        assert_eq!(source(json).unwrap(), object(None));
-        let json = r#"{"S3Bucket":"b","S3Key":"k/x.zip","S3ObjectVersion":"v"}"#;
-        assert_eq!(source(json).unwrap(), object(Some("v")));
+        assert_eq!(source(json).unwrap(), object(None, false));
+        let json = r#"{"S3Bucket":"b","S3Key":"k/x.zip","S3ObjectVersion":"v","S3ObjectStorageMode":"COPY"}"#;
+        assert_eq!(source(json).unwrap(), object(Some("v"), false));
+        let json = r#"{"S3Bucket":"b","S3Key":"k/x.zip","S3ObjectStorageMode":"REFERENCE"}"#;
+        assert_eq!(source(json).unwrap(), object(None, true));
         for (json, expected) in [
             ("{}", "Please provide a source for function code."),
             (
@@ -249,16 +252,16 @@ mod tests {
                 "Please do not provide other FunctionCode parameters when providing an ImageUri.",
             ),
             (
+                r#"{"SourceKMSKeyArn":"arn:aws:kms:::k","ImageUri":"r/i"}"#,
+                "Please do not provide other FunctionCode parameters when providing an ImageUri.",
+            ),
+            (
                 r#"{"S3Bucket":"b"}"#,
                 "Please provide both S3Bucket and S3Key.",
             ),
             (
                 r#"{"S3ObjectVersion":"v"}"#,
                 "Please provide both S3Bucket and S3Key.",
-            ),
-            (
-                r#"{"S3Bucket":"b","S3Key":"k","S3ObjectStorageMode":"REFERENCE"}"#,
-                "Code.S3ObjectStorageMode REFERENCE is not supported by this cluster.",
             ),
         ] {
             assert_eq!(source(json).unwrap_err().to_string(), expected, "{json}");

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::{
-    Architecture, CodeSigningId, FunctionId, LayerVersionId, Mutation, Runtime,
+    Architecture, CodeSigningId, FunctionId, LayerVersionId, Mutation, ObjectAddress, Runtime,
     function::{
         Code, Config, ConfigPatch, Image, ImageOverrides, Incompatible, OptionalConfig,
         StoredEnvironment, UsedLayer,
@@ -40,9 +40,15 @@ pub struct CreateFunction {
 }
 
 impl CreateFunction {
-    /// The change to the catalog, once the package is stored as `code` and the layers are known to be there.
+    /// The change to the catalog, once the package is stored as `code` and the layers are known to be there. `object` is
+    /// what the package is a reference to.
     #[must_use]
-    pub fn into_mutation(self, code: Code, layers: Vec<UsedLayer>) -> Mutation {
+    pub fn into_mutation(
+        self,
+        code: Code,
+        object: Option<ObjectAddress>,
+        layers: Vec<UsedLayer>,
+    ) -> Mutation {
         let Self {
             function,
             mut config,
@@ -54,6 +60,7 @@ impl CreateFunction {
         } = self;
         let mut optional = config.optional.take().map_or_else(Default::default, |o| *o);
         optional.layers = layers;
+        optional.origin.object = object;
         config.optional = optional.boxed();
         Mutation::CreateFunction {
             function,
@@ -100,7 +107,9 @@ pub(super) fn parse(input: &Input<'_>) -> Result<CreateFunction, ApiError> {
         .transpose()?;
     let mut members: optional::Parsed = input.body::<optional::Shape>()?.parse(input.scope)?;
     let layers = members.layers.take().unwrap_or_default();
-    let source = shape.code.unwrap_or_default().source()?;
+    let code = shape.code.unwrap_or_default();
+    let kms_key = code.kms_key();
+    let source = code.source()?;
     let is_image = shape.package_type.as_deref() == Some("Image");
     let mut optional = members.into_new();
     match (&source, is_image) {
@@ -127,6 +136,7 @@ pub(super) fn parse(input: &Input<'_>) -> Result<CreateFunction, ApiError> {
     }
     let tenancy = shape.tenancy_config.and_then(|t| t.tenant_isolation_mode);
     optional.tenant_isolation = tenancy.is_some();
+    optional.origin.kms_key = kms_key;
     let mut patch = settings.patch(input.limits)?;
     if is_image {
         if patch.runtime.is_some() || patch.handler.is_some() || !layers.is_empty() {

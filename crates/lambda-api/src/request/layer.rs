@@ -3,7 +3,8 @@
 use std::{fmt, num::NonZeroU64};
 
 use model::{
-    AccountId, Architecture, LayerId, LayerName, LayerVersionId, Mutation, RevisionId, Runtime,
+    AccountId, Architecture, LayerId, LayerName, LayerVersionId, Mutation, ObjectAddress,
+    RevisionId, Runtime,
     function::Code,
     layer::{LayerDraft, LayerGrant, LayerPolicyChange, LayerPrincipal},
 };
@@ -92,14 +93,15 @@ pub struct RemoveLayerVersionPermission {
 }
 
 impl PublishLayerVersion {
-    /// The change to the catalog, once the archive is stored as `content`.
+    /// The change to the catalog, once the archive is stored as `content`; `object` is what it is a reference to.
     #[must_use]
-    pub fn into_mutation(self, content: Code) -> Mutation {
+    pub fn into_mutation(self, content: Code, object: Option<ObjectAddress>) -> Mutation {
         let Self {
             layer,
-            draft,
+            mut draft,
             archive: _,
         } = self;
+        draft.object = object;
         Mutation::PublishLayerVersion {
             layer,
             content,
@@ -199,6 +201,7 @@ pub(super) fn publish(input: &Input<'_>) -> Result<PublishLayerVersion, ApiError
             runtimes,
             architectures,
             license: shape.license_info,
+            object: None,
         },
         archive: shape.content.unwrap_or_default().archive()?,
     })

@@ -1,6 +1,9 @@
 //! `UpdateFunctionCode`.
 
-use model::{Architecture, FunctionId, Mutation, RevisionId, function::Code};
+use model::{
+    Architecture, FunctionId, Mutation, ObjectAddress, RevisionId,
+    function::{Code, Origin},
+};
 use serde::Deserialize;
 
 use super::{
@@ -27,12 +30,15 @@ pub struct UpdateFunctionCode {
     pub expected: Option<RevisionId>,
     /// What the function is to be made of.
     pub source: Source,
+    /// The ARN of the key that its package should be encrypted with at rest.
+    pub kms_key: Option<String>,
 }
 
 impl UpdateFunctionCode {
-    /// The change to the catalog, once the package is stored as `code`. Not for a dry run.
+    /// The change to the catalog, once the package is stored as `code`; `object` is what it is a reference to. Not for a
+    /// dry run.
     #[must_use]
-    pub fn into_mutation(self, code: Code) -> Mutation {
+    pub fn into_mutation(self, code: Code, object: Option<ObjectAddress>) -> Mutation {
         let Self {
             function,
             architecture,
@@ -40,6 +46,7 @@ impl UpdateFunctionCode {
             dry_run: _,
             expected,
             source,
+            kms_key,
         } = self;
         let image = match source {
             Source::Archive(_) => None,
@@ -49,6 +56,7 @@ impl UpdateFunctionCode {
             function,
             code,
             image,
+            origin: Origin { kms_key, object }.boxed(),
             architecture,
             publish,
             expected,
@@ -78,6 +86,7 @@ pub(super) fn parse(input: &Input<'_>) -> Result<UpdateFunctionCode, ApiError> {
         publish: shape.publish.unwrap_or(false),
         dry_run: shape.dry_run.unwrap_or(false),
         expected: expected_revision(shape.revision_id.as_deref(), false)?,
+        kms_key: code.kms_key(),
         source: code.source()?,
     })
 }
@@ -137,7 +146,7 @@ mod tests {
             code: stored,
             publish: true,
             ..
-        } = update.into_mutation(code)
+        } = update.into_mutation(code, None)
         else {
             panic!()
         };
@@ -145,10 +154,31 @@ mod tests {
     }
 
     #[test]
+    fn the_key_of_a_package_goes_with_it() {
+        let update = updated(
+            UPDATE,
+            r#"{"ZipFile":"UEs=","SourceKMSKeyArn":"arn:aws:kms:us-east-1:123456789012:key/k"}"#,
+        );
+        let stored = Code::of_image("any");
+        let mutation = update.into_mutation(stored, None);
+        assert_eq!(mutation.format(), 2);
+        let Mutation::UpdateFunctionCode { origin, .. } = mutation else {
+            panic!()
+        };
+        assert_eq!(
+            origin.unwrap().kms_key.as_deref(),
+            Some("arn:aws:kms:us-east-1:123456789012:key/k")
+        );
+        let update = updated(UPDATE, r#"{"ZipFile":"UEs=","SourceKMSKeyArn":""}"#);
+        assert_eq!(update.kms_key, None);
+    }
+
+    #[test]
     fn another_image() {
         let update = updated(UPDATE, r#"{"ImageUri":"r/i:2"}"#);
         let stored = Code::of_image("r/i:2");
-        let Mutation::UpdateFunctionCode { code, image, .. } = update.into_mutation(stored) else {
+        let Mutation::UpdateFunctionCode { code, image, .. } = update.into_mutation(stored, None)
+        else {
             panic!()
         };
         assert_eq!((code, image.as_deref()), (stored, Some("r/i:2")));

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use model::function::Origin;
 use serde::Serialize;
 
-use super::FunctionConfiguration;
+use super::{FunctionConfiguration, object::ResolvedObject};
 
 /// A function's configuration, and where to get its code.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -27,6 +28,10 @@ pub struct CodeLocation {
     location: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     image_uri: Option<String>,
+    #[serde(rename = "SourceKMSKeyArn", skip_serializing_if = "Option::is_none")]
+    source_kms_key_arn: Option<String>,
+    #[serde(rename = "ResolvedS3Object", skip_serializing_if = "Option::is_none")]
+    resolved_object: Option<ResolvedObject>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -36,13 +41,17 @@ struct Concurrency {
 }
 
 impl CodeLocation {
-    /// A URL that needs no further credential.
+    /// A URL that needs no further credential, and what is said of the package there.
     #[must_use]
-    pub const fn url(location: String) -> Self {
+    pub fn url(location: String, origin: Option<&Origin>) -> Self {
         Self {
             repository_type: "S3",
             location: Some(location),
             image_uri: None,
+            source_kms_key_arn: origin.and_then(|o| o.kms_key.clone()),
+            resolved_object: origin
+                .and_then(|o| o.object.as_ref())
+                .map(ResolvedObject::new),
         }
     }
 
@@ -53,6 +62,8 @@ impl CodeLocation {
             repository_type: "ECR",
             location: None,
             image_uri: Some(uri),
+            source_kms_key_arn: None,
+            resolved_object: None,
         }
     }
 }
@@ -80,7 +91,7 @@ impl GetFunction {
 
 #[cfg(test)]
 mod tests {
-    use model::function::State;
+    use model::{ObjectAddress, function::State};
     use serde_json::json;
 
     use super::*;
@@ -90,7 +101,7 @@ mod tests {
     fn tags_and_concurrency_only_if_there_are_any() {
         let configuration =
             FunctionConfiguration::new(&version(State::Active, None), None, None, Detail::Full);
-        let code = CodeLocation::url("https://code/x?y".into());
+        let code = CodeLocation::url("https://code/x?y".into(), None);
         let shape = GetFunction::new(configuration.clone(), code.clone(), BTreeMap::new(), None);
         let value = serde_json::to_value(shape).unwrap();
         assert_eq!(
@@ -100,6 +111,21 @@ mod tests {
         assert_eq!(
             value["Code"],
             json!({"RepositoryType": "S3", "Location": "https://code/x?y"})
+        );
+        let origin = Origin {
+            kms_key: Some("k".to_owned()),
+            object: Some(ObjectAddress {
+                bucket: "b".to_owned(),
+                key: "x.zip".to_owned(),
+                version: Some("v".to_owned()),
+            }),
+        };
+        assert_eq!(
+            serde_json::to_value(CodeLocation::url("u".into(), Some(&origin))).unwrap(),
+            json!({
+                "RepositoryType": "S3", "Location": "u", "SourceKMSKeyArn": "k",
+                "ResolvedS3Object": {"S3Bucket": "b", "S3Key": "x.zip", "S3ObjectVersion": "v"},
+            })
         );
         assert_eq!(
             serde_json::to_value(CodeLocation::image("r/i:1".into())).unwrap(),

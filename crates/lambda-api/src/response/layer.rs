@@ -6,6 +6,7 @@ use model::{
 };
 use serde::Serialize;
 
+use super::object::ResolvedObject;
 use crate::page::Page;
 
 /// One version, with where to get its archive: the answer about one version.
@@ -84,6 +85,8 @@ struct Content {
     #[serde(rename = "CodeSha256")]
     code_sha256: String,
     code_size: u64,
+    #[serde(rename = "ResolvedS3Object", skip_serializing_if = "Option::is_none")]
+    resolved_object: Option<ResolvedObject>,
 }
 
 #[derive(Serialize)]
@@ -137,6 +140,7 @@ impl LayerVersionShape {
                 location,
                 code_sha256: version.content.digest.to_base64(),
                 code_size: version.content.size,
+                resolved_object: version.draft.object.as_ref().map(ResolvedObject::new),
             },
             layer_arn: version.id.layer.to_string(),
             about: LayerVersionItem::new(version),
@@ -292,6 +296,7 @@ mod tests {
                 runtimes: Vec::new(),
                 architectures: Vec::new(),
                 license: None,
+                object: None,
             },
             created: Timestamp(1_763_892_000_000),
             policy: None,

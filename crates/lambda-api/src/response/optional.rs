@@ -235,7 +235,7 @@ impl DurableConfig {
 mod tests {
     use model::{
         Runtime,
-        function::{Code, CustomRuntime, Image, State, UsedLayer},
+        function::{Code, CustomRuntime, Image, Origin, State, UsedLayer},
     };
     use serde_json::json;
 
@@ -292,6 +292,10 @@ mod tests {
                 memory_per_vcpu_milligib: Some(2500),
             }),
             image: None,
+            origin: Origin {
+                kms_key: Some("shown with the code".to_owned()),
+                object: None,
+            },
         };
         assert_eq!(
             shown(&all),

@@ -5,7 +5,10 @@
 use std::collections::BTreeSet;
 
 use super::Config;
-use crate::{CapacityProviderId, EphemeralMib, LayerVersionId, function::Code, runtime::Family};
+use crate::{
+    CapacityProviderId, EphemeralMib, LayerVersionId, ObjectAddress, function::Code,
+    runtime::Family,
+};
 
 /// The optional members of a [`super::Config`]. `Default` has none.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -34,6 +37,18 @@ pub struct OptionalConfig {
     pub capacity: Option<CapacityUse>,
     /// Set for functions of a container image.
     pub image: Option<Image>,
+    /// What is said of its package beside the bytes.
+    pub origin: Origin,
+}
+
+/// What the owner of a package says of it. New code comes with an origin of its own, and the old one is forgotten.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Origin {
+    /// The ARN of the key that it should be encrypted with at rest.
+    pub kms_key: Option<String>,
+    /// The object that its owner asked to be referred to, instead of sending a package. The bytes that were there then are
+    /// kept and run all the same: an object that goes or changes stops no function.
+    pub object: Option<ObjectAddress>,
 }
 
 /// Subnets and security groups.
@@ -209,6 +224,14 @@ impl OptionalConfig {
         } else {
             None
         }
+    }
+}
+
+impl Origin {
+    /// Itself in the form in which a change carries it.
+    #[must_use]
+    pub fn boxed(self) -> Option<Box<Self>> {
+        (self != Self::default()).then(|| Box::new(self))
     }
 }
 

@@ -51,6 +51,7 @@ impl From<&LayerDraft> for pb::LayerDraft {
             runtimes: d.runtimes.iter().map(ToString::to_string).collect(),
             architectures: d.architectures.iter().map(ToString::to_string).collect(),
             license: d.license.clone(),
+            object: d.object.as_ref().map(Into::into),
         }
     }
 }
@@ -67,6 +68,7 @@ impl TryFrom<pb::LayerDraft> for LayerDraft {
             runtimes: runtimes.collect::<Result<_, _>>()?,
             architectures: architectures.collect::<Result<_, _>>()?,
             license: m.license,
+            object: m.object.map(Into::into),
         })
     }
 }

@@ -1,4 +1,4 @@
-use model::{Mutation, RevisionId, VersionId};
+use model::{Mutation, RevisionId, VersionId, function::Origin};
 
 use super::{InvalidMessage, data_key, ids, layer, mapping, present, text};
 use crate::internal::{self as pb, mutation as wire};
@@ -26,6 +26,7 @@ impl From<&Mutation> for pb::Mutation {
                 function,
                 code,
                 image,
+                origin,
                 architecture,
                 publish,
                 expected,
@@ -36,6 +37,7 @@ impl From<&Mutation> for pb::Mutation {
                 publish: *publish,
                 expected: id(expected),
                 image: image.clone(),
+                origin: origin.as_deref().map(Into::into),
             }),
             Mutation::UpdateFunctionConfiguration {
                 function,
@@ -229,6 +231,7 @@ impl TryFrom<pb::Mutation> for Mutation {
                 function: ids::function(m.function)?,
                 code: present("code", m.code)?.try_into()?,
                 image: m.image,
+                origin: m.origin.and_then(|o| Origin::from(o).boxed()),
                 architecture: m
                     .architecture
                     .map(|a| text("architecture", &a))

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use model::function::{
     CapacityUse, CustomRuntime, Durable, FileSystem, Image, ImageOverrides, Incompatible,
-    OptionalConfig, OptionalMember, OptionalPatch, UsedLayer, Vpc,
+    OptionalConfig, OptionalMember, OptionalPatch, Origin, UsedLayer, Vpc,
 };
 
 use super::{InvalidMessage, layer, present, text};
@@ -43,6 +43,7 @@ impl From<&OptionalConfig> for pb::OptionalConfig {
                 command: i.overrides.command.clone(),
                 working_directory: i.overrides.working_directory.clone(),
             }),
+            origin: (o.origin != Origin::default()).then(|| (&o.origin).into()),
         }
     }
 }
@@ -93,7 +94,26 @@ impl TryFrom<pb::OptionalConfig> for OptionalConfig {
                     working_directory: i.working_directory,
                 },
             }),
+            origin: m.origin.map(Into::into).unwrap_or_default(),
         })
+    }
+}
+
+impl From<&Origin> for wire::Origin {
+    fn from(o: &Origin) -> Self {
+        Self {
+            kms_key: o.kms_key.clone(),
+            object: o.object.as_ref().map(Into::into),
+        }
+    }
+}
+
+impl From<wire::Origin> for Origin {
+    fn from(m: wire::Origin) -> Self {
+        Self {
+            kms_key: m.kms_key,
+            object: m.object.map(Into::into),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use model::{
     Architecture, CodeSigningId, FunctionId, Qualifier, RevisionId, Version, VersionId,
     function::{
         Code, Config, ConfigPatch, FunctionVersion, ImageOverrides, Incompatible, LastUpdate,
-        OptionalMember, State,
+        OptionalMember, Origin, State,
     },
     mutation::{Changed, Rejection},
 };
@@ -24,6 +24,7 @@ pub(super) struct NewFunction<'a> {
 pub(super) struct CodeChange<'a> {
     pub(super) code: Code,
     pub(super) image: Option<&'a str>,
+    pub(super) origin: Option<&'a Origin>,
     pub(super) architecture: Option<Architecture>,
 }
 
@@ -90,6 +91,9 @@ impl Step<'_> {
         }
         self.check_own_signature(id)?;
         latest.code = change.code;
+        latest
+            .config
+            .set_origin(change.origin.cloned().unwrap_or_default());
         latest.config.architecture = change.architecture.unwrap_or(latest.config.architecture);
         self.begin_update(latest, publish)
     }

@@ -153,6 +153,7 @@ fn update_code(name: &str, n: u8) -> Mutation {
         function: id(name),
         code: code(n),
         image: None,
+        origin: None,
         architecture: None,
         publish: false,
         expected: None,

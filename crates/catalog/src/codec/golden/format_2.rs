@@ -11,7 +11,7 @@ use model::{
 use state::Record;
 
 use super::super::tests::{
-    answer, data_key, function, mapping, sealed, settings, version, wrapped,
+    answer, data_key, function, mapping, optional, sealed, settings, version, wrapped,
 };
 
 pub(super) fn commands() -> Vec<(String, Mutation)> {
@@ -40,6 +40,18 @@ pub(super) fn commands() -> Vec<(String, Mutation)> {
                     environment: Some(sealed()),
                     ..ConfigPatch::default()
                 }),
+                expected: None,
+            },
+        ),
+        (
+            "update-function-code-with-origin",
+            Mutation::UpdateFunctionCode {
+                function: function(),
+                code: super::code(),
+                image: None,
+                origin: optional::origin().boxed(),
+                architecture: None,
+                publish: false,
                 expected: None,
             },
         ),
@@ -136,6 +148,14 @@ pub(super) fn records() -> Vec<(String, Record)> {
         (
             "answer-version-touched".to_owned(),
             answer(Ok(Changed::Version(Arc::new(touched)))),
+        ),
+        (
+            "version-with-origin".to_owned(),
+            Record::Version(Arc::new({
+                let mut version = version(State::Active, None);
+                version.config.set_origin(optional::origin());
+                version
+            })),
         ),
         (
             "answer-lock".to_owned(),

@@ -1,7 +1,7 @@
 //! Layers: records and commands of format 2.
 
 use model::{
-    LayerId, LayerVersion, LayerVersionId,
+    LayerId, LayerVersion, LayerVersionId, ObjectAddress,
     layer::{LayerDraft, LayerGrant, LayerPolicy, LayerPolicyChange, LayerPrincipal},
 };
 
@@ -24,6 +24,15 @@ fn draft() -> LayerDraft {
         runtimes: vec!["python3.12".parse().unwrap(), "custom".parse().unwrap()],
         architectures: vec![model::Architecture::Arm64],
         license: Some("MIT".to_owned()),
+        object: Some(object()),
+    }
+}
+
+pub(in super::super) fn object() -> ObjectAddress {
+    ObjectAddress {
+        bucket: "b".to_owned(),
+        key: "ä/x.zip".to_owned(),
+        version: Some("v".to_owned()),
     }
 }
 
@@ -140,5 +149,5 @@ fn the_records_of_a_layer_are_frozen() {
     ]
     .assert_eq(&head);
     let version = hex(Record::LayerVersion(layer_version(None)));
-    expect_test::expect!["080252780a200a0c313233343536373839303132120965752d776573742d311a05746f6f6c7310031a260a204a70fe9aa6436e02c2dea340fbd1e352e4ef2d8ce6ca52ad25d4b95471fc8bf21003180922230a0164120a707974686f6e332e31321206637573746f6d1a0561726d363422034d495428839aa6e5b733"].assert_eq(&version);
+    expect_test::expect!["0802528a010a200a0c313233343536373839303132120965752d776573742d311a05746f6f6c7310031a260a204a70fe9aa6436e02c2dea340fbd1e352e4ef2d8ce6ca52ad25d4b95471fc8bf21003180922350a0164120a707974686f6e332e31321206637573746f6d1a0561726d363422034d49542a100a01621208c3a42f782e7a69701a017628839aa6e5b733"].assert_eq(&version);
 }

@@ -4,7 +4,7 @@ use model::{
     Runtime,
     function::{
         CapacityUse, ConfigPatch, CustomRuntime, Durable, FileSystem, Image, ImageOverrides,
-        Incompatible, OptionalConfig, OptionalMember, OptionalPatch, UsedLayer, Vpc,
+        Incompatible, OptionalConfig, OptionalMember, OptionalPatch, Origin, UsedLayer, Vpc,
     },
 };
 
@@ -62,6 +62,14 @@ fn everything() -> OptionalConfig {
                 working_directory: text("/w"),
             },
         }),
+        origin: origin(),
+    }
+}
+
+pub(in super::super) fn origin() -> Origin {
+    Origin {
+        kms_key: Some("arn:aws:kms:us-east-1:123456789012:key/p".to_owned()),
+        object: Some(super::layers::object()),
     }
 }
 
@@ -94,10 +102,11 @@ fn every_change_reads_as_it_was_written() {
         members: members.into(),
         values: everything(),
     };
-    let update = |image: Option<&str>| Mutation::UpdateFunctionCode {
+    let update = |image: Option<&str>, origin: Origin| Mutation::UpdateFunctionCode {
         function: function(),
         code: Code::of_image("i"),
         image: image.map(str::to_owned),
+        origin: origin.boxed(),
         architecture: None,
         publish: false,
         expected: None,
@@ -111,8 +120,9 @@ fn every_change_reads_as_it_was_written() {
             }),
             expected: None,
         },
-        update(Some("registry/i:2")),
-        update(None),
+        update(Some("registry/i:2"), Origin::default()),
+        update(None, Origin::default()),
+        update(None, origin()),
     ] {
         let command = Command {
             stamp: Stamp {

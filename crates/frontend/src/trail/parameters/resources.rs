@@ -144,10 +144,15 @@ pub(super) fn source(list: &mut List, source: &Source) {
 fn archive(list: &mut List, archive: &Archive) {
     match archive {
         Archive::Zip(zip) => list.0.extend(of_code(zip)),
-        Archive::Object(object) => {
-            list.text("S3Bucket", Some(&object.bucket));
-            list.text("S3Key", Some(&object.key));
-            list.text("S3ObjectVersion", object.version.as_ref());
+        Archive::Object {
+            address,
+            referenced,
+        } => {
+            list.text("S3Bucket", Some(&address.bucket));
+            list.text("S3Key", Some(&address.key));
+            list.text("S3ObjectVersion", address.version.as_ref());
+            let mode = if *referenced { "REFERENCE" } else { "COPY" };
+            list.text("S3ObjectStorageMode", Some(mode));
         }
     }
 }
@@ -167,6 +172,7 @@ pub(super) fn optional(list: &mut List, optional: &OptionalConfig) {
         accelerator_gb,
         capacity,
         image,
+        origin,
     } = optional;
     if let Some(vpc) = vpc {
         list.names("SubnetIds", vpc.subnets.iter());
@@ -185,6 +191,7 @@ pub(super) fn optional(list: &mut List, optional: &OptionalConfig) {
         capacity.as_ref().map(|c| &c.provider),
     );
     list.text("ImageUri", image.as_ref().map(|i| &i.uri));
+    list.text("SourceKMSKeyArn", origin.kms_key.as_ref());
 }
 
 /// What the members become, and the names of all that change: one that is taken away has no value to be told.

@@ -333,11 +333,14 @@ fn what_this_cluster_does_not_have_is_refused_by_name() {
         refused(CREATE, &with(&json!({"PublishTo": "LATEST_PUBLISHED"}))),
         format!("InvalidParameterValueException: PublishTo {UNSUPPORTED}")
     );
-    let key = json!({"ZipFile": "UEsDBA==", "SourceKMSKeyArn": "arn:aws:kms:us-east-1:123456789012:key/k"});
-    assert_eq!(
-        refused(CREATE, &with(&json!({"Code": key}))),
-        format!("InvalidParameterValueException: Code.SourceKMSKeyArn {UNSUPPORTED}")
-    );
+}
+
+#[test]
+fn the_key_of_a_package_is_part_of_the_configuration() {
+    let key = "arn:aws:kms:us-east-1:123456789012:key/k";
+    let create = created(&json!({"Code": {"ZipFile": "UEsDBA==", "SourceKMSKeyArn": key}}));
+    let origin = create.config.origin().unwrap();
+    assert_eq!(origin.kms_key.as_deref(), Some(key));
 }
 
 #[test]
@@ -361,7 +364,7 @@ fn what_few_functions_have() {
         version: create.layers[0].clone(),
         content: Code::of_image("x"),
     };
-    let mutation = create.into_mutation(Code::of_image("y"), vec![used.clone()]);
+    let mutation = create.into_mutation(Code::of_image("y"), None, vec![used.clone()]);
     let Mutation::CreateFunction { config, .. } = mutation else {
         panic!()
     };

@@ -355,6 +355,7 @@ fn mutation(function: &str, act: &Act) -> Option<Mutation> {
             function,
             code: code(&text),
             image: None,
+            origin: None,
             architecture: None,
             publish: false,
             expected,

@@ -32,6 +32,7 @@ fn publish_layer(name: &str, n: u8) -> Mutation {
             runtimes: vec!["python3.12".parse().unwrap()],
             architectures: Vec::new(),
             license: None,
+            object: None,
         }),
     }
 }

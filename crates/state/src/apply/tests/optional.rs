@@ -3,7 +3,7 @@
 use model::{
     Runtime,
     function::{
-        Image, ImageOverrides, Incompatible, OptionalConfig, OptionalMember, OptionalPatch,
+        Image, ImageOverrides, Incompatible, OptionalConfig, OptionalMember, OptionalPatch, Origin,
     },
 };
 
@@ -58,6 +58,7 @@ fn update_image(uri: &str) -> Mutation {
         function: id("f"),
         code: Code::of_image(uri),
         image: Some(uri.to_owned()),
+        origin: None,
         architecture: None,
         publish: false,
         expected: None,
@@ -79,6 +80,37 @@ fn an_optional_member_makes_another_version_and_can_go_again() {
     let none = OptionalConfig::default();
     let without = cluster.version(update(patch(OptionalMember::DeadLetter, none)));
     assert_eq!(without.config.optional, None);
+}
+
+#[test]
+fn what_is_said_of_a_package_goes_with_it() {
+    let mut cluster = Cluster::created("f");
+    let package = |key: Option<&str>| Mutation::UpdateFunctionCode {
+        function: id("f"),
+        code: code(1),
+        image: None,
+        origin: Origin {
+            kms_key: key.map(str::to_owned),
+            object: None,
+        }
+        .boxed(),
+        architecture: None,
+        publish: false,
+        expected: None,
+    };
+    let key = |version: &FunctionVersion| version.config.origin()?.kms_key.clone();
+    let keyed = cluster.version(package(Some("k")));
+    assert_eq!(key(&keyed).as_deref(), Some("k"));
+    cluster.settle("f");
+    let queue = OptionalConfig {
+        dead_letter: Some("arn:aws:sqs:us-east-1:123456789012:q".to_owned()),
+        ..OptionalConfig::default()
+    };
+    let configured = cluster.version(update(patch(OptionalMember::DeadLetter, queue)));
+    assert_eq!(key(&configured).as_deref(), Some("k"));
+    cluster.settle("f");
+    assert_eq!(key(&cluster.version(publish("f"))).as_deref(), Some("k"));
+    assert_eq!(key(&cluster.version(package(None))), None);
 }
 
 #[test]
