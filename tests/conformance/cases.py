@@ -55,6 +55,8 @@ class Case:
     expected: Expected = ACCEPTED
     imagined: bool = False
     edit: Optional[Edit] = None
+    # The member that a valid request adds to the least one, if it adds one.
+    member: Optional[str] = None
 
     @property
     def is_minimal(self) -> bool:
@@ -74,7 +76,7 @@ def cases(recipe: Recipe) -> Iterator[Case]:
 
 def _given(recipe: Recipe) -> Iterator[Case]:
     for way in recipe.given:
-        yield Case(recipe.operation, "", way.title, _maker(recipe, way), way.expected)
+        yield Case(recipe.operation, "", way.title, _maker(recipe, way), way.expected, member=way.member)
 
 
 def _full(recipe: Recipe) -> Iterator[Case]:

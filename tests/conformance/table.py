@@ -5,21 +5,25 @@ from __future__ import annotations
 import textwrap
 
 from conformance import api_model
-from conformance.run import ABSENT, Findings, Outcome
+from conformance.absent import ABSENT
+from conformance.run import UNKNOWN, Findings, Outcome
 from conformance.stored import STORED
 
 # So many things that are missing are named; the run's own report has them all.
 NAMED_MOST = 16
-YES, STORED_ONLY, PARTIAL, NO = "yes", "stored", "partial", "no"
+YES, STORED_ONLY, NOTHING, PARTIAL, NO = "yes", "stored", "absent", "partial", "no"
 MEANINGS = {
     YES: "every check passes",
     STORED_ONLY: "every check passes; what it is told is kept, and nothing acts on it yet",
+    NOTHING: "nothing that it is about can be there yet; every check passes: each request is validated, and answered as one about nothing",
     PARTIAL: "the least request that makes sense works, some check does not pass",
     NO: "the operation is not there, or its least request fails",
 }
 
 
 def verdict(found: Findings) -> str:
+    if found.is_absent:
+        return NOTHING
     if not found.minimal.served:
         return NO
     if found.failed:
@@ -29,14 +33,17 @@ def verdict(found: Findings) -> str:
 
 def missing(found: Findings) -> str:
     """What keeps an operation from its best verdict, in one line."""
-    if found.minimal.faults == [ABSENT]:
+    if found.minimal.faults == [UNKNOWN]:
         return ""
-    if not found.minimal.served:
+    if found.is_absent:
+        return ABSENT[found.operation].why
+    if not found.minimal.served and not found.absent:
         return f"the least request: {found.minimal.faults[0]}"
-    by_fault: dict[str, list[str]] = {fault: ["every answer"] for fault in found.minimal.faults}
-    failed = list(_telling(found.others))
+    every = [] if found.absent else found.minimal.faults
+    by_fault: dict[str, list[str]] = {fault: ["every answer"] for fault in every}
+    failed = list(_telling(found.absent or found.others))
     for outcome in failed[:NAMED_MOST]:
-        by_fault.setdefault(outcome.faults[0], []).append(outcome.title)
+        by_fault.setdefault(outcome.faults[0], []).append(outcome.title or "the least request")
     named = [f"{fault}: {', '.join(titles)}" for fault, titles in by_fault.items()]
     if len(failed) > NAMED_MOST:
         named.append(f"{len(failed) - NAMED_MOST} more")

@@ -154,6 +154,47 @@ class RealWorld(World):
             time.sleep(0.05)
 
 
+class LackingWorld(World):
+    """A real world in which what cannot be made is imagined."""
+
+    imagined = False
+
+    def __init__(self, real: RealWorld) -> None:
+        super().__init__()
+        self.real = real
+
+    def name(self, stem: str) -> str:
+        return self.real.name(stem)
+
+    def shared(self, key: str, imagined: Any, make: Callable[[], Any]) -> Any:
+        return _or_imagined(imagined, lambda: self.real.shared(key, imagined, make))
+
+    def fresh(self, imagined: Any, make: Callable[[], Any]) -> Any:
+        return _or_imagined(imagined, lambda: self.real.fresh(imagined, make))
+
+    def own(self, key: str, imagined: Any, make: Callable[[], Any]) -> Any:
+        return _or_imagined(imagined, lambda: self.real.own(key, imagined, make))
+
+    def spoil(self, key: str) -> None:
+        self.real.spoil(key)
+
+    def call(self, operation: str, **params: Any) -> dict[str, Any]:
+        return self.real.call(operation, **params)
+
+    def settled(self, what: str, probe: Callable[[], Any]) -> Any:
+        return self.real.settled(what, probe)
+
+    def later(self, operation: str, **params: Any) -> None:
+        self.real.later(operation, **params)
+
+
+def _or_imagined(imagined: Any, make: Callable[[], Any]) -> Any:
+    try:
+        return make()
+    except Unavailable:
+        return imagined
+
+
 def _made(make: Callable[[], Any]) -> Any:
     try:
         return make()
