@@ -1,5 +1,7 @@
 //! What must hold in every catalog, checked by tests and by a simulator after every command.
 
+mod iam;
+
 use model::{FunctionId, Qualifier, Setting, SettingKind, Version, mapping::MappingState};
 
 use crate::{Catalog, FunctionEntry};
@@ -61,7 +63,8 @@ pub fn check(catalog: &Catalog) -> Result<(), Violation> {
         let arn = id.arn(None);
         return Err(Violation(format!("{arn}: is gone and keeps concurrency")));
     }
-    mappings(catalog)
+    mappings(catalog)?;
+    iam::check(catalog)
 }
 
 const fn keeps(kind: SettingKind) -> bool {

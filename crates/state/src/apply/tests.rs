@@ -15,6 +15,7 @@ use super::*;
 use crate::invariants;
 
 mod followers;
+mod iam;
 mod layers;
 mod mapping;
 mod optional;

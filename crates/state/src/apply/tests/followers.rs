@@ -58,6 +58,7 @@ pub(super) fn any_mutation() -> impl Strategy<Value = Mutation> {
                 new: wrapped(new),
             }
         }),
+        iam::any_mutation(),
         layers::any_mutation(),
         resources::any_mutation(),
     ]
@@ -104,6 +105,8 @@ proptest! {
         prop_assert_eq!(&restored.code_signing, &cluster.catalog.code_signing);
         prop_assert_eq!(&follower.capacity, &cluster.catalog.capacity);
         prop_assert_eq!(&restored.capacity, &cluster.catalog.capacity);
+        prop_assert_eq!(&follower.iam, &cluster.catalog.iam);
+        prop_assert_eq!(&restored.iam, &cluster.catalog.iam);
         prop_assert_eq!(&restored.layers, &cluster.catalog.layers);
         prop_assert_eq!(&restored.unsettled, &cluster.catalog.unsettled);
         prop_assert_eq!(&follower.unsettled, &cluster.catalog.unsettled);
