@@ -13,6 +13,7 @@ use model::{
 
 use super::*;
 
+pub(super) mod iam;
 pub(super) mod layers;
 pub(super) mod mapping;
 pub(super) mod optional;

@@ -6,12 +6,12 @@ use model::{
     Generation, Mutation, RevisionId, SettingChange,
     function::{ConfigPatch, FunctionVersion, State},
     mapping::{MappingChange, MappingState},
-    mutation::Changed,
+    mutation::{Changed, Rejection},
 };
 use state::Record;
 
 use super::super::tests::{
-    answer, data_key, function, mapping, optional, sealed, settings, version, wrapped,
+    answer, data_key, function, iam, mapping, optional, sealed, settings, version, wrapped,
 };
 
 pub(super) fn commands() -> Vec<(String, Mutation)> {
@@ -128,9 +128,15 @@ pub(super) fn commands() -> Vec<(String, Mutation)> {
             },
         ),
     ];
+    let identities = iam::changes().into_iter();
+    let identities = identities.map(|(name, change)| {
+        let mutation = Mutation::Iam(Box::new(change));
+        (format!("iam-{name}"), mutation)
+    });
+    let named = named.into_iter();
     named
-        .into_iter()
         .map(|(name, mutation)| (name.to_owned(), mutation))
+        .chain(identities)
         .collect()
 }
 
@@ -173,6 +179,18 @@ pub(super) fn records() -> Vec<(String, Record)> {
     for (number, source) in mapping::sources().into_iter().enumerate() {
         let record = Record::Mapping(Arc::new(mapping::mapping(source, MappingState::Enabled)));
         all.push((format!("mapping-{number:02}"), record));
+    }
+    for (name, entity) in iam::entities() {
+        let entity = Arc::new(entity);
+        all.push((
+            format!("answer-iam-{name}"),
+            answer(Ok(Changed::Iam(entity.clone()))),
+        ));
+        all.push((format!("iam-{name}"), Record::Iam(entity)));
+    }
+    for (name, refusal) in iam::refusals() {
+        let refused = answer(Err(Rejection::Iam(refusal)));
+        all.push((format!("answer-iam-{name}"), refused));
     }
     all
 }
