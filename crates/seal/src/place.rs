@@ -38,3 +38,32 @@ impl Place<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_written_as_ever() {
+        let account: AccountId = "123456789012".parse().unwrap();
+        let function = FunctionId {
+            account,
+            region: "eu-west-1".parse().unwrap(),
+            name: "f".parse().unwrap(),
+        };
+        let id: AccessKeyId = "AKIAIOSFODNN7EXAMPLE".parse().unwrap();
+        for (place, bytes) in [
+            (
+                Place::Environment(&function),
+                "environment/123456789012/eu-west-1/f/",
+            ),
+            (
+                Place::AccessKey { account, id: &id },
+                "access-key/123456789012/AKIAIOSFODNN7EXAMPLE/",
+            ),
+        ] {
+            assert_eq!(place.to_bytes(), bytes.as_bytes());
+            assert_eq!(place.account(), account);
+        }
+    }
+}

@@ -1,4 +1,4 @@
-use model::FunctionId;
+use model::{AccountId, FunctionId, iam::AccessKeyId};
 use proptest::prelude::*;
 
 use super::*;
@@ -84,6 +84,26 @@ fn a_text_opens_only_where_it_belongs() {
         );
         let there = key(1, 1).seal(place, b"s").unwrap();
         assert_ne!(there.as_bytes(), sealed.as_bytes());
+    }
+}
+
+#[test]
+fn the_secret_of_an_access_key_opens_for_that_key_alone() {
+    let own: AccountId = "123456789012".parse().unwrap();
+    let other: AccountId = "123456789013".parse().unwrap();
+    let (first, second) = (AccessKeyId::from_random(1), AccessKeyId::from_random(2));
+    let place = |account, id| Place::AccessKey { account, id };
+    let sealed = key(1, 1).seal(place(own, &first), b"s").unwrap();
+    assert_eq!(&*key(1, 1).open(place(own, &first), &sealed).unwrap(), b"s");
+    for elsewhere in [
+        place(own, &second),
+        place(other, &first),
+        Place::Environment(&ours()),
+    ] {
+        assert_eq!(
+            key(1, 1).open(elsewhere, &sealed).err(),
+            Some(OpenError::Damaged)
+        );
     }
 }
 
