@@ -210,6 +210,24 @@ impl Failure for Refusal {
 }
 
 impl Change {
+    /// What it is about.
+    #[must_use]
+    pub fn about(&self) -> EntityId {
+        match self {
+            Self::PutAccount { account, .. } => EntityId::Account(*account),
+            Self::CreateUser { account, name, .. } => EntityId::User(*account, name.clone()),
+            Self::CreateRole { account, name, .. } | Self::UpdateRole { account, name, .. } => {
+                EntityId::Role(*account, name.clone())
+            }
+            Self::PutPolicy { account, name, .. } => EntityId::Policy(*account, name.clone()),
+            Self::Grant { to, .. } => to.clone(),
+            Self::CreateAccessKey { id, .. } | Self::SetAccessKey { id, .. } => {
+                EntityId::AccessKey(id.clone())
+            }
+            Self::Delete { id, .. } => id.clone(),
+        }
+    }
+
     /// The account that it is about.
     #[must_use]
     pub const fn account(&self) -> Option<AccountId> {

@@ -144,6 +144,14 @@ pub fn unique_id(prefix: &str, bits: u128) -> String {
     prefix.chars().chain(digits).collect()
 }
 
+impl EntityName {
+    /// The first name there can be: no other comes before it.
+    #[must_use]
+    pub fn first() -> Self {
+        Self("+".into())
+    }
+}
+
 impl AccessKeyId {
     /// The id of a new access key.
     #[must_use]
@@ -195,6 +203,14 @@ mod tests {
         assert!("s".parse::<SessionName>().is_ok());
         assert!("s".repeat(65).parse::<SessionName>().is_err());
         assert!("s".repeat(64).parse::<SessionName>().is_ok());
+    }
+
+    #[test]
+    fn no_name_comes_before_the_first() {
+        let legal = (0..=127u8).map(|b| char::from(b).to_string());
+        let names: Vec<EntityName> = legal.filter_map(|s| s.parse().ok()).collect();
+        assert_eq!(names.len(), 26 + 26 + 10 + 7);
+        assert_eq!(names.iter().min(), Some(&EntityName::first()));
     }
 
     #[test]

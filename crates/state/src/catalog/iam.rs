@@ -68,6 +68,61 @@ impl Catalog {
             .filter(move |entity| entity.account() == account)
     }
 
+    /// The users of an account after one of this name, in the order of their names.
+    pub fn users(
+        &self,
+        account: AccountId,
+        after: Option<&EntityName>,
+    ) -> impl Iterator<Item = &Shared> {
+        self.named(account, after, EntityId::User)
+    }
+
+    /// The roles of an account after one of this name, in the order of their names.
+    pub fn roles(
+        &self,
+        account: AccountId,
+        after: Option<&EntityName>,
+    ) -> impl Iterator<Item = &Shared> {
+        self.named(account, after, EntityId::Role)
+    }
+
+    /// The policies of an account after one of this name, in the order of their names.
+    pub fn policies(
+        &self,
+        account: AccountId,
+        after: Option<&EntityName>,
+    ) -> impl Iterator<Item = &Shared> {
+        self.named(account, after, EntityId::Policy)
+    }
+
+    /// The accounts of which something is known, after this one.
+    pub fn accounts(&self, after: Option<AccountId>) -> impl Iterator<Item = &Account> {
+        let first = after.map_or(Bound::Unbounded, |a| Bound::Excluded(EntityId::Account(a)));
+        let rest = self.iam.range((first, Bound::Unbounded));
+        // Accounts come before everything else.
+        rest.map_while(|(_, entity)| match &**entity {
+            Entity::Account(account) => Some(account),
+            _ => None,
+        })
+    }
+
+    fn named(
+        &self,
+        account: AccountId,
+        after: Option<&EntityName>,
+        id: fn(AccountId, EntityName) -> EntityId,
+    ) -> impl Iterator<Item = &Shared> {
+        let first = id(account, EntityName::first());
+        let kind = first.kind();
+        let first = match after {
+            Some(name) => Bound::Excluded(id(account, name.clone())),
+            None => Bound::Included(first),
+        };
+        let rest = self.iam.range((first, Bound::Unbounded));
+        rest.take_while(move |(id, _)| id.kind() == kind && id.account() == Some(account))
+            .map(|(_, entity)| entity)
+    }
+
     /// The access keys of a user, or of the root of an account.
     pub fn access_keys<'a>(
         &'a self,

@@ -522,3 +522,63 @@ fn an_answer_that_was_lost_is_given_again() {
     assert!(matches!(first.result, Ok(Changed::Iam(_))));
     assert_eq!(first.result, again.result);
 }
+
+#[test]
+fn lists_begin_after_a_name_and_hold_one_account_and_kind() {
+    let mut cluster = Cluster::default();
+    for n in ["+", "b", "a", "Z"] {
+        cluster.entity(create_user(n));
+        cluster.entity(create_role(n, "{}"));
+        cluster.entity(put_policy(n, "{}"));
+    }
+    for account in ["000000000001", "210987654321"] {
+        let account: AccountId = account.parse().unwrap();
+        for n in ["a", "c"] {
+            cluster.entity(iam(Change::CreateUser {
+                account,
+                name: name(n),
+                path: EntityPath::default(),
+            }));
+        }
+        cluster.entity(iam(Change::PutAccount {
+            account,
+            name: String::new(),
+            limits: BTreeMap::new(),
+        }));
+    }
+    cluster.entity(create_key(1, None));
+    let names = |entities: &mut dyn Iterator<Item = &model::iam::Shared>| -> Vec<String> {
+        entities.map(|e| e.id().to_string()).collect()
+    };
+    let catalog = &cluster.catalog;
+    for (after, left) in [
+        (None, &["+", "Z", "a", "b"][..]),
+        (Some("+"), &["Z", "a", "b"]),
+        (Some("aa"), &["b"]),
+        (Some("b"), &[]),
+    ] {
+        let after = after.map(name);
+        let after = after.as_ref();
+        let expected = |kind: &str| -> Vec<String> {
+            let ids = left.iter().map(|n| format!("{OWN}/{kind}/{n}"));
+            ids.collect()
+        };
+        assert_eq!(names(&mut catalog.users(OWN, after)), expected("user"));
+        assert_eq!(names(&mut catalog.roles(OWN, after)), expected("role"));
+        assert_eq!(names(&mut catalog.policies(OWN, after)), expected("policy"));
+    }
+    assert_eq!(
+        names(&mut catalog.users(other(), None)),
+        ["210987654321/user/a", "210987654321/user/c"]
+    );
+    assert_eq!(catalog.roles(other(), None).count(), 0);
+    let accounts = |after: Option<AccountId>| -> Vec<String> {
+        catalog.accounts(after).map(|a| a.id.to_string()).collect()
+    };
+    assert_eq!(accounts(None), ["000000000001", "210987654321"]);
+    assert_eq!(accounts(Some(OWN)), ["000000000001", "210987654321"]);
+    assert_eq!(
+        accounts(Some("000000000001".parse().unwrap())),
+        ["210987654321"]
+    );
+}
