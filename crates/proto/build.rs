@@ -8,6 +8,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let root = PathBuf::from("../../proto");
     let files = [
         "dunlin/v1/functions.proto",
+        "dunlin/v1/identity.proto",
         "dunlin/internal/v1/raft.proto",
         "dunlin/internal/v1/catalog.proto",
         "dunlin/internal/v1/blobs.proto",
@@ -24,6 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         // Their fields are secrets: see src/quiet.rs.
         .skip_debug([
             ".dunlin.v1.EnvironmentVariables",
+            ".dunlin.v1.NewAccessKey",
             ".dunlin.internal.v1.EnvironmentVariables",
             ".dunlin.internal.v1.InvokeHead",
             ".dunlin.internal.v1.RoleKey",

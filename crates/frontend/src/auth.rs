@@ -24,7 +24,7 @@ use model::{
 use policy::Principal;
 
 pub(crate) use authenticate::{Arriving, authenticate, precheck};
-pub(crate) use decide::authorize;
+pub(crate) use decide::{authorize, permit};
 pub(crate) use documents::Documents;
 
 /// Who calls.

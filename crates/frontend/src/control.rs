@@ -21,6 +21,7 @@ use crate::{
     error::OperationError,
 };
 
+mod identity;
 mod secrets;
 
 /// How long a read may wait for the leader and for the local copy together.
@@ -103,11 +104,19 @@ impl Control {
     ) -> Result<Changed, OperationError> {
         self.fit(&mut mutation).await?;
         self.seal(&mut mutation).await?;
-        let key = match &grant.caller().call_id {
-            Some(call_id) => repeatable(grant.caller(), call_id, &mutation),
+        self.propose_for(grant.caller(), &mutation).await
+    }
+
+    async fn propose_for(
+        &self,
+        caller: &Caller,
+        mutation: &Mutation,
+    ) -> Result<Changed, OperationError> {
+        let key = match &caller.call_id {
+            Some(call_id) => repeatable(caller, call_id, mutation),
             None => IdempotencyKey(self.entropy.next_u128()),
         };
-        self.propose(key, &mutation).await
+        self.propose(key, mutation).await
     }
 
     async fn propose(

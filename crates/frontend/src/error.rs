@@ -7,7 +7,7 @@ use model::mutation::Rejection;
 use package::PackageError;
 use routing::{DispatchError, ResolveError, Throttled, dispatch::Lost};
 
-use crate::{body::BodyError, objects::ObjectError};
+use crate::{body::BodyError, identity::IdentityError, objects::ObjectError};
 
 /// Why a request was not done. What its caller is told stands in [`crate::respond`].
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +41,9 @@ pub(crate) enum OperationError {
     /// The local copy did not catch up with the controllers.
     #[error(transparent)]
     Behind(#[from] Behind),
+    /// What was written about identities cannot be.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
     /// The catalog refused the change.
     #[error(transparent)]
     Rejected(#[from] Rejection),

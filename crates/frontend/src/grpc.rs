@@ -4,8 +4,10 @@
 //! one set of constraints, one set of errors. Only packages and payloads keep clear of that detour. What a version looks
 //! like is read off AWS's own shape, for the same reason.
 
+mod answer;
 mod arrive;
 mod form;
+mod identity;
 mod invoke;
 mod service;
 mod show;
@@ -17,16 +19,19 @@ use host::{
     Tasks,
     net::{Listener, serve},
 };
-use proto::v1::functions_server::FunctionsServer;
+use proto::v1::{functions_server::FunctionsServer, identity_server::IdentityServer};
 use tokio::sync::Semaphore;
 use tonic_health::ServingStatus;
 
 use crate::stack::Edge;
 use arrive::Arriving;
+use identity::Identity;
 use service::Functions;
 
 /// The largest message: a package, and what stands around it.
 const MESSAGE_ROOM: usize = 1 << 20;
+/// The largest message about identities: a policy with all its white space.
+const IDENTITY_MESSAGE_MAX: usize = 256 << 10;
 /// Calls at the same time on one connection.
 const STREAMS_MAX: u32 = 100;
 const RESET_STREAMS_MAX: usize = 50;
@@ -43,6 +48,9 @@ pub(crate) async fn serve(edge: Arc<Edge>, listener: Arc<dyn Listener>, tasks: T
     health_reporter
         .set_serving::<FunctionsServer<Functions>>()
         .await;
+    health_reporter
+        .set_serving::<IdentityServer<Identity>>()
+        .await;
     let draining = tasks.draining();
     let stop = async move {
         draining.cancelled().await;
@@ -52,17 +60,23 @@ pub(crate) async fn serve(edge: Arc<Edge>, listener: Arc<dyn Listener>, tasks: T
         health_reporter
             .set_not_serving::<FunctionsServer<Functions>>()
             .await;
+        health_reporter
+            .set_not_serving::<IdentityServer<Identity>>()
+            .await;
     };
     let message_max = usize::try_from(edge.options.limits.code_zipped.0)
         .unwrap_or(usize::MAX)
         .saturating_add(MESSAGE_ROOM);
     let functions =
         FunctionsServer::new(Functions::new(edge.clone())).max_decoding_message_size(message_max);
+    let identity = IdentityServer::new(Identity::new(edge.clone()))
+        .max_decoding_message_size(IDENTITY_MESSAGE_MAX);
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
             .with_service_name("dunlin.v1.Functions")
+            .with_service_name("dunlin.v1.Identity")
             .with_service_name("grpc.health.v1.Health")
     };
     // Many clients still ask by the older of the two protocols.
@@ -79,7 +93,8 @@ pub(crate) async fn serve(edge: Arc<Edge>, listener: Arc<dyn Listener>, tasks: T
         .initial_connection_window_size(CONNECTION_WINDOW)
         .http2_keepalive_interval(Some(PING))
         .http2_keepalive_timeout(Some(PING))
-        .add_service(Arriving::new(edge, functions))
+        .add_service(Arriving::new(edge.clone(), functions))
+        .add_service(Arriving::new(edge, identity))
         .add_service(health)
         .add_optional_service(new.ok())
         .add_optional_service(old.ok())

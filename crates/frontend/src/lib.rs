@@ -19,6 +19,7 @@ mod error;
 mod figures;
 mod frontend;
 mod grpc;
+mod identity;
 mod objects;
 mod operations;
 mod options;

@@ -58,6 +58,7 @@ pub(crate) fn api_error(error: OperationError) -> ApiError {
         } => object(&bucket, &key, &source),
         OperationError::Controllers(error) => controllers(&error),
         OperationError::Behind(_) | OperationError::Stopping => ApiError::unavailable(),
+        OperationError::Identity(error) => ApiError::Validation(error.to_string()),
         OperationError::Rejected(rejection) => rejection.into(),
         OperationError::Resolve(error) => resolve(error),
         OperationError::Throttled(routing::Throttled::Function { .. }) => {
@@ -235,6 +236,9 @@ pub(crate) fn log(error: &OperationError) {
         }
         // Its text may repeat what the caller sent.
         OperationError::Api(error) => {
+            tracing::debug!(error = error.name(), "a request was refused")
+        }
+        OperationError::Identity(error) => {
             tracing::debug!(error = error.name(), "a request was refused")
         }
         OperationError::Signature(_)

@@ -13,12 +13,17 @@ use std::{net::SocketAddr, sync::Arc};
 
 use audit::{Api, Call, Event, Outcome, Place, Recorder, Unrecorded, clipped};
 use http::{HeaderMap, header::USER_AGENT};
-use lambda_api::{Operation, Request, sigv4};
-use model::RequestId;
+use lambda_api::{Operation, Request, page::PageRequest, sigv4};
+use model::{
+    AccountId, RequestId,
+    iam::{AccessKeyId, Change, EntityId, EntityName},
+};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use crate::auth::Caller;
+use crate::{auth::Caller, identity::Action};
+
+use parameters::{Parameters, identity};
 
 /// Characters that are kept of what a caller writes.
 const TEXT_MAX: usize = 256;
@@ -47,6 +52,8 @@ pub(crate) struct Arrival<'a> {
 pub(crate) enum Asked {
     /// An operation of the API.
     Operation(Operation),
+    /// Something of the service that keeps identities.
+    Identity(Action),
     /// Code, by a URL that we signed.
     Code,
     /// What there is not.
@@ -70,6 +77,7 @@ impl Asked {
     fn name(self) -> &'static str {
         match self {
             Self::Operation(operation) => operation.name(),
+            Self::Identity(action) => action.name(),
             Self::Code => "DownloadCode",
             Self::Unknown => "Unknown",
         }
@@ -78,13 +86,14 @@ impl Asked {
     fn is_invocation(self) -> bool {
         match self {
             Self::Operation(operation) => operation.is_invocation(),
-            Self::Code | Self::Unknown => false,
+            Self::Identity(_) | Self::Code | Self::Unknown => false,
         }
     }
 
     fn changes(self) -> bool {
         match self {
             Self::Operation(operation) => operation.is_mutation(),
+            Self::Identity(action) => action.is_change(),
             Self::Code | Self::Unknown => false,
         }
     }
@@ -151,6 +160,47 @@ impl Trail {
         self.note(|open| {
             open.call.resource = request.resource().map(|arn| arn.to_string());
             open.call.parameters = parameters::of(request);
+        });
+    }
+
+    /// Notes a change to identities that is asked for.
+    pub(crate) fn change(&self, change: &Change) {
+        self.about(&change.about(), identity::of(change));
+    }
+
+    /// Notes which user, role, policy or account is asked for.
+    pub(crate) fn identity(&self, id: &EntityId) {
+        self.about(id, identity::of_one(id));
+    }
+
+    /// Notes which page of a list is asked for.
+    pub(crate) fn page<K: ToString>(&self, page: &PageRequest<K>) {
+        self.note(|open| open.call.parameters = identity::of_page(page));
+    }
+
+    /// Notes whose access keys are asked for.
+    pub(crate) fn keys_of(&self, account: AccountId, user: Option<&EntityName>) {
+        let about = match user {
+            Some(user) => EntityId::User(account, user.clone()),
+            None => EntityId::Account(account),
+        };
+        self.about(&about, identity::of_keys(user));
+    }
+
+    /// Notes the public half of an access key that is made.
+    pub(crate) fn new_key(&self, id: &AccessKeyId) {
+        self.note(|open| open.call.parameters.extend(identity::of_key(id)));
+    }
+
+    /// Notes the ARN of what is asked for.
+    pub(crate) fn on(&self, arn: &str) {
+        self.note(|open| open.call.resource = Some(arn.to_owned()));
+    }
+
+    fn about(&self, what: &EntityId, parameters: Parameters) {
+        self.note(|open| {
+            open.call.target = Some(what.to_string());
+            open.call.parameters = parameters;
         });
     }
 

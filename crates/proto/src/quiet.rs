@@ -14,6 +14,14 @@ impl fmt::Debug for v1::EnvironmentVariables {
     }
 }
 
+impl fmt::Debug for v1::NewAccessKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewAccessKey")
+            .field("access_key", &self.access_key)
+            .finish_non_exhaustive()
+    }
+}
+
 impl fmt::Debug for internal::EnvironmentVariables {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         names(&self.variables, f)
@@ -62,6 +70,13 @@ mod tests {
             role_key: Some(role_key.clone()),
             ..Default::default()
         };
+        let key = v1::NewAccessKey {
+            access_key: Some(v1::AccessKey {
+                access_key_id: "AKID".to_owned(),
+                ..Default::default()
+            }),
+            secret_access_key: "canary".to_owned(),
+        };
         let config = internal::FunctionConfig {
             environment: Some(internal::EnvironmentVariables {
                 variables: variables.clone(),
@@ -76,6 +91,7 @@ mod tests {
             (format!("{config:?}"), "NAME"),
             (format!("{head:#?}"), "id"),
             (format!("{role_key:?}"), "490000"),
+            (format!("{key:?}"), "AKID"),
         ] {
             // Bytes print as text or as numbers.
             assert!(

@@ -49,7 +49,6 @@ pub(crate) fn authorize(
 ///
 /// # Errors
 /// As [`authorize`].
-#[allow(dead_code, reason = "for the service that changes identities")]
 pub(crate) fn permit(
     control: &Control,
     caller: &Caller,

@@ -72,7 +72,10 @@ impl Control {
     }
 
     /// The account's newest data key. An account that has none gets its first.
-    async fn key_to_seal_with(&self, account: AccountId) -> Result<AccountKey, OperationError> {
+    pub(super) async fn key_to_seal_with(
+        &self,
+        account: AccountId,
+    ) -> Result<AccountKey, OperationError> {
         if let Some(newest) = self.keys.newest(account)? {
             return Ok(newest);
         }

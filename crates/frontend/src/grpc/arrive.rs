@@ -20,13 +20,15 @@ use lambda_api::{
     sigv4::{self, Rules, SignedRequest, UnsignedPayload},
 };
 use model::RequestId;
+use proto::v1::identity_server::IdentityServer;
 use tokio::sync::OwnedSemaphorePermit;
 use tonic::{Code, Status, body::Body, codegen::Service, server::NamedService};
 
-use super::status;
+use super::{identity::Identity, status};
 use crate::{
     auth::{self, Caller},
     error::OperationError,
+    identity::Action,
     stack::Edge,
     trace_id,
     trail::{Arrival, Asked, Trail},
@@ -61,7 +63,7 @@ impl<S: NamedService> NamedService for Arriving<S> {
 
 impl<S> Service<Request<Body>> for Arriving<S>
 where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + NamedService,
     S::Future: Send + 'static,
 {
     type Response = Response<Body>;
@@ -74,7 +76,9 @@ where
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let request_id = RequestId::from_random(self.edge.bench.entropy.next_u128());
-        let (edge, trail) = (self.edge.clone(), begin(&self.edge, request_id, &request));
+        let asked = asked(S::NAME, request.uri().path());
+        let trail = begin(&self.edge, request_id, asked, &request);
+        let edge = self.edge.clone();
         let arrived = trail.and_then(|trail| {
             let arrived = arrive(&edge, request_id, &trail, &request);
             arrived.map_err(|error| Box::new((error, trail)))
@@ -97,19 +101,30 @@ where
     }
 }
 
+/// What a path of a service asks for.
+fn asked(service: &str, path: &str) -> Asked {
+    let method = path.rsplit('/').next().unwrap_or_default();
+    let found = if service == <IdentityServer<Identity> as NamedService>::NAME {
+        Action::of(method).map(Asked::Identity)
+    } else {
+        let operation = Operation::ALL.iter().find(|o| o.name() == method);
+        operation.copied().map(Asked::Operation)
+    };
+    found.unwrap_or(Asked::Unknown)
+}
+
 /// Begins the record of a call, as far as it can be told before anybody looked at it.
 fn begin(
     edge: &Edge,
     request_id: RequestId,
+    asked: Asked,
     request: &Request<Body>,
 ) -> Result<Trail, Box<(OperationError, Trail)>> {
-    let method = request.uri().path().rsplit('/').next().unwrap_or_default();
-    let operation = Operation::ALL.iter().find(|o| o.name() == method);
     let peer = request.extensions().get::<PeerInfo>();
     let trail = edge.audit.begin(&Arrival {
         request_id,
         api: Api::Grpc,
-        asked: operation.map_or(Asked::Unknown, |o| Asked::Operation(*o)),
+        asked,
         // Every connection of this listener has one.
         source: peer.map_or(([0, 0, 0, 0], 0).into(), |peer| peer.remote),
         headers: request.headers(),

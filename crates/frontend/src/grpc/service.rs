@@ -10,13 +10,14 @@ use lambda_api::{
 };
 use proto::v1::{self, functions_server};
 use serde_json::{Value, json};
-use tonic::{Request, Response, Status, Streaming, metadata::AsciiMetadataValue};
+use tonic::{Request, Streaming};
 
 use super::{
+    answer::{self, Answer},
     arrive::Arrived,
     form::{Form, text},
     invoke::{self, Responses},
-    show, status,
+    show,
 };
 use crate::{
     auth::Grant,
@@ -38,8 +39,6 @@ const BESIDE: &str = "UEs=";
 pub(super) struct Functions {
     edge: Arc<Edge>,
 }
-
-type Answer<T> = Result<Response<T>, Status>;
 
 /// Takes the request of one kind out of what was parsed: the form decided which kind it is.
 macro_rules! expect {
@@ -64,40 +63,12 @@ impl Functions {
         Ok(form.authorize(arrived, &self.edge.bench)?.take())
     }
 
-    /// Runs a method and shows what it gives, or why it gives nothing.
-    async fn answer<M, T>(
-        &self,
-        request: Request<M>,
-        run: impl AsyncFnOnce(Arc<Arrived>, M) -> Result<T, OperationError>,
-    ) -> Answer<T> {
-        let (_, extensions, message) = request.into_parts();
-        // Put there by the layer around this service.
-        let Some(arrived) = extensions.get::<Arc<Arrived>>().cloned() else {
-            return Err(Status::internal("the call did not arrive as it should"));
-        };
-        let request_id = arrived.request_id;
-        let counters = &self.edge.bench.counters;
-        match Box::pin(run(arrived, message)).await {
-            Ok(shown) => {
-                let mut response = Response::new(shown);
-                if let Ok(id) = AsciiMetadataValue::try_from(request_id.to_string()) {
-                    response.metadata_mut().insert(status::REQUEST_ID, id);
-                }
-                Ok(response)
-            }
-            Err(error) => Err(status::of(counters, request_id, error)),
-        }
-    }
-
-    /// Like [`Self::answer`], for a method whose answer is complete.
     async fn once<M, T>(
         &self,
         request: Request<M>,
         run: impl AsyncFnOnce(Arc<Arrived>, M) -> Result<T, OperationError>,
     ) -> Answer<T> {
-        let answer = self.answer(request, run).await?;
-        self.edge.bench.counters.answered(http::StatusCode::OK);
-        Ok(answer)
+        answer::once(&self.edge, request, run).await
     }
 
     /// Where callers of this API download code: from the AWS API's listener.
@@ -462,7 +433,7 @@ impl functions_server::Functions for Functions {
     }
 
     async fn invoke(&self, request: Request<Streaming<v1::InvokeRequest>>) -> Answer<Responses> {
-        self.answer(request, async |arrived, messages| {
+        answer::answer(&self.edge, request, async |arrived, messages| {
             invoke::start(&self.edge, arrived, messages).await
         })
         .await

@@ -1,7 +1,7 @@
 //! What a gRPC caller is told of an error: a status, and AWS's name for the error in a trailer.
 
 use lambda_api::ApiError;
-use model::RequestId;
+use model::{RequestId, iam::Refusal, mutation::Rejection};
 use tonic::{
     Code, Status,
     metadata::{AsciiMetadataValue, MetadataMap},
@@ -17,15 +17,30 @@ pub(super) const REQUEST_ID: &str = "dunlin-request-id";
 /// The status for an error, which is logged and counted here.
 pub(super) fn of(counters: &Counters, request_id: RequestId, error: OperationError) -> Status {
     respond::log(&error);
+    let named = identity(&error);
     let error = respond::api_error(error);
     counters.answered(error.status());
+    let (code, name) = named.unwrap_or_else(|| (code(&error), error.name()));
     let mut metadata = MetadataMap::new();
-    let name = AsciiMetadataValue::from_static(error.name());
-    metadata.insert(ERROR_TYPE, name);
+    metadata.insert(ERROR_TYPE, AsciiMetadataValue::from_static(name));
     if let Ok(id) = AsciiMetadataValue::try_from(request_id.to_string()) {
         metadata.insert(REQUEST_ID, id);
     }
-    Status::with_metadata(code(&error), error.to_string(), metadata)
+    Status::with_metadata(code, error.to_string(), metadata)
+}
+
+/// What IAM calls an error about identities. Only the service that keeps them gives one.
+const fn identity(error: &OperationError) -> Option<(Code, &'static str)> {
+    match error {
+        OperationError::Identity(error) => Some((Code::InvalidArgument, error.name())),
+        OperationError::Rejected(Rejection::Iam(refusal)) => Some(match refusal {
+            Refusal::Exists(_) => (Code::AlreadyExists, "EntityAlreadyExists"),
+            Refusal::NotFound(_) => (Code::NotFound, "NoSuchEntity"),
+            Refusal::InUse(_) => (Code::FailedPrecondition, "DeleteConflict"),
+            Refusal::TooMany(_) => (Code::ResourceExhausted, "LimitExceeded"),
+        }),
+        _ => None,
+    }
 }
 
 const fn code(error: &ApiError) -> Code {

@@ -3,6 +3,7 @@
 //! Only what decides what a call did is here. Free texts, values of tags and of environment variables are not: they may be
 //! secrets. Payloads and code are never here; of code there is the hash.
 
+pub(super) mod identity;
 mod resources;
 mod settings;
 

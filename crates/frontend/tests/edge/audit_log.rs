@@ -31,12 +31,12 @@ async fn closed() -> Cluster {
 
 impl Cluster {
     /// The audit log as text. What waits is brought to disk first.
-    async fn log(&self) -> String {
+    pub(crate) async fn log(&self) -> String {
         self.frontend.audit().flush().await;
         self.log_on_disk()
     }
 
-    fn log_on_disk(&self) -> String {
+    pub(crate) fn log_on_disk(&self) -> String {
         let root = self.directory.path().join("audit");
         let mut files: Vec<_> = std::fs::read_dir(root)
             .into_iter()
@@ -49,7 +49,7 @@ impl Cluster {
     }
 
     /// The records of calls.
-    async fn calls(&self) -> Vec<Value> {
+    pub(crate) async fn calls(&self) -> Vec<Value> {
         calls(&self.log().await)
     }
 

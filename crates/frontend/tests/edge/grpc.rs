@@ -344,7 +344,7 @@ async fn health_and_reflection_are_there() {
     let check = |service: &str| tonic_health::pb::HealthCheckRequest {
         service: service.to_owned(),
     };
-    for service in ["", "dunlin.v1.Functions"] {
+    for service in ["", "dunlin.v1.Functions", "dunlin.v1.Identity"] {
         let status = health
             .check(check(service))
             .await
@@ -378,8 +378,7 @@ async fn health_and_reflection_are_there() {
     let Some(MessageResponse::ListServicesResponse(list)) = answer.message_response else {
         panic!("{answer:?}");
     };
-    assert!(
-        list.service.iter().any(|s| s.name == "dunlin.v1.Functions"),
-        "{list:?}"
-    );
+    for service in ["dunlin.v1.Functions", "dunlin.v1.Identity"] {
+        assert!(list.service.iter().any(|s| s.name == service), "{list:?}");
+    }
 }

@@ -15,6 +15,7 @@ mod control;
 mod controller;
 mod grpc;
 mod http;
+mod identity;
 mod invoke;
 mod limits;
 mod mappings;
