@@ -13,6 +13,7 @@ mod doctor;
 mod fetch;
 mod gossip_key;
 mod group;
+mod iam;
 mod scratch;
 mod secret_key;
 mod secrets;
@@ -63,6 +64,8 @@ enum Command {
     /// Show the format of a cluster, and finish its upgrades
     #[command(subcommand)]
     Cluster(cluster::Command),
+    /// Say who may call a cluster, and what they may do: accounts, users, roles, policies, access keys
+    Iam(iam::Arguments),
     /// Show a frontend's audit log, and prove that nobody changed it
     #[command(subcommand)]
     Audit(audit_log::Command),
@@ -129,6 +132,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Doctor(arguments) => doctor::run(&arguments, &mut out),
         Command::Status(arguments) => status::run(&arguments, &mut out),
         Command::Cluster(command) => cluster::run(&command, &mut out),
+        Command::Iam(arguments) => iam::run(&arguments, &mut out),
         Command::Audit(command) => audit_log::run(&command, &mut out),
         Command::Controller(command) => controller::run(&command, &mut out),
         Command::Chaos(command) => chaos::run(&command, &mut out),
