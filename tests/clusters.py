@@ -10,6 +10,8 @@ from cluster import Credentials, LocalCluster, Node
 
 ROOT = Path(__file__).resolve().parent.parent
 OTHER_ACCOUNT = "210987654321"
+# A log level: everything. A library is quiet unless it is named.
+EVERYTHING = ",".join(["trace", *(f"{name}=trace" for name in ("h2", "hyper", "sled", "openraft", "chitchat", "tower"))])
 
 
 def binary() -> Path:

@@ -16,9 +16,10 @@ from pathlib import Path
 import pytest
 import zips
 from botocore.exceptions import BotoCoreError, ClientError
+from canaries import forms, found_in
 from clients import ONE_ATTEMPT, create, invoke, lambda_client, wait_active, wait_updated
 from cluster import Node, wait_until
-from clusters import TwoAccountCluster, watched
+from clusters import EVERYTHING, TwoAccountCluster, watched
 from signing import Request
 
 CONTROLLERS, FRONTENDS, WORKER = "abc", "fg", "w"
@@ -27,8 +28,6 @@ NODES = (
     *((name, zone, ("frontend",)) for name, zone in zip(FRONTENDS, "xy", strict=True)),
     (WORKER, "x", ("worker",)),
 )
-# A library is quiet unless it is named.
-EVERYTHING = ",".join(["trace", *(f"{name}=trace" for name in ("h2", "hyper", "sled", "openraft", "chitchat", "tower"))])
 NUMBERS = itertools.count(1)
 
 
@@ -104,43 +103,6 @@ def canary(name):
 
 
 # -- the search --------------------------------------------------------------------------------------------------------
-
-
-def pieces(text, length=24):
-    """The text as pieces that are long enough to be nothing else: a page or a frame may cut it anywhere."""
-    if len(text) <= 2 * length:
-        return [text]
-    return [text[start : start + length] for start in range(0, len(text) - length, length)]
-
-
-def forms(text):
-    """The bytes that a text may stand as, in a file that holds it."""
-    raw = text.encode()
-    yield raw
-    yield text.encode("utf-16-le")
-    yield text.encode("utf-16-be")
-    yield raw.hex().encode()
-    yield json.dumps(text)[1:-1].encode()
-    yield repr(list(raw))[1:-1].encode()
-    for shift in range(3):
-        # Beginning and end depend on what stands beside the text.
-        encoded = base64.b64encode(b"\0" * shift + raw)
-        yield encoded[4 if shift else 0 : -4]
-
-
-def needles(texts):
-    return {form for text in texts for piece in pieces(text) for form in forms(piece)}
-
-
-def found_in(directory, texts):
-    """The files below a directory that hold a piece of one of the texts, in any form."""
-    wanted = needles(texts)
-    found = []
-    for path in sorted(directory.rglob("*")):
-        if path.is_file() and not path.is_symlink():
-            content = path.read_bytes()
-            found += [(str(path.relative_to(directory)), needle[:40]) for needle in wanted if needle in content]
-    return found
 
 
 @pytest.mark.parametrize("text", ["canary-0123456789abcdef", "Kanarienvögel ✓ 0123456789"])

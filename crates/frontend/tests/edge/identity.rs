@@ -48,7 +48,7 @@ impl Service {
         let path = format!("/dunlin.v1.Identity/{method}");
         let host = self.cluster.grpc.to_string();
         let mut request = Request::new(message);
-        let headers = signed_by(who, &Method::POST, &path, &host, None);
+        let headers = signed_by((who.0, who.1, None), &Method::POST, &path, &host, None);
         *request.metadata_mut() = MetadataMap::from_headers(headers);
         request
     }
