@@ -1,4 +1,7 @@
 .DEFAULT_GOAL := help
+# What is built for release is always built together, here and by deploy/local/up.sh: another choice of packages gives their
+# dependencies other features, and ten minutes of work would be done again.
+RELEASED := --package node --package bench-floor
 .PHONY: help up down dev test check fix compatibility bench sim sim-soak sim-planted chaos chaos-soak upgrade
 
 help: ## Show this list
@@ -12,7 +15,8 @@ down: ## Stop the nodes of `make up`; their data stays in .dunlin/
 
 dev: ## Run a whole cluster in one process, for development
 	@deploy/local/toolchain.sh
-	@cargo run --quiet --release --locked --package node -- dev
+	@cargo build --quiet --release --locked $(RELEASED)
+	@target/release/dunlin dev
 
 test: ## Run every test: crates, then real clients against a real cluster
 	@deploy/local/test.sh
@@ -60,5 +64,5 @@ upgrade: ## Upgrade a cluster from another revision and back, under load: make u
 
 bench: ## Measure a cluster beside its floors
 	@deploy/local/toolchain.sh && deploy/local/venv.sh
-	@cargo build --release --locked --bins
+	@cargo build --release --locked $(RELEASED)
 	@.venv/bin/python -B tests/bench/run.py

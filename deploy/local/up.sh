@@ -4,6 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 deploy/local/toolchain.sh
-cargo build --release --locked --package node
+# The packages that `make bench` builds too: see the Makefile.
+cargo build --release --locked --package node --package bench-floor
 deploy/local/venv.sh boto3
 exec .venv/bin/python deploy/local/up.py "$@"

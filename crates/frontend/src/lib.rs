@@ -2,7 +2,8 @@
 //!
 //! A request walks through `server` → `stack` → `auth` → one file of `operations/` → `respond`; the gRPC edge
 //! replaces the first and the last of them. On its way it leaves a `trail` for the audit log. Everything stringly is parsed by `lambda-api` before an operation sees it.
-//! To find what `GET /2015-03-31/functions/{name}` does, open `operations/get_function.rs`.
+//! To find what `GET /2015-03-31/functions/{name}` does, open `operations/get_function.rs`. Users, roles, policies and access keys
+//! are no business of Lambda's: they have a gRPC service of their own, over `identity/`.
 //!
 //! This is not where anything is decided about the catalog or kept: reads come from the node's local copy behind a
 //! barrier, writes go to the controllers, invocations to workers through `routing`.
