@@ -144,11 +144,17 @@ pub enum Quota {
     Trust,
     /// Limits of its own that an account has.
     AccountLimits,
+    /// Users of an account.
+    Users,
+    /// Roles of an account.
+    Roles,
+    /// Policies of an account that have a name of their own.
+    Policies,
 }
 
 impl Quota {
     /// All of them. Frozen, but may grow: their places are written down.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::AccessKeys,
         Self::Attached,
         Self::UserInline,
@@ -156,6 +162,9 @@ impl Quota {
         Self::Policy,
         Self::Trust,
         Self::AccountLimits,
+        Self::Users,
+        Self::Roles,
+        Self::Policies,
     ];
 
     /// How much there may be.
@@ -169,6 +178,9 @@ impl Quota {
             Self::Policy => 6144,
             Self::Trust => 4096,
             Self::AccountLimits => 64,
+            Self::Users => 5000,
+            Self::Roles => 1000,
+            Self::Policies => 1500,
         }
     }
 
@@ -183,6 +195,9 @@ impl Quota {
             Self::Policy => "characters in a policy",
             Self::Trust => "characters in a trust policy",
             Self::AccountLimits => "limits of an account",
+            Self::Users => "users in an account",
+            Self::Roles => "roles in an account",
+            Self::Policies => "policies in an account",
         }
     }
 

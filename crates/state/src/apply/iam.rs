@@ -38,6 +38,7 @@ impl Step<'_> {
                 path,
             } => {
                 self.must_be_new(&EntityId::User(*account, name.clone()))?;
+                Quota::Users.admit(self.catalog.users(*account, None).count() + 1)?;
                 let identity = self.new_identity("AIDA", *account, name, path);
                 Ok(self.put_entity(Entity::User(User { identity })))
             }
@@ -49,6 +50,7 @@ impl Step<'_> {
                 session_max_s,
             } => {
                 self.must_be_new(&EntityId::Role(*account, name.clone()))?;
+                Quota::Roles.admit(self.catalog.roles(*account, None).count() + 1)?;
                 Quota::Trust.admit(trust.chars().count())?;
                 Ok(self.new_role(*account, name, path, trust, *session_max_s))
             }
@@ -76,6 +78,10 @@ impl Step<'_> {
                 document,
             } => {
                 Quota::Policy.admit(document.chars().count())?;
+                let id = EntityId::Policy(*account, name.clone());
+                if self.catalog.entity(&id).is_none() {
+                    Quota::Policies.admit(self.catalog.policies(*account, None).count() + 1)?;
+                }
                 Ok(self.put_policy_entity(*account, name, path, document))
             }
             Change::Grant { to, change } => self.grant(to, change),
@@ -240,8 +246,11 @@ impl Step<'_> {
     }
 
     fn is_attached(&self, policy: &ManagedPolicy) -> bool {
-        let mut identities = self.catalog.entities(policy.account);
-        identities.any(|entity| {
+        let (users, roles) = (
+            self.catalog.users(policy.account, None),
+            self.catalog.roles(policy.account, None),
+        );
+        users.chain(roles).any(|entity| {
             entity.identity().is_some_and(|identity| {
                 identity.attached.contains(&policy.name)
                     || identity.boundary.as_ref() == Some(&policy.name)

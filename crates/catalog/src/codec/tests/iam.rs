@@ -218,6 +218,9 @@ pub(in crate::codec) fn refusals() -> Vec<(&'static str, Refusal)> {
         "too-long-policy",
         "too-long-trust",
         "too-many-account-limits",
+        "too-many-users",
+        "too-many-roles",
+        "too-many-policies",
     ];
     let quotas = Quota::ALL.map(Refusal::TooMany);
     assert_eq!(names.len(), quotas.len(), "every quota has a name here");

@@ -142,6 +142,22 @@ impl Cluster {
         }
     }
 
+    /// Does something of which there is too much for every step to be looked at.
+    fn quietly(&mut self, mutation: Mutation) {
+        self.index += 1;
+        let stamp = Stamp {
+            at: Timestamp(self.index),
+            seed: u128::from(self.index) << 7,
+        };
+        let command = Command {
+            stamp,
+            key: IdempotencyKey(0),
+            mutation,
+        };
+        let applied = self.catalog.apply(Revision(self.index), &command);
+        assert!(applied.result.is_ok(), "{:?}", applied.result);
+    }
+
     fn identity(&mut self, mutation: Mutation) -> Identity {
         self.entity(mutation).identity().unwrap().clone()
     }
@@ -484,6 +500,42 @@ fn texts_are_measured_in_characters() {
     }
     let text = |cluster: &Cluster| cluster.catalog.policy(OWN, &name("p")).unwrap().to_owned();
     assert_eq!(text(&cluster), long(Quota::Policy));
+}
+
+#[test]
+fn users_roles_and_policies_of_an_account_are_counted() {
+    let mut catalog = Cluster::default();
+    let user = |account, n: usize| {
+        iam(Change::CreateUser {
+            account,
+            name: name(&n.to_string()),
+            path: EntityPath::default(),
+        })
+    };
+    // Not one after the other: every step is checked.
+    for n in 0..Quota::Users.limit() {
+        catalog.quietly(user(OWN, n));
+    }
+    for n in 0..Quota::Roles.limit() {
+        catalog.quietly(create_role(&n.to_string(), "{}"));
+    }
+    for n in 0..Quota::Policies.limit() {
+        catalog.quietly(put_policy(&n.to_string(), "{}"));
+    }
+    for (mutation, quota) in [
+        (create_user("more"), Quota::Users),
+        (create_role("more", "{}"), Quota::Roles),
+        (put_policy("more", "{}"), Quota::Policies),
+    ] {
+        assert_eq!(catalog.run(mutation), too_many(quota));
+    }
+    // What is there may have another text, and another account has room.
+    catalog.entity(put_policy("0", "{ }"));
+    catalog.entity(user(other(), 0));
+    catalog
+        .run(delete(EntityId::User(OWN, name("0")), OWN))
+        .unwrap();
+    catalog.entity(create_user("more"));
 }
 
 #[test]
