@@ -6,7 +6,9 @@ use lambda_api::{
 };
 use model::{
     AccountId,
-    iam::{AccessKey, Account, Change, EntityId, EntityName, EntityPath, Refusal, Shared},
+    iam::{
+        AccessKey, AccessKeyId, Account, Change, EntityId, EntityName, EntityPath, Refusal, Shared,
+    },
     mutation::Changed,
 };
 use state::Catalog;
@@ -242,7 +244,7 @@ impl<'a> Desk<'a> {
     }
 
     /// An access key of the account: one of another account is not there.
-    fn key<'c>(&self, catalog: &'c Catalog, id: &model::iam::AccessKeyId) -> Option<&'c AccessKey> {
+    fn key<'c>(&self, catalog: &'c Catalog, id: &AccessKeyId) -> Option<&'c AccessKey> {
         let key = catalog.access_key(id)?;
         (key.account == self.account).then_some(key)
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use lambda_api::page::{self, PageRequest};
 use model::{
-    AccountId,
+    AccountId, Limits,
     iam::{AccessKeyId, EntityName, EntityPath, InvalidIam},
 };
 
@@ -15,12 +15,6 @@ use crate::error::OperationError;
 const PERSON_MAX: usize = 64;
 /// The longest name of an account.
 const ACCOUNT_NAME_MAX: usize = 128;
-/// Limits that an account can have of its own: the keys of `[limits]` that bound an account and not a request.
-const ACCOUNT_LIMITS: [&str; 3] = [
-    "concurrent_executions",
-    "unreserved_executions_min",
-    "code_storage",
-];
 /// How long a session of a role may be, in seconds.
 const SESSION_S: std::ops::RangeInclusive<u32> = 3600..=43_200;
 const SESSION_DEFAULT_S: u32 = 3600;
@@ -119,10 +113,10 @@ pub(crate) fn limits(
 ) -> Result<BTreeMap<String, u64>, IdentityError> {
     match limits
         .keys()
-        .find(|key| !ACCOUNT_LIMITS.contains(&key.as_str()))
+        .find(|key| !Limits::OF_ACCOUNTS.contains(&key.as_str()))
     {
         Some(key) => {
-            let expected = "concurrent_executions, unreserved_executions_min or code_storage";
+            let expected = "code_storage, concurrent_executions or unreserved_executions_min";
             Err(IdentityError::value("limits", expected, key))
         }
         None => Ok(limits),
@@ -225,7 +219,7 @@ mod tests {
         assert!(account_name("ä".repeat(129)).is_err());
         assert!(account_name("two\nlines".to_owned()).is_err());
         let one = |key: &str| limits([(key.to_owned(), 1)].into());
-        assert!(one("concurrent_executions").is_ok());
+        assert!(Limits::OF_ACCOUNTS.into_iter().all(|key| one(key).is_ok()));
         let error = one("concurrency").unwrap_err().to_string();
         assert!(error.contains("concurrent_executions") && error.contains("\"concurrency\""));
     }
