@@ -79,7 +79,71 @@ fn absent(text: &str) -> Value {
     }
 }
 
-/// A policy for people to read.
+/// A policy for people to read: one member a line, in the order in which they were written.
 pub(super) fn indented(text: &str) -> String {
-    format!("{:#}\n", document(text))
+    let (mut out, mut depth) = (String::new(), 0_usize);
+    let (mut is_text, mut is_escaped, mut was_opened) = (false, false, false);
+    for c in text.chars() {
+        let is_space = c.is_whitespace() && !is_text;
+        if is_space {
+            continue;
+        }
+        let closes = matches!(c, '}' | ']') && !is_text;
+        if closes {
+            depth = depth.saturating_sub(1);
+        }
+        // Nothing stands between the brackets of what is empty.
+        if was_opened != closes {
+            out.push('\n');
+            out.extend(std::iter::repeat_n("  ", depth));
+        }
+        was_opened = false;
+        out.push(c);
+        match c {
+            _ if is_escaped => is_escaped = false,
+            '\\' if is_text => is_escaped = true,
+            '"' => is_text = !is_text,
+            '{' | '[' if !is_text => {
+                depth += 1;
+                was_opened = true;
+            }
+            ',' if !is_text => {
+                out.push('\n');
+                out.extend(std::iter::repeat_n("  ", depth));
+            }
+            ':' if !is_text => out.push(' '),
+            _ => {}
+        }
+    }
+    out.push('\n');
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_keeps_its_order_and_its_texts() {
+        let text = r#"{"Version":"1","Statement":[{"Effect":"Allow","Action":["a:b","c:\"{,:d"],"NotAction":[]}],"X":{}}"#;
+        let expected = r#"{
+  "Version": "1",
+  "Statement": [
+    {
+      "Effect": "Allow",
+      "Action": [
+        "a:b",
+        "c:\"{,:d"
+      ],
+      "NotAction": []
+    }
+  ],
+  "X": {}
+}
+"#;
+        assert_eq!(indented(text), expected);
+        let value = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+        assert_eq!(value(&indented(text)), value(text));
+        assert_eq!(indented("\"a b\""), "\"a b\"\n");
+    }
 }

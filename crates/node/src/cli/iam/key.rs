@@ -109,7 +109,7 @@ fn rows(keys: &[v1::AccessKey]) -> String {
 
 fn owner(key: &v1::AccessKey) -> String {
     if key.user_name.is_empty() {
-        format!("root of {}", key.account)
+        "the root".to_owned()
     } else {
         key.user_name.clone()
     }
@@ -125,7 +125,7 @@ fn made(made: &v1::NewAccessKey) -> Said {
     };
     let secret = &made.secret_access_key;
     let text = format!(
-        "# Access key of {} in account {}. This is the only time that its secret is shown.\n[{profile}]\naws_access_key_id = \
+        "# Access key of {} of account {}. This is the only time that its secret is shown.\n[{profile}]\naws_access_key_id = \
          {}\naws_secret_access_key = {secret}\n",
         owner(&key),
         key.account,
@@ -161,11 +161,14 @@ mod tests {
         let said = new("alice");
         assert_eq!(
             said.text,
-            "# Access key of alice in account 123456789012. This is the only time that its secret is shown.\n[alice]\n\
+            "# Access key of alice of account 123456789012. This is the only time that its secret is shown.\n[alice]\n\
              aws_access_key_id = AKID\naws_secret_access_key = a/b+c\n"
         );
         assert_eq!(said.json["AccessKey"]["SecretAccessKey"], "a/b+c");
         let root = new("").text;
-        assert!(root.contains("root of 123456789012") && root.contains("[root-123456789012]"));
+        assert!(
+            root.contains("the root of account 123456789012")
+                && root.contains("[root-123456789012]")
+        );
     }
 }
