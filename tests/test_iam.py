@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any, Optional
 
 import pytest
+from botocore.exceptions import ClientError
 from canaries import found_in
-from cluster import Credentials, Node
+from clients import ONE_ATTEMPT, lambda_client
+from cluster import Credentials, Node, wait_until
 from clusters import EVERYTHING, OTHER_ACCOUNT, TwoAccountCluster, watched
 
 NODES = "abc"
@@ -160,6 +162,35 @@ def test_what_users_and_roles_are_allowed(iam, policy_file):
     iam("role", "delete", "runner")
     iam("user", "delete", "bob")
     assert (iam.names("policy"), iam.names("role")) == ([], [])
+
+
+def test_a_key_works_while_it_is_active_and_its_user_is_allowed(iam, policy_file):
+    iam("user", "create", "fred")
+    made = iam("key", "create", "--user", "fred")["AccessKey"]
+    fred = Credentials(made["AccessKeyId"], made["SecretAccessKey"], made["Account"], "us-east-1")
+    client = lambda_client(iam.cluster.endpoint("b"), fred, **ONE_ATTEMPT)
+
+    def answered(code):
+        """Frontends know a moment later what was changed through another one."""
+
+        def probe():
+            try:
+                client.list_functions()
+                return code is None
+            except ClientError as error:
+                return error.response["Error"]["Code"] == code
+
+        return wait_until(probe, 5, f"the answer is {code}")
+
+    answered("AccessDeniedException")
+    iam("inline", "put", "all", policy_file, "--user", "fred", node="c")
+    answered(None)
+    iam("key", "deactivate", fred.access_key_id)
+    answered("UnrecognizedClientException")
+    iam("key", "activate", fred.access_key_id)
+    answered(None)
+    iam("user", "delete", "fred", node="c")
+    answered("UnrecognizedClientException")
 
 
 def test_accounts_are_the_operators(iam):
