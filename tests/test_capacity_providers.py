@@ -1,6 +1,8 @@
 """Capacity providers: kept for clients that manage them, and honest about having no instances."""
 
 import pytest
+import zips
+from clients import create, wait_active, wait_updated
 from refusals import refusal
 
 VPC = {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}
@@ -100,3 +102,37 @@ def test_a_function_needs_a_provider_that_is_there(client, deploy, name):
     config = {"LambdaManagedInstancesCapacityProviderConfig": {"CapacityProviderArn": ARN + name}}
     refused = refusal(deploy, code="echo", CapacityProviderConfig=config)
     assert refused[:2] == (404, "ResourceNotFoundException") and name in refused[2]
+
+
+def test_a_function_on_a_provider_has_a_version_without_a_number(client, provider, name):
+    provider()
+    on_it = {"LambdaManagedInstancesCapacityProviderConfig": {"CapacityProviderArn": ARN + name}}
+    latest = f"arn:aws:lambda:us-east-1:000000000000:function:{name}"
+    published = {"FunctionName": name, "Qualifier": "$LATEST.PUBLISHED"}
+    made = create(
+        client, name, zips.function("echo"), "echo.handler",
+        CapacityProviderConfig=on_it, Publish=True, PublishTo="LATEST_PUBLISHED",
+    )  # fmt: skip
+    assert (made["Version"], made["FunctionArn"]) == ("$LATEST.PUBLISHED", latest)
+    wait_active(client, name)
+    shown = client.get_function_configuration(**published)
+    assert (shown["Version"], shown["FunctionArn"]) == ("$LATEST.PUBLISHED", f"{latest}:$LATEST.PUBLISHED")
+    again = client.publish_version(FunctionName=name, PublishTo="LATEST_PUBLISHED")
+    assert again["RevisionId"] == client.get_function_configuration(**published)["RevisionId"], "nothing changed"
+    client.update_function_configuration(FunctionName=name, Description="changed")
+    wait_updated(client, name)
+    assert client.get_function_configuration(**published)["Description"] == ""
+    client.publish_version(FunctionName=name, PublishTo="LATEST_PUBLISHED")
+    assert client.get_function_configuration(**published)["Description"] == "changed"
+    client.publish_version(FunctionName=name)
+    versions = [version["Version"] for version in client.list_versions_by_function(FunctionName=name)["Versions"]]
+    assert versions == ["$LATEST", "$LATEST.PUBLISHED", "1"]
+    bounds = {"MinExecutionEnvironments": 1, "MaxExecutionEnvironments": 2}
+    client.put_function_scaling_config(**published, FunctionScalingConfig=bounds)
+    assert client.get_function_scaling_config(**published)["RequestedFunctionScalingConfig"] == bounds
+    assert client.create_alias(FunctionName=name, Name="live", FunctionVersion="$LATEST.PUBLISHED")["FunctionVersion"] == "$LATEST.PUBLISHED"
+    assert refusal(client.delete_function, **published)[:2] == (409, "ResourceConflictException")
+    client.delete_alias(FunctionName=name, Name="live")
+    client.delete_function(**published)
+    assert refusal(client.get_function_configuration, **published)[:2] == (404, "ResourceNotFoundException")
+    client.delete_function(FunctionName=name)

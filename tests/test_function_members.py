@@ -111,9 +111,13 @@ def test_what_contradicts_itself_is_refused(client, deploy, name):
     ]:
         status, kind, message = refusal(client.update_function_configuration, FunctionName=made, **members)
         assert (status, kind) == (400, "InvalidParameterValueException") and message.startswith(text), message
-    zip_file = zips.function("echo")
-    refused = refusal(create, client=client, name=f"{name}-x", code=zip_file, handler="echo.handler", PublishTo="LATEST_PUBLISHED")
-    assert refused[1] == "InvalidParameterValueException"
+    unmanaged = "PublishTo isn't supported for Lambda Default functions."
+    refused = refusal(client.publish_version, FunctionName=made, PublishTo="LATEST_PUBLISHED")
+    assert refused == (400, "InvalidParameterValueException", unmanaged)
+    code = zips.function("echo")
+    published = {"Publish": True, "PublishTo": "LATEST_PUBLISHED"}
+    refused = refusal(create, client=client, name=f"{name}-x", code=code, handler="echo.handler", **published)
+    assert refused == (400, "InvalidParameterValueException", unmanaged)
 
 
 # -- images ------------------------------------------------------------------------------------------------------------

@@ -25,8 +25,9 @@ UNMODELLED: dict[str, tuple[int, tuple[str, ...]]] = {
 EVERYWHERE = {"InvalidRequestContentException", "UnsupportedMediaTypeException", "RequestTooLargeException"}
 # What the text of a refusal says if the cluster has no such thing; no odd value excuses it.
 UNSUPPORTED = "is not supported by this cluster"
-# Values that the service is known to answer with though its model lacks them.
-BEYOND_MODEL = {"LastUpdateStatusReasonCode": {"Creating"}}
+# Values that the service is known to answer with though its model lacks them. The model lets an alias point to
+# $LATEST.PUBLISHED, and has a shape for that version in requests and one without it in answers.
+BEYOND_MODEL = {"LastUpdateStatusReasonCode": {"Creating"}, "Version": {"$LATEST.PUBLISHED"}}
 # Operations that may answer with another status than the model's; older clients and the service itself disagree.
 ALSO = {"DeleteFunction": {204}}
 
@@ -184,9 +185,10 @@ def _value(owner: Shape, path: str, shape: Shape, value: Any, only: Optional[set
 def _text(owner: Shape, path: str, shape: Shape, value: str) -> Iterator[str]:
     yield from _length(path, shape, len(value))
     allowed, pattern = api_model.enum(shape), api_model.pattern(shape)
-    if allowed and value not in allowed and value not in BEYOND_MODEL.get(shape.name, ()):
+    is_known = value in BEYOND_MODEL.get(shape.name, ())
+    if allowed and value not in allowed and not is_known:
         yield f"{path} is outside its enum"
-    if pattern and not api_model.matches(pattern, value):
+    if pattern and not api_model.matches(pattern, value) and not is_known:
         yield f"{path} breaks its pattern"
     if shape.name == "Timestamp" and not re.fullmatch(_FORMS.get(owner.name, _ANY_FORM), value):
         yield f"{path} is no date of the form that clients know"

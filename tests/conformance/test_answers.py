@@ -70,6 +70,7 @@ def test_a_member_that_is_missing():
         ("GetFunctionConfiguration", "LastModified", "2026-01-02T03:04:05.123+0000", ["2026-01-02T03:04:05Z", "now"]),
         ("GetFunctionConfiguration", "State", "Active", ["Ready", ""]),
         ("GetFunctionConfiguration", "LastUpdateStatusReasonCode", "Creating", ["Resting"]),
+        ("GetFunctionConfiguration", "Version", "$LATEST.PUBLISHED", ["$LATEST.OTHER"]),
         ("GetFunctionConfiguration", "Timeout", 3, [0, 5401, 3.5, "3"]),
         ("GetFunctionConfiguration", "Architectures", ["arm64"], [[], ["sparc"], ["arm64", "x86_64"]]),
     ],

@@ -186,7 +186,6 @@ ODD_ENUMS = {
     "CapacityProviderScalingMode",
     "EventSourcePosition",
     "FunctionUrlAuthType",
-    "FunctionVersionLatestPublished",
     "KafkaEventSourceMappingConsumptionMode",
     "LogFormat",
     "OperationAction",

@@ -33,7 +33,7 @@ fn create(name: &str, zip: &'static [u8]) -> Mutation {
             size: zip.len() as u64,
             unzipped: 0,
         },
-        publish: false,
+        publish: None,
         tags: BTreeMap::new(),
         code_signing: None,
     }

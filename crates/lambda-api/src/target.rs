@@ -32,9 +32,10 @@ impl Target {
     pub fn whole_function(self) -> Result<FunctionId, ApiError> {
         match self.qualifier {
             None | Some(Qualifier::Version(Version::Latest)) => Ok(self.function),
-            Some(Qualifier::Version(Version::Number(_)) | Qualifier::Alias(_)) => {
-                Err(ApiError::qualified_function())
-            }
+            Some(
+                Qualifier::Version(Version::LatestPublished | Version::Number(_))
+                | Qualifier::Alias(_),
+            ) => Err(ApiError::qualified_function()),
         }
     }
 }
@@ -84,7 +85,7 @@ pub(crate) fn locate(
 }
 
 /// The reference without its qualifier, and the text of the qualifier. A qualifier of the right alphabet that can name
-/// nothing (`0`, `01`, `$LATEST.PUBLISHED`) is split off too: it is well formed, and not found.
+/// nothing (`0`, `01`) is split off too: it is well formed, and not found.
 fn split(text: &str) -> Option<(FunctionReference, Option<&str>)> {
     let qualifier_of = |reference: &FunctionReference| {
         reference
@@ -99,7 +100,7 @@ fn split(text: &str) -> Option<(FunctionReference, Option<&str>)> {
     }
     let (head, qualifier) = text.rsplit_once(':')?;
     let reference: FunctionReference = head.parse().ok()?;
-    let well_formed = is_word(qualifier) || qualifier == "$LATEST.PUBLISHED";
+    let well_formed = is_word(qualifier);
     (reference.qualifier.is_none() && well_formed).then_some((reference, Some(qualifier)))
 }
 
@@ -162,6 +163,11 @@ mod tests {
                 &format!("{ARN}:f:$LATEST"),
             );
             check_resolved(&format!("{name}:7"), Some("7"), &format!("{ARN}:f:7"));
+            check_resolved(
+                &format!("{name}:$LATEST.PUBLISHED"),
+                Some("$LATEST.PUBLISHED"),
+                &format!("{ARN}:f:$LATEST.PUBLISHED"),
+            );
         }
     }
 
@@ -185,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_qualifier_that_can_name_nothing_is_not_found() {
-        for qualifier in ["0", "01", "$LATEST.PUBLISHED", "99999999999999999999999"] {
+        for qualifier in ["0", "01", "99999999999999999999999"] {
             let expected =
                 format!("ResourceNotFoundException Function not found: {ARN}:f:{qualifier}");
             check_resolved("f", Some(qualifier), &expected);
@@ -206,6 +212,10 @@ mod tests {
         );
         assert_eq!(resolve("f:1").unwrap_err(), ApiError::qualified_function());
         assert_eq!(
+            resolve("f:$LATEST.PUBLISHED").unwrap_err(),
+            ApiError::qualified_function()
+        );
+        assert_eq!(
             resolve("f:live").unwrap_err(),
             ApiError::qualified_function()
         );
@@ -218,7 +228,7 @@ mod tests {
         }
 
         #[test]
-        fn an_arn_of_ours_resolves_to_itself(name in "[a-zA-Z0-9_-]{1,64}", qualifier in "(\\$LATEST|[1-9][0-9]{0,6}|[a-z][a-z0-9]{0,10})") {
+        fn an_arn_of_ours_resolves_to_itself(name in "[a-zA-Z0-9_-]{1,64}", qualifier in "(\\$LATEST|\\$LATEST\\.PUBLISHED|[1-9][0-9]{0,6}|[a-z][a-z0-9]{0,10})") {
             let arn = format!("{ARN}:{name}:{qualifier}");
             let target = locate(&arn, None, &scope()).unwrap();
             prop_assert_eq!(target.arn().to_string(), arn);

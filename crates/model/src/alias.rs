@@ -78,6 +78,12 @@ pub struct Alias {
 }
 
 impl Alias {
+    /// The smallest format of the catalog that can express it.
+    #[must_use]
+    pub const fn format(&self) -> u32 {
+        self.version.format()
+    }
+
     /// The version for one invocation, given a number drawn evenly from `0..1_000_000`.
     #[must_use]
     pub fn pick(&self, drawn: u32) -> Version {

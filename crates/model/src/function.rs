@@ -184,6 +184,27 @@ pub enum LastUpdate {
     Failed(Reason),
 }
 
+/// Where a copy of `$LATEST` is published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Publication {
+    /// Under the next number.
+    #[default]
+    Number,
+    /// As `$LATEST.PUBLISHED`. Only a function on a capacity provider has one. Format 2.
+    Latest,
+}
+
+impl Publication {
+    /// The smallest format of the catalog that can ask for it.
+    #[must_use]
+    pub const fn format(self) -> u32 {
+        match self {
+            Self::Number => 1,
+            Self::Latest => 2,
+        }
+    }
+}
+
 /// Why a state is as it is: AWS's code and a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason {
@@ -220,7 +241,8 @@ impl FunctionVersion {
     #[must_use]
     pub fn format(&self) -> u32 {
         let touched = if self.touched.is_some() { 2 } else { 1 };
-        self.config.format().max(self.code.format()).max(touched)
+        let parts = self.config.format().max(self.code.format());
+        parts.max(touched).max(self.id.version.format())
     }
 
     /// The optimistic lock.
@@ -294,6 +316,12 @@ impl Config {
         let mut optional = self.optional.take().map_or_else(Default::default, |o| *o);
         optional.origin = origin;
         self.optional = optional.boxed();
+    }
+
+    /// Whether it runs on the instances of a capacity provider.
+    #[must_use]
+    pub fn is_managed(&self) -> bool {
+        self.optional.as_ref().is_some_and(|o| o.capacity.is_some())
     }
 
     /// What in it cannot be together, if anything.

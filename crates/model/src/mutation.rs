@@ -11,7 +11,8 @@ use crate::{
     capacity_provider::CapacityChange,
     code_signing::CodeSigningChange,
     function::{
-        Code, Config, ConfigPatch, FunctionVersion, Incompatible, Origin, Reason, StoredEnvironment,
+        Code, Config, ConfigPatch, FunctionVersion, Incompatible, Origin, Publication, Reason,
+        StoredEnvironment,
     },
     iam,
     layer::{LayerDraft, LayerPolicyChange},
@@ -33,8 +34,8 @@ pub enum Mutation {
         /// Its code; the blob must be on a quorum of controllers before this is proposed. [`Code::of_image`] if the
         /// configuration names an image.
         code: Code,
-        /// Publish version 1 at once.
-        publish: bool,
+        /// Publish version 1, or `$LATEST.PUBLISHED`, at once.
+        publish: Option<Publication>,
         /// Its tags.
         tags: BTreeMap<String, String>,
         /// The code-signing configuration that holds for it. Format 2.
@@ -53,7 +54,7 @@ pub enum Mutation {
         /// Its instruction set, if it changes.
         architecture: Option<Architecture>,
         /// Publish the result.
-        publish: bool,
+        publish: Option<Publication>,
         /// Only if `$LATEST` still has this revision.
         expected: Option<RevisionId>,
     },
@@ -73,10 +74,12 @@ pub enum Mutation {
         /// The version to delete; `None` deletes everything.
         version: Option<Version>,
     },
-    /// A numbered copy of `$LATEST`.
+    /// A copy of `$LATEST`.
     PublishVersion {
         /// The function.
         function: FunctionId,
+        /// What the copy becomes.
+        to: Publication,
         /// Only if `$LATEST` runs this code.
         code_sha256: Option<Digest>,
         /// A description of its own.
@@ -525,7 +528,8 @@ impl Changed {
     pub fn format(&self) -> u32 {
         match self {
             Self::Version(version) => version.format(),
-            Self::Alias(_) | Self::Nothing => 1,
+            Self::Alias(alias) => alias.format(),
+            Self::Nothing => 1,
             _ => 2,
         }
     }
@@ -568,15 +572,26 @@ impl Mutation {
             | Self::UpdateFunctionCode {
                 origin: Some(_), ..
             } => 2,
-            Self::CreateFunction { config, code, .. } => config.format().max(code.format()),
+            Self::CreateFunction {
+                config,
+                code,
+                publish,
+                ..
+            } => {
+                let parts = config.format().max(code.format());
+                parts.max(publish.map_or(1, Publication::format))
+            }
             Self::UpdateFunctionConfiguration { patch, .. } => patch.format(),
-            Self::UpdateFunctionCode { code, .. } => code.format(),
-            Self::DeleteFunction { .. }
-            | Self::PublishVersion { .. }
-            | Self::CreateAlias { .. }
-            | Self::UpdateAlias { .. }
-            | Self::DeleteAlias { .. }
-            | Self::Settle { .. } => 1,
+            Self::UpdateFunctionCode { code, publish, .. } => {
+                code.format().max(publish.map_or(1, Publication::format))
+            }
+            Self::PublishVersion { to, .. } => to.format(),
+            Self::DeleteFunction { version, .. } | Self::UpdateAlias { version, .. } => {
+                version.map_or(1, Version::format)
+            }
+            Self::CreateAlias { version, .. } => version.format(),
+            Self::Settle { version, .. } => version.version.format(),
+            Self::DeleteAlias { .. } => 1,
             // Whoever reads less than what it ends in must not apply it.
             Self::Finalize { format } => (*format).max(2),
             _ => 2,

@@ -4,11 +4,14 @@ use std::{fmt, num::NonZeroU64, str::FromStr};
 
 use crate::AliasName;
 
-/// A version of a function: the mutable `$LATEST`, or an immutable number from 1 up.
+/// A version of a function: the mutable `$LATEST`, the copy of it that was published without a number, or an immutable
+/// number from 1 up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Version {
     /// `$LATEST`.
     Latest,
+    /// `$LATEST.PUBLISHED`: a function on a capacity provider may have one. Publishing it again replaces it. Format 2.
+    LatestPublished,
     /// A published version. Numbers are never used again, even after a deletion.
     Number(NonZeroU64),
 }
@@ -16,7 +19,7 @@ pub enum Version {
 /// What may follow a function's name: a version or an alias.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Qualifier {
-    /// `$LATEST` or a number.
+    /// `$LATEST`, `$LATEST.PUBLISHED` or a number.
     Version(Version),
     /// An alias.
     Alias(AliasName),
@@ -38,8 +41,17 @@ impl Version {
     #[must_use]
     pub fn as_number(self) -> Option<u64> {
         match self {
-            Self::Latest => None,
+            Self::Latest | Self::LatestPublished => None,
             Self::Number(n) => Some(n.get()),
+        }
+    }
+
+    /// The smallest format of the catalog that can name it.
+    #[must_use]
+    pub const fn format(self) -> u32 {
+        match self {
+            Self::Latest | Self::Number(_) => 1,
+            Self::LatestPublished => 2,
         }
     }
 }
@@ -48,8 +60,10 @@ impl FromStr for Version {
     type Err = InvalidQualifier;
 
     fn from_str(s: &str) -> Result<Self, Self::Err> {
-        if s == "$LATEST" {
-            return Ok(Self::Latest);
+        match s {
+            "$LATEST" => return Ok(Self::Latest),
+            "$LATEST.PUBLISHED" => return Ok(Self::LatestPublished),
+            _ => {}
         }
         let canonical = s.bytes().all(|b| b.is_ascii_digit()) && !s.starts_with('0');
         s.parse()
@@ -77,6 +91,7 @@ impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Latest => f.write_str("$LATEST"),
+            Self::LatestPublished => f.write_str("$LATEST.PUBLISHED"),
             Self::Number(n) => write!(f, "{n}"),
         }
     }
@@ -99,7 +114,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_qualifier_that_parses_prints_as_it_was(s in "(\\$LATEST|[0-9]{1,19}|[a-zA-Z0-9_-]{1,20})") {
+        fn a_qualifier_that_parses_prints_as_it_was(s in "(\\$LATEST(\\.PUBLISHED)?|[0-9]{1,19}|[a-zA-Z0-9_-]{1,20})") {
             if let Ok(q) = s.parse::<Qualifier>() {
                 prop_assert_eq!(q.to_string(), s);
             }
@@ -108,7 +123,15 @@ mod tests {
 
     #[test]
     fn zero_and_padded_numbers_are_nothing() {
-        for bad in ["0", "01", "", "99999999999999999999999", "a.b", "$latest"] {
+        for bad in [
+            "0",
+            "01",
+            "",
+            "99999999999999999999999",
+            "a.b",
+            "$latest",
+            "$LATEST.published",
+        ] {
             assert!(bad.parse::<Qualifier>().is_err(), "{bad}");
         }
     }

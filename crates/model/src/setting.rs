@@ -142,7 +142,7 @@ impl SettingKind {
         match place {
             None => !matches!(self, Self::Provisioned | Self::Scaling),
             Some(Qualifier::Version(Version::Latest)) => false,
-            Some(Qualifier::Version(Version::Number(_))) => {
+            Some(Qualifier::Version(Version::LatestPublished | Version::Number(_))) => {
                 !matches!(self, Self::Reserved | Self::Recursion | Self::Url)
             }
             Some(Qualifier::Alias(_)) => matches!(

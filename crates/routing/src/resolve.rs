@@ -239,7 +239,7 @@ mod tests {
     use model::{
         Architecture, Digest, Mutation, Timestamp,
         alias::{Canary, Weight},
-        function::{Code, Config, Logging, TracingMode},
+        function::{Code, Config, Logging, Publication, TracingMode},
     };
     use state::{Command, IdempotencyKey, Stamp};
 
@@ -292,7 +292,7 @@ mod tests {
                 size: 3,
                 unzipped: 0,
             },
-            publish: true,
+            publish: Some(Publication::Number),
             tags: BTreeMap::new(),
             code_signing: None,
         };
@@ -383,6 +383,7 @@ mod tests {
         settle(&mut catalog, None);
         let publish = Mutation::PublishVersion {
             function: function(),
+            to: Publication::Number,
             code_sha256: None,
             description: None,
             expected: None,

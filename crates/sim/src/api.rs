@@ -120,7 +120,7 @@ impl Request {
         };
         let qualified = |version: &Version| match version {
             Version::Latest => String::new(),
-            Version::Number(n) => format!("?Qualifier={n}"),
+            Version::LatestPublished | Version::Number(_) => format!("?Qualifier={version}"),
         };
         match act {
             Act::Create { marker, code } => {

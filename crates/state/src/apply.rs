@@ -151,10 +151,18 @@ impl Step<'_> {
             }
             Mutation::PublishVersion {
                 function,
+                to,
                 code_sha256,
                 description,
                 expected,
-            } => self.publish_version(function, *code_sha256, description.as_deref(), *expected),
+            } => {
+                let wanted = publish::Wanted {
+                    to: *to,
+                    code_sha256: *code_sha256,
+                    description: description.as_deref(),
+                };
+                self.publish_version(function, &wanted, *expected)
+            }
             Mutation::CreateAlias {
                 function,
                 name,

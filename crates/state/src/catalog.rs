@@ -79,7 +79,7 @@ impl FunctionEntry {
         self.versions.get(&Version::Latest)
     }
 
-    /// The published versions, lowest first.
+    /// The published versions, lowest first; the one without a number comes before all others.
     pub fn published(&self) -> impl Iterator<Item = &Arc<FunctionVersion>> {
         self.versions
             .range((Bound::Excluded(Version::Latest), Bound::Unbounded))
@@ -130,6 +130,10 @@ impl Catalog {
     ) -> Option<&Arc<FunctionVersion>> {
         let entry = self.function(function)?;
         let version = match qualifier {
+            // A function that has such a version runs it when nothing else is said.
+            None if entry.versions.contains_key(&Version::LatestPublished) => {
+                Version::LatestPublished
+            }
             None => Version::Latest,
             Some(Qualifier::Version(v)) => *v,
             Some(Qualifier::Alias(a)) => entry.aliases.get(a)?.pick(drawn),

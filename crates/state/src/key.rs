@@ -62,6 +62,9 @@ pub enum Key {
 /// Stands for the function itself: a dot is in no version and in no alias.
 const FUNCTION_ITSELF: &str = ".";
 
+/// Stands where the number of a version does.
+const LATEST_PUBLISHED: &str = "$LATEST.PUBLISHED";
+
 /// A text that names no record.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("expected the key of a catalog record, got {0:?}")]
@@ -77,7 +80,7 @@ impl fmt::Display for Key {
             }) => {
                 write!(f, "v/{}/{}/{}/", id.account, id.region, id.name)?;
                 match version {
-                    Version::Latest => f.write_str("$LATEST"),
+                    Version::Latest | Version::LatestPublished => write!(f, "{version}"),
                     Version::Number(n) => write!(f, "{n:020}"),
                 }
             }
@@ -141,6 +144,7 @@ fn parse(s: &str) -> Option<Key> {
         ["v", account, region, name, version] => {
             let version = match *version {
                 "$LATEST" => Version::Latest,
+                LATEST_PUBLISHED => Version::LatestPublished,
                 digits => number(digits)?,
             };
             Some(Key::Version(VersionId {
@@ -155,6 +159,7 @@ fn parse(s: &str) -> Option<Key> {
         ["s", account, region, name, kind, place] => {
             let place = match *place {
                 FUNCTION_ITSELF => None,
+                LATEST_PUBLISHED => Some(Qualifier::Version(Version::LatestPublished)),
                 text => match number(text) {
                     Some(version) => Some(Qualifier::Version(version)),
                     None => Some(Qualifier::Alias(text.parse().ok()?)),
@@ -216,10 +221,12 @@ mod tests {
         for key in [
             "f/000000000000/us-east-1/hello",
             "v/000000000000/us-east-1/hello/$LATEST",
+            "v/000000000000/us-east-1/hello/$LATEST.PUBLISHED",
             "v/000000000000/us-east-1/hello/00000000000000000007",
             "a/000000000000/us-east-1/hello/live",
             "s/000000000000/us-east-1/hello/policy/.",
             "s/000000000000/us-east-1/hello/policy/00000000000000000007",
+            "s/000000000000/us-east-1/hello/scaling/$LATEST.PUBLISHED",
             "s/000000000000/us-east-1/hello/event-invoke/live",
             "s/000000000000/us-east-1/hello/url/-",
             "k/000000000000/0000000007",

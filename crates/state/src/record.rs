@@ -98,7 +98,8 @@ impl Record {
                 code_signing: Some(_),
                 ..
             } => 2,
-            Self::Function { .. } | Self::Alias(_) => 1,
+            Self::Function { .. } => 1,
+            Self::Alias(alias) => alias.format(),
             Self::Answer(a) => match &a.result {
                 Ok(changed) => changed.format(),
                 Err(rejection) => rejection.format(),

@@ -80,13 +80,13 @@ def _three(world: World) -> Params:
 # -- functions on them -------------------------------------------------------------------------------------------------
 
 
-def _managed(world: World) -> str:
+def managed(world: World) -> str:
     """A function on managed instances with version 1."""
     return function(world, "managed", Publish=True, **resolved(MANAGED, world))
 
 
 def _shared_managed(world: World) -> str:
-    return world.shared("a function on managed instances", "function-imagined", lambda: _managed(world))
+    return world.shared("a function on managed instances", "function-imagined", lambda: managed(world))
 
 
 def _with_versions(world: World) -> Params:
@@ -108,7 +108,7 @@ def _scaling(world: World) -> Params:
 
 
 def _own_scaling(world: World) -> Params:
-    name = world.own("managed function", "function-imagined", lambda: _managed(world))
+    name = world.own("managed function", "function-imagined", lambda: managed(world))
     return {"FunctionName": name, "Qualifier": "1"}
 
 

@@ -97,6 +97,7 @@ CREATE = Recipe(
     base=_new,
     undo=_delete_later,
     not_echoed=frozenset({"FunctionName", "Layers"}),
+    verify=lambda params, answer: _is_published(params, answer),
     given=(
         *COMMON,
         Given("Publish", True),
@@ -110,7 +111,8 @@ CREATE = Recipe(
         alone("ImageConfig", _IMAGE_CONFIG, beside=_IMAGE, expected=PASSES),
         alone("TenancyConfig", {"TenantIsolationMode": "PER_TENANT"}),
         alone("DurableConfig", _DURABLE),
-        alone("PublishTo", "LATEST_PUBLISHED", beside=capacity.MANAGED),
+        # Where a version goes does not say that one is published.
+        alone("PublishTo", "LATEST_PUBLISHED", beside={**capacity.MANAGED, "Publish": True}),
     ),
 )
 
@@ -153,11 +155,11 @@ UPDATE_CODE = Recipe(
         Given("RevisionId", lambda world: revision(world, own(world))),
         Given("SourceKMSKeyArn", KEY),
         alone("DryRun", True),
-        alone("PublishTo", "LATEST_PUBLISHED", expected=PASSES),
+        alone("PublishTo", "LATEST_PUBLISHED", beside={"FunctionName": capacity.managed, "Publish": True}),
         alone("ImageUri", IMAGE, beside={"ZipFile": None}, expected=_PROVIDE_NO_IMAGE),
         *_OBJECT_GIVEN,
     ),
-    verify=lambda params, answer: _has_code(params, answer),
+    verify=lambda params, answer: _has_code(params, answer) + _is_published(params, answer),
 )
 
 
@@ -165,6 +167,18 @@ def _has_code(params: Params, answer: Answer) -> list[str]:
     package = params.get("ZipFile", OBJECTS[OBJECT["S3Key"]])
     wanted = base64.b64encode(hashlib.sha256(package).digest()).decode()
     return [] if answer.parsed.get("CodeSha256") == wanted else ["CodeSha256 is not the package's"]
+
+
+def _is_published(params: Params, answer: Answer) -> list[str]:
+    """Whether the version that is shown is the one that was asked for."""
+    version = answer.parsed.get("Version", "")
+    if not params.get("Publish"):
+        is_right = version == "$LATEST"
+    elif "PublishTo" in params:
+        is_right = version == "$LATEST.PUBLISHED"
+    else:
+        is_right = version.isdigit()
+    return [] if is_right else ["another Version"]
 
 
 def _with_version(world: World) -> Params:

@@ -10,7 +10,9 @@ use std::{collections::BTreeMap, fs, path::PathBuf, sync::Arc};
 use expect_test::expect_file;
 use model::{
     Architecture, Digest, RevisionId, Version, VersionId,
-    function::{Code, ConfigPatch, Environment, LastUpdate, LogFormat, Logging, State},
+    function::{
+        Code, ConfigPatch, Environment, LastUpdate, LogFormat, Logging, Publication, State,
+    },
     mutation::{Changed, Rejection},
 };
 
@@ -162,7 +164,7 @@ fn commands_1() -> Vec<(&'static str, Mutation)> {
                 function: function(),
                 config: Box::new(version(State::Active, None).config),
                 code: code(),
-                publish: true,
+                publish: Some(Publication::Number),
                 tags: BTreeMap::from([("team".to_owned(), "blue".to_owned())]),
                 code_signing: None,
             },
@@ -175,7 +177,7 @@ fn commands_1() -> Vec<(&'static str, Mutation)> {
                 image: None,
                 origin: None,
                 architecture: Some(Architecture::Arm64),
-                publish: true,
+                publish: Some(Publication::Number),
                 expected,
             },
         ),
@@ -205,6 +207,7 @@ fn commands_1() -> Vec<(&'static str, Mutation)> {
             "publish-version",
             Mutation::PublishVersion {
                 function: function(),
+                to: Publication::Number,
                 code_sha256: Some(Digest::of(b"zip")),
                 description: Some("d".to_owned()),
                 expected,

@@ -5,8 +5,8 @@ use model::{
     WrappedKey,
     alias::{Canary, Weight},
     function::{
-        Code, Config, Environment, FunctionVersion, LastUpdate, LogFormat, Logging, Reason, State,
-        StoredEnvironment, TracingMode,
+        Code, Config, Environment, FunctionVersion, LastUpdate, LogFormat, Logging, Publication,
+        Reason, State, StoredEnvironment, TracingMode,
     },
     mutation::{Changed, Rejection},
 };
@@ -275,7 +275,7 @@ fn commands_read_as_they_were_written() {
                 size: 3,
                 unzipped: 9,
             },
-            publish: true,
+            publish: Some(Publication::Number),
             tags: BTreeMap::from([("a".to_owned(), String::new())]),
             code_signing: None,
         },
@@ -324,13 +324,42 @@ fn commands_read_as_they_were_written() {
         },
         Mutation::PublishVersion {
             function: function(),
+            to: Publication::Number,
             code_sha256: Some(Digest::of(b"1")),
             description: Some(String::new()),
             expected: None,
         },
+        Mutation::PublishVersion {
+            function: function(),
+            to: Publication::Latest,
+            code_sha256: None,
+            description: None,
+            expected: None,
+        },
+        Mutation::UpdateFunctionCode {
+            function: function(),
+            code: Code::of_image("any"),
+            image: None,
+            origin: None,
+            architecture: None,
+            publish: Some(Publication::Latest),
+            expected: None,
+        },
+        Mutation::CreateFunction {
+            function: function(),
+            config: Box::new(version(State::Active, None).config),
+            code: Code::of_image("any"),
+            publish: Some(Publication::Latest),
+            tags: BTreeMap::new(),
+            code_signing: None,
+        },
         Mutation::DeleteFunction {
             function: function(),
             version: Version::number(3),
+        },
+        Mutation::DeleteFunction {
+            function: function(),
+            version: Some(Version::LatestPublished),
         },
         Mutation::Settle {
             version: VersionId {

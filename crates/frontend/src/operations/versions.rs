@@ -41,11 +41,11 @@ impl Shown {
         Self::new(bench, version, qualifier)
     }
 
-    /// The version under its number if it has one, `$LATEST` under a bare ARN.
+    /// A published version under its own name, `$LATEST` under a bare ARN.
     pub(crate) fn published(bench: &Workbench, version: Arc<FunctionVersion>) -> Self {
         match version.id.version {
             Version::Latest => Self::bare(bench, version),
-            Version::Number(_) => Self::qualified(bench, version),
+            Version::LatestPublished | Version::Number(_) => Self::qualified(bench, version),
         }
     }
 

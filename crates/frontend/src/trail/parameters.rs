@@ -14,7 +14,9 @@ use lambda_api::{Request, page::PageRequest};
 use model::{
     Digest,
     alias::Canary,
-    function::{Config, ConfigPatch, Environment, Logging, StoredEnvironment, TracingMode},
+    function::{
+        Config, ConfigPatch, Environment, Logging, Publication, StoredEnvironment, TracingMode,
+    },
 };
 use serde_json::{Value, json};
 
@@ -32,14 +34,14 @@ pub(super) fn of(request: &Request) -> Parameters {
         Request::CreateFunction(r) => {
             config(&mut parameters, &r.config);
             parameters.names("Tags", r.tags.keys());
-            parameters.put("Publish", r.publish);
+            parameters.published(r.publish);
             parameters.list("Layers", &r.layers);
             parameters.shown("CodeSigningConfigArn", r.code_signing.as_ref());
             resources::source(&mut parameters, &r.source);
         }
         Request::UpdateFunctionCode(r) => {
             parameters.text("Architectures", r.architecture.map(|a| a.as_str()));
-            parameters.put("Publish", r.publish);
+            parameters.published(r.publish);
             parameters.put("DryRun", r.dry_run);
             parameters.shown("RevisionId", r.expected);
             resources::source(&mut parameters, &r.source);
@@ -54,6 +56,7 @@ pub(super) fn of(request: &Request) -> Parameters {
             parameters.shown("RevisionId", r.expected);
         }
         Request::PublishVersion(r) => {
+            parameters.published_to(r.to);
             parameters.text("CodeSha256", r.code_sha256.map(|d| d.to_base64()));
             parameters.shown("RevisionId", r.expected);
         }
@@ -202,6 +205,17 @@ impl List {
 
     fn text(&mut self, name: &'static str, text: Option<impl AsRef<str>>) {
         self.put_some(name, text.map(|t| clipped(t.as_ref(), TEXT_MAX)));
+    }
+
+    /// Whether a change publishes a version, and which.
+    fn published(&mut self, publish: Option<Publication>) {
+        self.put("Publish", publish.is_some());
+        self.published_to(publish.unwrap_or_default());
+    }
+
+    fn published_to(&mut self, to: Publication) {
+        let word = (to == Publication::Latest).then_some("LATEST_PUBLISHED");
+        self.text("PublishTo", word);
     }
 
     fn shown(&mut self, name: &'static str, value: Option<impl ToString>) {

@@ -117,6 +117,9 @@ impl ApiError {
             Incompatible::DurableLate => {
                 "DurableConfig can only be provided for functions that were created with it."
             }
+            Incompatible::LatestPublished => {
+                "PublishTo isn't supported for Lambda Default functions."
+            }
         };
         Self::InvalidParameterValue(text.to_owned())
     }

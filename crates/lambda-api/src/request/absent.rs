@@ -5,8 +5,6 @@ use serde::{
     de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
-use crate::error::ApiError;
-
 /// Whether a member asks for anything. Nothing of it is kept, however large it is.
 ///
 /// Null, false, the empty text, the empty list, and an object whose members all ask for nothing ask for nothing:
@@ -14,17 +12,6 @@ use crate::error::ApiError;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Unsupported {
     asks: bool,
-}
-
-/// Refuses the first of these members that asks for anything.
-///
-/// # Errors
-/// [`ApiError::InvalidParameterValue`] with the name of the member.
-pub(crate) fn refuse<const N: usize>(members: [(&str, Unsupported); N]) -> Result<(), ApiError> {
-    match members.into_iter().find(|(_, member)| member.asks) {
-        Some((name, _)) => Err(ApiError::unsupported_member(name)),
-        None => Ok(()),
-    }
 }
 
 impl Unsupported {

@@ -6,7 +6,7 @@ use model::{
     Architecture, CodeSigningId, FunctionId, LayerVersionId, Mutation, ObjectAddress, Runtime,
     function::{
         Code, Config, ConfigPatch, Image, ImageOverrides, Incompatible, OptionalConfig,
-        StoredEnvironment, UsedLayer,
+        Publication, StoredEnvironment, UsedLayer,
     },
     setting::{TAGS_SIZE_MAX, tags_size},
 };
@@ -14,9 +14,9 @@ use serde::Deserialize;
 
 use super::{
     Input,
-    absent::{self, Unsupported},
     code::{self, Source},
     code_signing, configuration, optional,
+    publish_version::published,
 };
 use crate::{error::ApiError, target};
 
@@ -29,8 +29,8 @@ pub struct CreateFunction {
     pub config: Config,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
-    /// Whether version 1 is published at once.
-    pub publish: bool,
+    /// What is published at once, if anything is.
+    pub publish: Option<Publication>,
     /// The code-signing configuration that holds for it.
     pub code_signing: Option<CodeSigningId>,
     /// Its layers, in order.
@@ -83,7 +83,7 @@ struct Shape<'a> {
     publish: Option<bool>,
     tags: Option<BTreeMap<String, String>>,
     architectures: Option<Vec<String>>,
-    publish_to: Unsupported,
+    publish_to: Option<String>,
     code_signing_config_arn: Option<String>,
     tenancy_config: Option<TenancyShape>,
 }
@@ -100,7 +100,6 @@ pub(super) fn parse(input: &Input<'_>) -> Result<CreateFunction, ApiError> {
     let name = shape.function_name.as_deref().unwrap_or_default();
     let target = target::locate(name, None, input.scope)?;
     let function = target.whole_function()?;
-    absent::refuse([("PublishTo", shape.publish_to)])?;
     let code_signing = shape.code_signing_config_arn.filter(|arn| !arn.is_empty());
     let code_signing = code_signing
         .map(|arn| code_signing::linked(&arn, input))
@@ -150,6 +149,7 @@ pub(super) fn parse(input: &Input<'_>) -> Result<CreateFunction, ApiError> {
         architecture(shape.architectures.as_deref()),
         optional,
     )?;
+    let publish = published(shape.publish, shape.publish_to.as_deref());
     let tags = shape.tags.unwrap_or_default();
     if tags.len() > input.limits.tags {
         return Err(ApiError::too_many_tags());
@@ -161,7 +161,7 @@ pub(super) fn parse(input: &Input<'_>) -> Result<CreateFunction, ApiError> {
         function,
         config,
         tags,
-        publish: shape.publish.unwrap_or(false),
+        publish,
         code_signing,
         layers,
         source,

@@ -1,20 +1,18 @@
 //! `PublishVersion`.
 
-use model::{Digest, FunctionId, Mutation, RevisionId};
+use model::{Digest, FunctionId, Mutation, RevisionId, function::Publication};
 use serde::Deserialize;
 
-use super::{
-    Input,
-    absent::{self, Unsupported},
-    expected_revision,
-};
+use super::{Input, expected_revision};
 use crate::{error::ApiError, target, validate::clip};
 
-/// A numbered version to be made out of `$LATEST`.
+/// A version to be made out of `$LATEST`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublishVersion {
     /// The function.
     pub function: FunctionId,
+    /// What it becomes.
+    pub to: Publication,
     /// Only if `$LATEST` runs this code.
     pub code_sha256: Option<Digest>,
     /// A description of its own.
@@ -27,12 +25,14 @@ impl From<PublishVersion> for Mutation {
     fn from(publish: PublishVersion) -> Self {
         let PublishVersion {
             function,
+            to,
             code_sha256,
             description,
             expected,
         } = publish;
         Self::PublishVersion {
             function,
+            to,
             code_sha256,
             description,
             expected,
@@ -46,16 +46,16 @@ struct Shape {
     code_sha256: Option<String>,
     description: Option<String>,
     revision_id: Option<String>,
-    publish_to: Unsupported,
+    publish_to: Option<String>,
 }
 
 pub(super) fn parse(input: &Input<'_>) -> Result<PublishVersion, ApiError> {
     let shape: Shape = input.body()?;
     let name = input.function_name();
     let function = target::locate(name, None, input.scope)?.whole_function()?;
-    absent::refuse([("PublishTo", shape.publish_to)])?;
     Ok(PublishVersion {
         function,
+        to: publication(shape.publish_to.as_deref()),
         code_sha256: shape
             .code_sha256
             .as_deref()
@@ -66,6 +66,19 @@ pub(super) fn parse(input: &Input<'_>) -> Result<PublishVersion, ApiError> {
         description: shape.description,
         expected: expected_revision(shape.revision_id.as_deref(), false)?,
     })
+}
+
+/// What `PublishTo` says, of which the model knows one word.
+fn publication(to: Option<&str>) -> Publication {
+    match to {
+        Some("LATEST_PUBLISHED") => Publication::Latest,
+        _ => Publication::Number,
+    }
+}
+
+/// What is published with a change, if anything is: where it goes does not say that it does.
+pub(super) fn published(publish: Option<bool>, to: Option<&str>) -> Option<Publication> {
+    publish.unwrap_or(false).then(|| publication(to))
 }
 
 /// A text that is no digest is certainly not the digest of `$LATEST`.
@@ -109,7 +122,25 @@ mod tests {
             panic!()
         };
         assert_eq!(publish.code_sha256, Some(sha));
+        assert_eq!(publish.to, Publication::Number);
         assert_eq!(publish.description.as_deref(), Some("d"));
+    }
+
+    #[test]
+    fn a_version_without_a_number() {
+        let parsed = parse(PUBLISH, r#"{"PublishTo":"LATEST_PUBLISHED"}"#).unwrap();
+        let Request::PublishVersion(publish) = parsed else {
+            panic!()
+        };
+        let mutation = Mutation::from(publish);
+        assert_eq!(mutation.format(), 2);
+        assert!(matches!(
+            mutation,
+            Mutation::PublishVersion {
+                to: Publication::Latest,
+                ..
+            }
+        ));
     }
 
     #[test]
@@ -117,10 +148,6 @@ mod tests {
         assert!(
             refused(PUBLISH, r#"{"CodeSha256":"x"}"#)
                 .starts_with("InvalidParameterValueException: CodeSHA256 (x) is different")
-        );
-        assert!(
-            refused(PUBLISH, r#"{"PublishTo":"LATEST_PUBLISHED"}"#)
-                .ends_with("PublishTo is not supported by this cluster.")
         );
         assert!(
             refused("POST /2015-03-31/functions/f%3A1/versions", "")

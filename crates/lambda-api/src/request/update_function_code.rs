@@ -2,16 +2,16 @@
 
 use model::{
     Architecture, FunctionId, Mutation, ObjectAddress, RevisionId,
-    function::{Code, Origin},
+    function::{Code, Origin, Publication},
 };
 use serde::Deserialize;
 
 use super::{
     Input,
-    absent::{self, Unsupported},
     code::{self, Source},
     create_function::architecture,
     expected_revision,
+    publish_version::published,
 };
 use crate::{error::ApiError, target};
 
@@ -22,8 +22,8 @@ pub struct UpdateFunctionCode {
     pub function: FunctionId,
     /// The instruction set of the code, if it changes.
     pub architecture: Option<Architecture>,
-    /// Whether the result is published.
-    pub publish: bool,
+    /// What the result is published as, if it is.
+    pub publish: Option<Publication>,
     /// Check everything, change nothing.
     pub dry_run: bool,
     /// Only if `$LATEST` still has this revision.
@@ -71,7 +71,7 @@ struct Shape {
     publish: Option<bool>,
     dry_run: Option<bool>,
     revision_id: Option<String>,
-    publish_to: Unsupported,
+    publish_to: Option<String>,
 }
 
 pub(super) fn parse(input: &Input<'_>) -> Result<UpdateFunctionCode, ApiError> {
@@ -79,11 +79,10 @@ pub(super) fn parse(input: &Input<'_>) -> Result<UpdateFunctionCode, ApiError> {
     let code: code::Shape<'_> = input.body()?;
     let name = input.function_name();
     let function = target::locate(name, None, input.scope)?.whole_function()?;
-    absent::refuse([("PublishTo", shape.publish_to)])?;
     Ok(UpdateFunctionCode {
         function,
         architecture: architecture(shape.architectures.as_deref()),
-        publish: shape.publish.unwrap_or(false),
+        publish: published(shape.publish, shape.publish_to.as_deref()),
         dry_run: shape.dry_run.unwrap_or(false),
         expected: expected_revision(shape.revision_id.as_deref(), false)?,
         kms_key: code.kms_key(),
@@ -123,7 +122,7 @@ mod tests {
                 update.architecture,
                 update.expected
             ),
-            (false, false, None, None)
+            (None, false, None, None)
         );
     }
 
@@ -134,7 +133,10 @@ mod tests {
             r#"{{"ZipFile":"UEs=","Architectures":["arm64"],"Publish":true,"DryRun":true,"RevisionId":"{revision}"}}"#
         );
         let update = updated("PUT /2015-03-31/functions/f%3A%24LATEST/code", &body);
-        assert_eq!((update.publish, update.dry_run), (true, true));
+        assert_eq!(
+            (update.publish, update.dry_run),
+            (Some(Publication::Number), true)
+        );
         assert_eq!(update.architecture, Some(Architecture::Arm64));
         assert_eq!(update.expected, Some(revision.parse().unwrap()));
         let code = Code {
@@ -144,7 +146,7 @@ mod tests {
         };
         let Mutation::UpdateFunctionCode {
             code: stored,
-            publish: true,
+            publish: Some(Publication::Number),
             ..
         } = update.into_mutation(code, None)
         else {
@@ -174,6 +176,18 @@ mod tests {
     }
 
     #[test]
+    fn where_it_is_published_says_not_that_it_is() {
+        let to = r#""ZipFile":"UEs=","PublishTo":"LATEST_PUBLISHED""#;
+        assert_eq!(updated(UPDATE, &format!("{{{to}}}")).publish, None);
+        let update = updated(UPDATE, &format!(r#"{{{to},"Publish":true}}"#));
+        assert_eq!(update.publish, Some(Publication::Latest));
+        assert_eq!(
+            update.into_mutation(Code::of_image("any"), None).format(),
+            2
+        );
+    }
+
+    #[test]
     fn another_image() {
         let update = updated(UPDATE, r#"{"ImageUri":"r/i:2"}"#);
         let stored = Code::of_image("r/i:2");
@@ -190,10 +204,6 @@ mod tests {
             (
                 "{}",
                 "InvalidParameterValueException: Please provide a source for function code.",
-            ),
-            (
-                r#"{"ZipFile":"","PublishTo":"LATEST_PUBLISHED"}"#,
-                "InvalidParameterValueException: PublishTo is not supported by this cluster.",
             ),
             (
                 r#"{"ZipFile":"","RevisionId":"x"}"#,

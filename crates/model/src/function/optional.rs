@@ -185,6 +185,8 @@ pub enum Incompatible {
     ImageOverridesWithoutImage,
     /// A function that becomes durable after its creation.
     DurableLate,
+    /// `$LATEST.PUBLISHED` of a function without a capacity provider.
+    LatestPublished,
 }
 
 /// Changes to an [`OptionalConfig`]: the members that are named get the values that stand here, which may be none.

@@ -1,4 +1,7 @@
-use model::{Mutation, RevisionId, VersionId, function::Origin};
+use model::{
+    Mutation, RevisionId, VersionId,
+    function::{Origin, Publication},
+};
 
 use super::{InvalidMessage, data_key, ids, layer, mapping, present, text};
 use crate::internal::{self as pb, mutation as wire};
@@ -18,7 +21,8 @@ impl From<&Mutation> for pb::Mutation {
                 function: Some(function.into()),
                 config: Some((&**config).into()),
                 code: Some(code.into()),
-                publish: *publish,
+                publish: publish.is_some(),
+                latest_published: *publish == Some(Publication::Latest),
                 tags: tags.clone(),
                 code_signing: code_signing.as_ref().map(Into::into),
             }),
@@ -34,7 +38,8 @@ impl From<&Mutation> for pb::Mutation {
                 function: Some(function.into()),
                 code: Some(code.into()),
                 architecture: architecture.map(|a| a.to_string()),
-                publish: *publish,
+                publish: publish.is_some(),
+                latest_published: *publish == Some(Publication::Latest),
                 expected: id(expected),
                 image: image.clone(),
                 origin: origin.as_deref().map(Into::into),
@@ -56,11 +61,13 @@ impl From<&Mutation> for pb::Mutation {
             }
             Mutation::PublishVersion {
                 function,
+                to,
                 code_sha256,
                 description,
                 expected,
             } => wire::Mutation::PublishVersion(wire::PublishVersion {
                 function: Some(function.into()),
+                latest_published: *to == Publication::Latest,
                 code_sha256: code_sha256.map(ids::bytes),
                 description: description.clone(),
                 expected: id(expected),
@@ -223,7 +230,7 @@ impl TryFrom<pb::Mutation> for Mutation {
                 function: ids::function(m.function)?,
                 config: Box::new(present("config", m.config)?.try_into()?),
                 code: present("code", m.code)?.try_into()?,
-                publish: m.publish,
+                publish: m.publish.then(|| publication(m.latest_published)),
                 tags: m.tags,
                 code_signing: m.code_signing.map(TryInto::try_into).transpose()?,
             },
@@ -236,7 +243,7 @@ impl TryFrom<pb::Mutation> for Mutation {
                     .architecture
                     .map(|a| text("architecture", &a))
                     .transpose()?,
-                publish: m.publish,
+                publish: m.publish.then(|| publication(m.latest_published)),
                 expected: id(m.expected)?,
             },
             wire::Mutation::UpdateFunctionConfiguration(m) => Self::UpdateFunctionConfiguration {
@@ -250,6 +257,7 @@ impl TryFrom<pb::Mutation> for Mutation {
             },
             wire::Mutation::PublishVersion(m) => Self::PublishVersion {
                 function: ids::function(m.function)?,
+                to: publication(m.latest_published),
                 code_sha256: m
                     .code_sha256
                     .map(|d| ids::digest("code_sha256", &d))
@@ -341,5 +349,13 @@ impl TryFrom<pb::Mutation> for Mutation {
             wire::Mutation::ChangeCapacity(m) => Self::Capacity(Box::new(m.try_into()?)),
             wire::Mutation::ChangeIam(m) => Self::Iam(Box::new(m.try_into()?)),
         })
+    }
+}
+
+const fn publication(latest: bool) -> Publication {
+    if latest {
+        Publication::Latest
+    } else {
+        Publication::Number
     }
 }

@@ -200,7 +200,7 @@ const fn parsed_member(m: Member) -> Option<OptionalMember> {
     })
 }
 
-const INCOMPATIBLE: [(Incompatible, &str); 11] = [
+const INCOMPATIBLE: [(Incompatible, &str); 12] = [
     (Incompatible::SnapStartRuntime, "snap-start-runtime"),
     (Incompatible::SnapStartStorage, "snap-start-storage"),
     (Incompatible::SnapStartFileSystem, "snap-start-file-system"),
@@ -218,6 +218,7 @@ const INCOMPATIBLE: [(Incompatible, &str); 11] = [
         "image-overrides-without-image",
     ),
     (Incompatible::DurableLate, "durable-late"),
+    (Incompatible::LatestPublished, "latest-published"),
 ];
 
 pub(super) fn incompatible_name(what: Incompatible) -> &'static str {

@@ -1,10 +1,10 @@
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use model::{
     Architecture, CodeSigningId, FunctionId, Qualifier, RevisionId, Version, VersionId,
     function::{
         Code, Config, ConfigPatch, FunctionVersion, ImageOverrides, Incompatible, LastUpdate,
-        OptionalMember, Origin, State,
+        OptionalMember, Origin, Publication, State,
     },
     mutation::{Changed, Rejection},
 };
@@ -33,12 +33,13 @@ impl Step<'_> {
         &mut self,
         id: &FunctionId,
         new: &NewFunction<'_>,
-        publish: bool,
+        publish: Option<Publication>,
     ) -> Result<Changed, Rejection> {
         if self.catalog.function(id).is_some() {
             return Err(Rejection::FunctionExists(id.name.clone()));
         }
         self.check_config(new.config)?;
+        check_publication(publish, new.config)?;
         self.check_layers(new.config)?;
         self.check_capacity(id, new.config)?;
         if let Some(signing) = new.code_signing {
@@ -66,19 +67,26 @@ impl Step<'_> {
             touched: None,
         };
         let latest = self.put_version(latest);
-        let shown = if publish {
-            self.publish_copy(&latest, None)
-        } else {
-            latest
-        };
-        Ok(Changed::Version(shown))
+        Ok(Changed::Version(self.published(latest, publish)))
+    }
+
+    /// The copy of it that is to be published; itself if none is.
+    fn published(
+        &mut self,
+        latest: Arc<FunctionVersion>,
+        publish: Option<Publication>,
+    ) -> Arc<FunctionVersion> {
+        match publish {
+            None => latest,
+            Some(to) => self.publish_copy(&latest, to, None),
+        }
     }
 
     pub(super) fn update_code(
         &mut self,
         id: &FunctionId,
         change: &CodeChange<'_>,
-        publish: bool,
+        publish: Option<Publication>,
         expected: Option<RevisionId>,
     ) -> Result<Changed, Rejection> {
         let mut latest = (*self.updatable(id, expected)?).clone();
@@ -89,6 +97,7 @@ impl Step<'_> {
             (Some(_), None) => return Err(Rejection::WrongPackage { image: true }),
             (None, Some(_)) => return Err(Rejection::WrongPackage { image: false }),
         }
+        check_publication(publish, &latest.config)?;
         self.check_own_signature(id)?;
         latest.code = change.code;
         latest
@@ -117,7 +126,7 @@ impl Step<'_> {
         if names(patch, OptionalMember::Capacity) {
             self.check_capacity(id, &latest.config)?;
         }
-        self.begin_update(latest, false)
+        self.begin_update(latest, None)
     }
 
     fn check_config(&self, config: &Config) -> Result<(), Rejection> {
@@ -142,19 +151,14 @@ impl Step<'_> {
     fn begin_update(
         &mut self,
         mut latest: FunctionVersion,
-        publish: bool,
+        publish: Option<Publication>,
     ) -> Result<Changed, Rejection> {
         latest.last_modified = self.stamp.at;
         latest.revision_id = self.new_revision_id();
         latest.touched = None;
         latest.last_update = Some(LastUpdate::InProgress);
         let latest = self.put_version(latest);
-        let shown = if publish {
-            self.publish_copy(&latest, None)
-        } else {
-            latest
-        };
-        Ok(Changed::Version(shown))
+        Ok(Changed::Version(self.published(latest, publish)))
     }
 
     pub(super) fn delete_function(
@@ -246,6 +250,17 @@ fn check_patch(patch: &ConfigPatch, old: &Config) -> Result<(), Rejection> {
     let is_durable = old.optional.as_ref().is_some_and(|o| o.durable.is_some());
     if !is_durable && names(patch, OptionalMember::Durable) {
         return Err(incompatible(Incompatible::DurableLate, old));
+    }
+    Ok(())
+}
+
+/// Only a function on a capacity provider has a version without a number.
+pub(super) fn check_publication(
+    publish: Option<Publication>,
+    config: &Config,
+) -> Result<(), Rejection> {
+    if publish == Some(Publication::Latest) && !config.is_managed() {
+        return Err(incompatible(Incompatible::LatestPublished, config));
     }
     Ok(())
 }

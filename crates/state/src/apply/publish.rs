@@ -2,34 +2,81 @@ use std::sync::Arc;
 
 use model::{
     Digest, FunctionId, RevisionId, Version, VersionId,
-    function::{Config, FunctionVersion},
+    function::{Config, FunctionVersion, Publication},
     mutation::{Changed, Rejection},
 };
 
-use super::Step;
+use super::{Step, function::check_publication};
 use crate::Record;
+
+/// A copy of `$LATEST` that a caller wants.
+pub(super) struct Wanted<'a> {
+    pub(super) to: Publication,
+    pub(super) code_sha256: Option<Digest>,
+    pub(super) description: Option<&'a str>,
+}
 
 impl Step<'_> {
     pub(super) fn publish_version(
         &mut self,
         id: &FunctionId,
-        code_sha256: Option<Digest>,
-        description: Option<&str>,
+        wanted: &Wanted<'_>,
         expected: Option<RevisionId>,
     ) -> Result<Changed, Rejection> {
         let latest = self.updatable(id, expected)?;
-        if let Some(named) = code_sha256.filter(|d| *d != latest.code.digest) {
+        check_publication(Some(wanted.to), &latest.config)?;
+        if let Some(named) = wanted.code_sha256.filter(|d| *d != latest.code.digest) {
             return Err(Rejection::CodeMismatch {
                 expected: named,
                 actual: latest.code.digest,
             });
         }
-        Ok(Changed::Version(self.publish_copy(&latest, description)))
+        let copy = self.publish_copy(&latest, wanted.to, wanted.description);
+        Ok(Changed::Version(copy))
+    }
+
+    /// A copy of `$LATEST`; the one that is there if nothing changed since it was published.
+    pub(super) fn publish_copy(
+        &mut self,
+        latest: &FunctionVersion,
+        to: Publication,
+        description: Option<&str>,
+    ) -> Arc<FunctionVersion> {
+        match to {
+            Publication::Number => self.publish_numbered(latest, description),
+            Publication::Latest => self.publish_latest(latest, description),
+        }
+    }
+
+    /// The copy that has no number, in the place of the one before.
+    fn publish_latest(
+        &mut self,
+        latest: &FunctionVersion,
+        description: Option<&str>,
+    ) -> Arc<FunctionVersion> {
+        let id = VersionId {
+            function: latest.id.function.clone(),
+            version: Version::LatestPublished,
+        };
+        let old = self.catalog.version(&id).cloned();
+        let mut copy = FunctionVersion {
+            id,
+            ..latest.clone()
+        };
+        if let Some(description) = description {
+            description.clone_into(&mut copy.config.description);
+        }
+        if let Some(same) = old.filter(|o| o.code == copy.code && o.config == copy.config) {
+            return same;
+        }
+        copy.revision_id = self.new_revision_id();
+        copy.touched = None;
+        self.put_version(copy)
     }
 
     /// A numbered copy of `$LATEST`; the newest version itself if nothing changed since it was published. Once that version
     /// is deleted, an older one does not stand for it: `$LATEST` may have changed in between.
-    pub(super) fn publish_copy(
+    fn publish_numbered(
         &mut self,
         latest: &FunctionVersion,
         description: Option<&str>,

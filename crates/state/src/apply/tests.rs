@@ -5,7 +5,8 @@ use model::{
     Version, VersionId, WrappedKey,
     alias::{Canary, Weight},
     function::{
-        Code, Config, ConfigPatch, Environment, LastUpdate, Logging, Reason, State, TracingMode,
+        Code, Config, ConfigPatch, Environment, LastUpdate, Logging, Publication, Reason, State,
+        TracingMode,
     },
     mutation::{Changed, Rejection},
 };
@@ -134,7 +135,7 @@ fn create(name: &str, publish: bool) -> Mutation {
         function: id(name),
         config: Box::new(config()),
         code: code(1),
-        publish,
+        publish: publish.then_some(Publication::Number),
         tags: BTreeMap::new(),
         code_signing: None,
     }
@@ -143,6 +144,7 @@ fn create(name: &str, publish: bool) -> Mutation {
 fn publish(name: &str) -> Mutation {
     Mutation::PublishVersion {
         function: id(name),
+        to: Publication::Number,
         code_sha256: None,
         description: None,
         expected: None,
@@ -156,7 +158,7 @@ fn update_code(name: &str, n: u8) -> Mutation {
         image: None,
         origin: None,
         architecture: None,
-        publish: false,
+        publish: None,
         expected: None,
     }
 }
@@ -349,6 +351,7 @@ fn a_description_of_the_versions_own_does_not_make_another_version_but_a_changed
     let mut cluster = Cluster::created("f");
     let described = |d: &str| Mutation::PublishVersion {
         function: id("f"),
+        to: Publication::Number,
         code_sha256: None,
         description: Some(d.to_owned()),
         expected: None,
@@ -426,6 +429,7 @@ fn publishing_checks_the_code_that_was_named() {
     let mut cluster = Cluster::created("f");
     let named = Mutation::PublishVersion {
         function: id("f"),
+        to: Publication::Number,
         code_sha256: Some(code(9).digest),
         description: None,
         expected: None,
@@ -540,7 +544,7 @@ fn functions_are_listed_by_name_within_their_scope() {
             function: other,
             config: Box::new(config()),
             code: code(1),
-            publish: false,
+            publish: None,
             tags: BTreeMap::new(),
             code_signing: None,
         })

@@ -328,6 +328,7 @@ fn directory(root: &Path, function: &FunctionId) -> PathBuf {
 fn file_name(name: &Name) -> String {
     let version = match name.version {
         Version::Latest => "LATEST".to_owned(),
+        Version::LatestPublished => "LATEST.PUBLISHED".to_owned(),
         Version::Number(n) => n.to_string(),
     };
     format!(

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use model::{
-    Generation, Mutation, RevisionId, SettingChange,
-    function::{ConfigPatch, FunctionVersion, State},
+    Generation, Mutation, RevisionId, SettingChange, Version,
+    function::{ConfigPatch, FunctionVersion, Publication, State},
     mapping::{MappingChange, MappingState},
     mutation::{Changed, Rejection},
 };
@@ -27,7 +27,7 @@ pub(super) fn commands() -> Vec<(String, Mutation)> {
                 function: function(),
                 config: Box::new(secret),
                 code: super::code(),
-                publish: false,
+                publish: None,
                 tags: BTreeMap::new(),
                 code_signing: None,
             },
@@ -44,6 +44,23 @@ pub(super) fn commands() -> Vec<(String, Mutation)> {
             },
         ),
         (
+            "publish-version-latest",
+            Mutation::PublishVersion {
+                function: function(),
+                to: Publication::Latest,
+                code_sha256: None,
+                description: None,
+                expected: None,
+            },
+        ),
+        (
+            "delete-version-latest-published",
+            Mutation::DeleteFunction {
+                function: function(),
+                version: Some(Version::LatestPublished),
+            },
+        ),
+        (
             "update-function-code-with-origin",
             Mutation::UpdateFunctionCode {
                 function: function(),
@@ -51,7 +68,7 @@ pub(super) fn commands() -> Vec<(String, Mutation)> {
                 image: None,
                 origin: optional::origin().boxed(),
                 architecture: None,
-                publish: false,
+                publish: None,
                 expected: None,
             },
         ),
@@ -154,6 +171,14 @@ pub(super) fn records() -> Vec<(String, Record)> {
         (
             "answer-version-touched".to_owned(),
             answer(Ok(Changed::Version(Arc::new(touched)))),
+        ),
+        (
+            "version-latest-published".to_owned(),
+            Record::Version(Arc::new({
+                let mut version = version(State::Active, None);
+                version.id.version = Version::LatestPublished;
+                version
+            })),
         ),
         (
             "version-with-origin".to_owned(),

@@ -108,7 +108,7 @@ fn every_change_reads_as_it_was_written() {
         image: image.map(str::to_owned),
         origin: origin.boxed(),
         architecture: None,
-        publish: false,
+        publish: None,
         expected: None,
     };
     for mutation in [
@@ -151,6 +151,7 @@ fn every_refusal_reads_as_it_was_written() {
         I::ImagePackageMember,
         I::ImageOverridesWithoutImage,
         I::DurableLate,
+        I::LatestPublished,
     ];
     let runtimes = ["python3.12".parse().unwrap(), Runtime::IMAGE];
     let pairs = incompatible

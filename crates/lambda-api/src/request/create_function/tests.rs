@@ -1,7 +1,7 @@
 use expect_test::{Expect, expect};
 use model::{
     EphemeralMib, MemoryMib, TimeoutSeconds,
-    function::{LogFormat, TracingMode},
+    function::{LogFormat, Publication, TracingMode},
 };
 use serde_json::{Value, json};
 
@@ -12,7 +12,6 @@ use crate::request::{
 };
 
 const CREATE: &str = "POST /2015-03-31/functions";
-const UNSUPPORTED: &str = "is not supported by this cluster.";
 
 fn minimal() -> Value {
     json!({
@@ -57,7 +56,7 @@ fn what_is_not_said_has_its_default() {
     );
     assert_eq!(create.source, zip(b"PK\x03\x04"));
     assert_eq!(create.layers, []);
-    assert!(!create.publish);
+    assert_eq!(create.publish, None);
     assert_eq!(create.tags, BTreeMap::new());
     expect![[r#"
         Config {
@@ -104,7 +103,7 @@ fn everything_that_can_be_said() {
         "FutureMember": {"a": 1},
     }));
     assert_eq!(create.function.name.as_str(), "g");
-    assert!(create.publish);
+    assert_eq!(create.publish, Some(Publication::Number));
     assert_eq!(create.tags["team"], "x");
     let config = create.config;
     assert_eq!(config.timeout, TimeoutSeconds::new(900).unwrap());
@@ -328,11 +327,11 @@ fn sources_of_code() {
 }
 
 #[test]
-fn what_this_cluster_does_not_have_is_refused_by_name() {
-    assert_eq!(
-        refused(CREATE, &with(&json!({"PublishTo": "LATEST_PUBLISHED"}))),
-        format!("InvalidParameterValueException: PublishTo {UNSUPPORTED}")
-    );
+fn where_it_is_published_says_not_that_it_is() {
+    let to = json!({"PublishTo": "LATEST_PUBLISHED"});
+    assert_eq!(created(&to).publish, None);
+    let both = json!({"PublishTo": "LATEST_PUBLISHED", "Publish": true});
+    assert_eq!(created(&both).publish, Some(Publication::Latest));
 }
 
 #[test]

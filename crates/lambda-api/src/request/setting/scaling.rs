@@ -70,9 +70,17 @@ mod tests {
                 .starts_with("InvalidParameterValueException: MinExecutionEnvironments (3)")
         );
         assert!(refused(&format!("{put}?Qualifier=live"), "{}").starts_with("ValidationException"));
+        let SettingRequest::PutFunctionScalingConfig(configure) =
+            parse(&format!("{put}?Qualifier=%24LATEST.PUBLISHED"), "{}")
+        else {
+            panic!()
+        };
         assert!(
-            refused(&format!("{put}?Qualifier=%24LATEST.PUBLISHED"), "{}")
-                .starts_with("ResourceNotFoundException")
+            configure
+                .target
+                .arn()
+                .to_string()
+                .ends_with(":f:$LATEST.PUBLISHED")
         );
     }
 }

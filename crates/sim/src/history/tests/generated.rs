@@ -9,7 +9,8 @@ use std::{
 use model::{
     AliasName, Digest, FunctionId, Mutation, Revision, Timestamp, VersionId,
     function::{
-        Code, Config, ConfigPatch, FunctionVersion, LastUpdate, Logging, State, TracingMode,
+        Code, Config, ConfigPatch, FunctionVersion, LastUpdate, Logging, Publication, State,
+        TracingMode,
     },
     mutation::{Changed, Rejection},
 };
@@ -336,7 +337,7 @@ fn mutation(function: &str, act: &Act) -> Option<Mutation> {
             function,
             config: Box::new(config(&marker)),
             code: code(&text),
-            publish: false,
+            publish: None,
             tags: BTreeMap::new(),
             code_signing: None,
         },
@@ -357,7 +358,7 @@ fn mutation(function: &str, act: &Act) -> Option<Mutation> {
             image: None,
             origin: None,
             architecture: None,
-            publish: false,
+            publish: None,
             expected,
         },
         Act::Delete => Mutation::DeleteFunction {
@@ -370,6 +371,7 @@ fn mutation(function: &str, act: &Act) -> Option<Mutation> {
         },
         Act::Publish { marker, expected } => Mutation::PublishVersion {
             function,
+            to: Publication::Number,
             code_sha256: None,
             description: marker,
             expected,

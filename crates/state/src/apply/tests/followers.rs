@@ -4,13 +4,22 @@ use super::*;
 
 pub(super) fn any_mutation() -> impl Strategy<Value = Mutation> {
     let name = prop::sample::select(vec!["f", "g"]);
-    let version = prop::sample::select(vec![Version::Latest, number(1), number(2), number(3)]);
+    let version = prop::sample::select(vec![
+        Version::Latest,
+        Version::LatestPublished,
+        number(1),
+        number(2),
+        number(3),
+    ]);
     let alias = prop::sample::select(vec!["live", "next"]);
     let canary = prop::option::of((1u64..4, 0.0f64..1.0));
     prop_oneof![
         (name.clone(), any::<bool>()).prop_map(|(n, p)| create(n, p)),
         (name.clone(), 1u8..4).prop_map(|(n, c)| update_code(n, c)),
         name.clone().prop_map(publish),
+        name.clone().prop_map(resources::publish_latest),
+        (name.clone(), prop::bool::ANY)
+            .prop_map(|(n, p)| { resources::create_on(n, "p", p.then_some(Publication::Latest)) }),
         (name.clone(), prop::option::of(version.clone())).prop_map(|(n, v)| {
             Mutation::DeleteFunction {
                 function: id(n),

@@ -400,7 +400,7 @@ fn mappings_are_listed_by_id_within_their_scope() {
             function: other.clone(),
             config: Box::new(config()),
             code: code(1),
-            publish: false,
+            publish: None,
             tags: BTreeMap::new(),
             code_signing: None,
         })

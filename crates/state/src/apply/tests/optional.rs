@@ -47,7 +47,7 @@ fn create_image(uri: &str) -> Mutation {
             ..config()
         }),
         code: Code::of_image(uri),
-        publish: false,
+        publish: None,
         tags: BTreeMap::new(),
         code_signing: None,
     }
@@ -60,7 +60,7 @@ fn update_image(uri: &str) -> Mutation {
         image: Some(uri.to_owned()),
         origin: None,
         architecture: None,
-        publish: false,
+        publish: None,
         expected: None,
     }
 }
@@ -95,7 +95,7 @@ fn what_is_said_of_a_package_goes_with_it() {
         }
         .boxed(),
         architecture: None,
-        publish: false,
+        publish: None,
         expected: None,
     };
     let key = |version: &FunctionVersion| version.config.origin()?.kms_key.clone();
@@ -152,7 +152,7 @@ fn what_cannot_be_together_is_refused_at_creation_and_later() {
             ..config()
         }),
         code: code(1),
-        publish: false,
+        publish: None,
         tags: BTreeMap::new(),
         code_signing: None,
     };

@@ -4,7 +4,7 @@ use model::{
     CapacityProviderId, CodeSigningConfig, CodeSigningId,
     capacity_provider::{CapacityChange, CapacityScaling, CapacitySettings, InstanceShape},
     code_signing::{CodeSigningChange, CodeSigningSettings, UntrustedArtifact},
-    function::{CapacityUse, OptionalConfig},
+    function::{CapacityUse, Incompatible, OptionalConfig},
 };
 
 use super::*;
@@ -47,7 +47,7 @@ fn create_with(name: &str, code_signing: &CodeSigningId) -> Mutation {
         function: id(name),
         config: Box::new(config()),
         code: code(1),
-        publish: false,
+        publish: None,
         tags: BTreeMap::new(),
         code_signing: Some(code_signing.clone()),
     }
@@ -72,6 +72,39 @@ fn create_capacity(name: &str) -> Mutation {
         settings: CapacitySettings::default(),
         tags: BTreeMap::new(),
     })
+}
+
+/// A function on a capacity provider.
+pub(super) fn create_on(name: &str, on: &str, publish: Option<Publication>) -> Mutation {
+    let optional = OptionalConfig {
+        capacity: Some(CapacityUse {
+            provider: provider(on),
+            max_concurrency: None,
+            memory_per_vcpu_milligib: None,
+        }),
+        ..OptionalConfig::default()
+    };
+    Mutation::CreateFunction {
+        function: id(name),
+        config: Box::new(Config {
+            optional: optional.boxed(),
+            ..config()
+        }),
+        code: code(1),
+        publish,
+        tags: BTreeMap::new(),
+        code_signing: None,
+    }
+}
+
+pub(super) fn publish_latest(name: &str) -> Mutation {
+    Mutation::PublishVersion {
+        function: id(name),
+        to: Publication::Latest,
+        code_sha256: None,
+        description: None,
+        expected: None,
+    }
 }
 
 fn delete_capacity(name: &str) -> Mutation {
@@ -248,27 +281,7 @@ fn a_capacity_provider_is_recorded_and_stays_while_it_is_used() {
     cluster.run(capacity(update)).unwrap();
     let held = cluster.catalog.capacity_provider(&provider("p")).unwrap();
     assert_eq!(held.settings.scaling, Some(scaling));
-    let on = |name: &str| {
-        let optional = OptionalConfig {
-            capacity: Some(CapacityUse {
-                provider: provider(name),
-                max_concurrency: None,
-                memory_per_vcpu_milligib: None,
-            }),
-            ..OptionalConfig::default()
-        };
-        Mutation::CreateFunction {
-            function: id("f"),
-            config: Box::new(Config {
-                optional: optional.boxed(),
-                ..config()
-            }),
-            code: code(1),
-            publish: true,
-            tags: BTreeMap::new(),
-            code_signing: None,
-        }
-    };
+    let on = |name| create_on("f", name, Some(Publication::Number));
     assert_eq!(
         cluster.run(on("q")),
         Err(Rejection::CapacityNotFound(provider("q")))
@@ -330,4 +343,91 @@ fn tags_come_and_go_and_are_no_change_of_what_carries_them() {
         cluster.run(tag_capacity("absent", &["a"], &[])),
         Err(Rejection::CapacityNotFound(provider("absent")))
     );
+}
+
+#[test]
+fn a_function_on_a_capacity_provider_has_a_version_without_a_number() {
+    let latest_published = |cluster: &Cluster| {
+        let entry = cluster.catalog.function(&id("f")).unwrap();
+        entry.versions.get(&Version::LatestPublished).cloned()
+    };
+    let mut cluster = Cluster::default();
+    cluster.run(create_capacity("p")).unwrap();
+    let shown = cluster.version(create_on("f", "p", Some(Publication::Latest)));
+    assert_eq!(shown.id.version, Version::LatestPublished);
+    assert_eq!(shown.state, State::Pending);
+    cluster.settle("f");
+    let first = latest_published(&cluster).unwrap();
+    assert_eq!(first.state, State::Active);
+    assert_eq!(
+        cluster.version(publish_latest("f")),
+        first,
+        "nothing changed"
+    );
+    // What nothing else is said of runs it, and its number is nobody's.
+    let run = |cluster: &Cluster| cluster.catalog.resolve(&id("f"), None, 0).cloned().unwrap();
+    assert_eq!(run(&cluster).id.version, Version::LatestPublished);
+    assert_eq!(cluster.version(publish("f")).id.version, number(1));
+    cluster.version(update_code("f", 2));
+    cluster.settle("f");
+    assert_eq!(latest_published(&cluster), Some(first.clone()));
+    let second = cluster.version(publish_latest("f"));
+    assert_eq!(
+        (second.id.version, second.code),
+        (Version::LatestPublished, code(2))
+    );
+    assert_ne!(second.revision_id, first.revision_id);
+    assert_eq!(latest_published(&cluster), Some(second));
+    // An alias may point to it, and keeps it.
+    let alias = create_alias("f", "live", Version::LatestPublished, None);
+    cluster.run(alias).unwrap();
+    let delete = Mutation::DeleteFunction {
+        function: id("f"),
+        version: Some(Version::LatestPublished),
+    };
+    assert!(matches!(
+        cluster.run(delete.clone()),
+        Err(Rejection::VersionInUse { .. })
+    ));
+    cluster
+        .run(Mutation::DeleteAlias {
+            function: id("f"),
+            name: alias_name("live"),
+        })
+        .unwrap();
+    cluster.run(delete).unwrap();
+    assert_eq!(latest_published(&cluster), None);
+    assert_eq!(run(&cluster).id.version, Version::Latest);
+}
+
+#[test]
+fn no_other_function_has_one() {
+    let mut cluster = Cluster::created("f");
+    let refused = Err(Rejection::Incompatible {
+        what: Incompatible::LatestPublished,
+        runtime: config().runtime,
+    });
+    assert_eq!(cluster.run(publish_latest("f")), refused);
+    let Mutation::UpdateFunctionCode {
+        function,
+        code,
+        image,
+        origin,
+        architecture,
+        publish: None,
+        expected,
+    } = update_code("f", 2)
+    else {
+        panic!()
+    };
+    let update = Mutation::UpdateFunctionCode {
+        function,
+        code,
+        image,
+        origin,
+        architecture,
+        publish: Some(Publication::Latest),
+        expected,
+    };
+    assert_eq!(cluster.run(update), refused);
 }
