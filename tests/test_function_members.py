@@ -76,7 +76,6 @@ def test_snap_start_is_recorded_and_honest(client, name):
 @pytest.mark.parametrize(
     "members",
     [
-        {"TenancyConfig": {"TenantIsolationMode": "PER_TENANT"}},
         {"DurableConfig": {"ExecutionTimeout": 60, "RetentionPeriodInDays": 7}},
         {"FileSystemConfigs": [{"Arn": EFS, "LocalMountPath": "/mnt/files"}], "VpcConfig": VPC},
         {"AcceleratorConfig": {"AcceleratorMemorySize": 16}},

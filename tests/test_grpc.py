@@ -121,6 +121,20 @@ def test_a_function_error_comes_at_the_end(call, messages, deploy):
     assert json.loads(b"".join(part.chunk for part in answers[:-1]))["errorType"] == "OrderRefused"
 
 
+def test_the_tenants_of_a_function_are_apart(call, messages, deploy):
+    name = deploy("tenants", TenancyConfig={"TenantIsolationMode": "PER_TENANT"})
+
+    def seen(tenant):
+        head = messages.InvokeHead(function_name=name, tenant_id=tenant, payload=b"{}")
+        answers = list(call("Invoke", iter([messages.InvokeRequest(head=head)])))
+        return json.loads(b"".join(part.chunk for part in answers[:-1]))["seen"]
+
+    assert [seen(tenant) for tenant in ("blue", "red")] == [["blue"], ["red"]]
+    with pytest.raises(grpc.RpcError) as refused:
+        seen(None)
+    assert grpc_api.error_type(refused.value) == "InvalidParameterValueException"
+
+
 def test_unsigned_and_wrongly_signed_calls_are_refused(call, messages, cluster):
     request = messages.ListFunctionsRequest()
     with pytest.raises(grpc.RpcError) as refused:

@@ -137,6 +137,8 @@ fn resolve(error: ResolveError) -> ApiError {
         ResolveError::Pending(_) => ApiError::function_pending(),
         ResolveError::Unconfirmed(_) => ApiError::unavailable(),
         ResolveError::Failed { reason, .. } => failed(reason),
+        ResolveError::TenantMissing(_) => ApiError::tenant_missing(),
+        ResolveError::TenantUnexpected(_) => ApiError::tenant_unexpected(),
         ResolveError::Unmet { member, .. } => ApiError::cannot_run(member),
     }
 }

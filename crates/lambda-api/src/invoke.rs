@@ -4,8 +4,9 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use model::{
-    Limits, RequestId, Version,
+    Limits, RequestId, TenantId, Version,
     invocation::{InvocationType, LogType},
+    tenant::InvalidTenantId,
 };
 use serde::de::IgnoredAny;
 
@@ -54,6 +55,8 @@ pub struct Call {
     pub log_type: LogType,
     /// The client context as JSON text, out of its base64.
     pub client_context: Option<String>,
+    /// The tenant whom it is for, if the caller names one.
+    pub tenant: Option<TenantId>,
 }
 
 /// What came of a synchronous invocation, apart from the payload.
@@ -74,10 +77,8 @@ pub(crate) fn parse(input: &Input<'_>) -> Result<Call, ApiError> {
     let [kind, log, durable, tenant] =
         [INVOCATION_TYPE, LOG_TYPE, DURABLE_EXECUTION_NAME, TENANT_ID]
             .map(|h| text(input.headers, h));
-    for (member, value) in [("DurableExecutionName", durable), ("TenantId", tenant)] {
-        if value.is_some() {
-            return Err(ApiError::unsupported_member(member));
-        }
+    if durable.is_some() {
+        return Err(ApiError::unsupported_member("DurableExecutionName"));
     }
     Ok(Call {
         client_context: text(input.headers, CLIENT_CONTEXT)
@@ -93,6 +94,10 @@ pub(crate) fn parse(input: &Input<'_>) -> Result<Call, ApiError> {
         } else {
             LogType::None
         },
+        tenant: tenant
+            .map(|t| t.parse())
+            .transpose()
+            .map_err(|e: InvalidTenantId| ApiError::Validation(e.to_string()))?,
         target: target::locate(name, qualifier, input.scope)?,
     })
 }
@@ -107,6 +112,7 @@ pub(crate) fn parse_async(input: &Input<'_>) -> Result<Call, ApiError> {
         invocation_type: InvocationType::Event,
         log_type: LogType::None,
         client_context: None,
+        tenant: None,
     })
 }
 
@@ -275,7 +281,7 @@ mod tests {
             (invocation.invocation_type, invocation.log_type),
             (InvocationType::RequestResponse, LogType::None)
         );
-        assert_eq!(invocation.client_context, None);
+        assert_eq!((invocation.client_context, invocation.tenant), (None, None));
     }
 
     #[test]
@@ -287,6 +293,7 @@ mod tests {
                 (INVOCATION_TYPE, "Event"),
                 (LOG_TYPE, "Tail"),
                 (CLIENT_CONTEXT, &context),
+                (TENANT_ID, "blue team"),
             ],
         )
         .unwrap();
@@ -298,6 +305,7 @@ mod tests {
             invocation.client_context.as_deref(),
             Some(r#"{"custom":{"a":1}}"#)
         );
+        assert_eq!(invocation.tenant, Some("blue team".parse().unwrap()));
         assert!(invocation.target.arn().to_string().ends_with(":f:live"));
         assert_eq!(
             call("f/invocations", &[(INVOCATION_TYPE, "DryRun")])
@@ -328,9 +336,6 @@ mod tests {
         assert!(
             refused(&[(CLIENT_CONTEXT, &"A".repeat(3584))])
                 .ends_with("at most 3583 bytes of Base64.")
-        );
-        assert!(
-            refused(&[(TENANT_ID, "t")]).ends_with("TenantId is not supported by this cluster.")
         );
         assert!(refused(&[(TENANT_ID, "a*")]).starts_with("ValidationException"));
         assert!(

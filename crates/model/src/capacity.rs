@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    Architecture, ByteCount, VersionId,
+    Architecture, ByteCount, TenantId, VersionId,
     node::{Incarnation, NodeName, Roles, Zone},
 };
 
@@ -20,19 +20,24 @@ pub struct Capacity {
     pub cpu_free_millis: u32,
 }
 
-/// A version's place in a warmth digest: 32 bits of a hash of version id and revision. Collisions only cost a colder choice.
+/// A version's place in a warmth digest, or that of one of its tenants: 32 bits of a hash. Collisions only cost a colder
+/// choice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct WarmKey(pub u32);
 
 impl WarmKey {
-    /// The key of a version (FNV-1a of its ARN).
+    /// The key of a version (FNV-1a of its ARN), or of what one of its tenants has of it: nothing that is warm for one
+    /// tenant is so for another.
     #[must_use]
-    pub fn of(version: &VersionId) -> Self {
+    pub fn of(version: &VersionId, tenant: Option<&TenantId>) -> Self {
         let arn = version
             .function
             .arn(Some(crate::Qualifier::Version(version.version)))
             .to_string();
-        Self(arn.bytes().fold(0x811c_9dc5, |h, b| {
+        // A zero is in no ARN, so that no tenant's text is the end of one.
+        let tenant = tenant.into_iter();
+        let tenant = tenant.flat_map(|t| std::iter::once(0).chain(t.as_str().bytes()));
+        Self(arn.bytes().chain(tenant).fold(0x811c_9dc5, |h, b| {
             (h ^ u32::from(b)).wrapping_mul(0x0100_0193)
         }))
     }
@@ -67,4 +72,36 @@ pub struct Member {
     pub runtimes: Vec<String>,
     /// The newest format of the catalog that it reads.
     pub newest_format: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Version;
+
+    #[test]
+    fn versions_and_their_tenants_are_told_apart() {
+        let version = |version| VersionId {
+            function: crate::FunctionId {
+                account: crate::AccountId::DEFAULT,
+                region: crate::Region::default(),
+                name: "hello".parse().unwrap(),
+            },
+            version,
+        };
+        let key = |of, tenant: Option<&str>| {
+            let tenant = tenant.map(|t| t.parse().unwrap());
+            WarmKey::of(&version(of), tenant.as_ref())
+        };
+        // Other nodes have this number, too.
+        assert_eq!(key(Version::Latest, None), WarmKey(0x68f0_5349));
+        let keys = [
+            key(Version::Latest, None),
+            key(Version::Latest, Some("blue")),
+            key(Version::Latest, Some("red")),
+            key(Version::Number(1.try_into().unwrap()), Some("blue")),
+        ];
+        let different: std::collections::BTreeSet<_> = keys.into_iter().collect();
+        assert_eq!(different.len(), keys.len());
+    }
 }

@@ -318,6 +318,12 @@ impl Config {
         self.optional = optional.boxed();
     }
 
+    /// Whether every tenant has environments of its own: each invocation then names one.
+    #[must_use]
+    pub fn has_tenants(&self) -> bool {
+        self.optional.as_ref().is_some_and(|o| o.tenant_isolation)
+    }
+
     /// Whether it runs on the instances of a capacity provider.
     #[must_use]
     pub fn is_managed(&self) -> bool {

@@ -32,6 +32,7 @@ pub mod runtime;
 pub mod secret;
 pub mod setting;
 pub mod size;
+pub mod tenant;
 pub mod time;
 pub mod uuid;
 
@@ -59,4 +60,5 @@ pub use runtime::Runtime;
 pub use secret::{DataKey, Generation, MasterKeyId, Sealed, WrappedKey};
 pub use setting::{Setting, SettingChange, SettingKind};
 pub use size::{ByteCount, EphemeralMib, MemoryMib};
+pub use tenant::TenantId;
 pub use time::{TimeoutSeconds, Timestamp};

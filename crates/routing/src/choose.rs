@@ -27,7 +27,7 @@ use std::{
 };
 
 use model::{
-    Architecture, ByteCount, MemoryMib, NodeName, Role, Runtime, VersionId, Zone,
+    Architecture, ByteCount, MemoryMib, NodeName, Role, Runtime, TenantId, Zone,
     capacity::{Member, WarmKey},
     function::FunctionVersion,
 };
@@ -37,7 +37,7 @@ use crate::outstanding::Load;
 /// What the invocation needs.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted {
-    /// The version's place in warmth digests.
+    /// The place of the version, or of its tenant, in warmth digests.
     pub key: WarmKey,
     /// The instruction set of its code.
     pub architecture: Architecture,
@@ -123,15 +123,11 @@ pub struct Explanation {
 }
 
 impl Wanted {
-    /// What an invocation of this version needs.
+    /// What an invocation of this version, for this tenant if it has tenants, needs.
     #[must_use]
-    pub fn of(version: &FunctionVersion) -> Self {
-        Self::new(&version.id, version)
-    }
-
-    fn new(id: &VersionId, version: &FunctionVersion) -> Self {
+    pub fn of(version: &FunctionVersion, tenant: Option<&TenantId>) -> Self {
         Self {
-            key: WarmKey::of(id),
+            key: WarmKey::of(&version.id, tenant),
             architecture: version.config.architecture,
             runtime: version.config.runtime,
             memory: version.config.memory,

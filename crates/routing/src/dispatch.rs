@@ -280,7 +280,8 @@ impl Router {
         asked: &Asked<'_>,
         patience: &mut Patience,
     ) -> Result<Box<Dispatched>, Missed> {
-        let wanted = Wanted::of(&asked.resolved.version);
+        let resolved = asked.resolved;
+        let wanted = Wanted::of(&resolved.version, resolved.tenant.as_ref());
         let mut tried = BTreeSet::new();
         patience.begin_round();
         let mut last = Explanation::default();

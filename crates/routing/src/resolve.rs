@@ -1,15 +1,15 @@
 //! From a function and a qualifier to one version.
 //!
-//! The local copy answers. Only when it says that there is nothing to run (no such function, version or alias, or not
-//! ready yet) may it be because the copy is behind: then the controllers are asked once how far it should be, for a
-//! moment. Without an answer in that moment nobody can know, and the caller is told to try again: no invocation waits for
-//! a quorum, and nobody hears that a function does not exist from a node that has not heard of it yet.
+//! The local copy answers. Only when it says that there is nothing to run (no such function, version or alias, not ready
+//! yet, or not for such a caller) may it be because the copy is behind: then the controllers are asked once how far it
+//! should be, for a moment. Without an answer in that moment nobody can know, and the caller is told to try again: no
+//! invocation waits for a quorum, and nobody hears that a function does not exist from a node that has not heard of it yet.
 
 use std::{sync::Arc, time::Duration};
 
 use catalog::{Controllers, LocalCopy};
 use model::{
-    AccountId, ErrorKind, Failure, FunctionArn, FunctionId, Qualifier, Revision,
+    AccountId, ErrorKind, Failure, FunctionArn, FunctionId, Qualifier, Revision, TenantId,
     function::{FunctionVersion, Reason, State},
 };
 use state::Catalog;
@@ -34,6 +34,24 @@ pub struct Resolved {
     pub invoked: FunctionArn,
     /// The most concurrent executions that the function may have, if it has a bound of its own.
     pub reserved: Option<u32>,
+    /// The tenant whom the invocation is for: there is one if the version has tenants, and none otherwise.
+    pub tenant: Option<TenantId>,
+}
+
+impl Resolved {
+    /// The same invocation of another revision of its version; `None` if that is none, or cannot run it. A function that has
+    /// tenants where this one had none, or the reverse, is another one of the same name.
+    pub(crate) fn at(&self, version: Arc<FunctionVersion>, revision: Revision) -> Option<Self> {
+        let usable = version.id == self.version.id
+            && version.revision_id != self.version.revision_id
+            && version.state == State::Active
+            && version.config.has_tenants() == self.tenant.is_some();
+        usable.then(|| Self {
+            version,
+            revision,
+            ..self.clone()
+        })
+    }
 }
 
 /// Why there is nothing to run. The ARN is as the caller named it.
@@ -56,6 +74,12 @@ pub enum ResolveError {
         /// Why.
         reason: Reason,
     },
+    /// It has tenants, and the invocation names none.
+    #[error("function {0} has tenants, and the invocation names none")]
+    TenantMissing(FunctionArn),
+    /// It has no tenants, and the invocation names one.
+    #[error("function {0} has no tenants, and the invocation names one")]
+    TenantUnexpected(FunctionArn),
     /// It asks for what no worker can do yet, and would run wrong without it.
     #[error("function {arn} has {member}, which no worker of this cluster can honour")]
     Unmet {
@@ -71,7 +95,9 @@ impl Failure for ResolveError {
         match self {
             Self::NotFound(_) => ErrorKind::NotFound,
             Self::Pending(_) | Self::Failed { .. } => ErrorKind::Conflict,
-            Self::Unmet { .. } => ErrorKind::Invalid,
+            Self::Unmet { .. } | Self::TenantMissing(_) | Self::TenantUnexpected(_) => {
+                ErrorKind::Invalid
+            }
             Self::Unconfirmed(_) => ErrorKind::Unavailable,
         }
     }
@@ -82,6 +108,8 @@ impl ResolveError {
     const fn may_be_old(&self) -> bool {
         match self {
             Self::NotFound(_) | Self::Pending(_) => true,
+            // Whether there are tenants is said once, at creation; but a function can be made again.
+            Self::TenantMissing(_) | Self::TenantUnexpected(_) => true,
             Self::Failed { .. } | Self::Unmet { .. } | Self::Unconfirmed(_) => false,
         }
     }
@@ -95,12 +123,18 @@ pub fn resolve_in(
     catalog: &Catalog,
     function: &FunctionId,
     qualifier: Option<&Qualifier>,
+    tenant: Option<&TenantId>,
     drawn: u32,
 ) -> Result<Arc<FunctionVersion>, ResolveError> {
     let arn = || function.arn(qualifier.cloned());
     let version = catalog
         .resolve(function, qualifier, drawn)
         .ok_or_else(|| ResolveError::NotFound(arn()))?;
+    match (version.config.has_tenants(), tenant) {
+        (true, None) => return Err(ResolveError::TenantMissing(arn())),
+        (false, Some(_)) => return Err(ResolveError::TenantUnexpected(arn())),
+        (true, Some(_)) | (false, None) => {}
+    }
     match &version.state {
         State::Active => match version.config.unmet() {
             None => Ok(version.clone()),
@@ -146,11 +180,12 @@ impl Resolver {
         &self,
         function: &FunctionId,
         qualifier: Option<&Qualifier>,
+        tenant: Option<&TenantId>,
         drawn: u32,
     ) -> Result<Resolved, ResolveError> {
-        match self.resolve_now(function, qualifier, drawn) {
+        match self.resolve_now(function, qualifier, tenant, drawn) {
             Err(error) if error.may_be_old() => match self.catch_up().await {
-                CaughtUp::Yes => self.resolve_now(function, qualifier, drawn),
+                CaughtUp::Yes => self.resolve_now(function, qualifier, tenant, drawn),
                 CaughtUp::Nearly => Err(error),
                 CaughtUp::Unknown => match error {
                     ResolveError::NotFound(arn) => Err(ResolveError::Unconfirmed(arn)),
@@ -167,25 +202,20 @@ impl Resolver {
         let version = self
             .copy
             .read(|catalog| catalog.version(&resolved.version.id).cloned())?;
-        let changed = version.revision_id != resolved.version.revision_id;
-        (changed && version.state == State::Active).then(|| Resolved {
-            version,
-            revision,
-            invoked: resolved.invoked.clone(),
-            reserved: resolved.reserved,
-        })
+        resolved.at(version, revision)
     }
 
     fn resolve_now(
         &self,
         function: &FunctionId,
         qualifier: Option<&Qualifier>,
+        tenant: Option<&TenantId>,
         drawn: u32,
     ) -> Result<Resolved, ResolveError> {
         // Read before the record: the record is at least as new as this.
         let revision = self.copy.revision();
         let found = self.copy.read(|catalog| {
-            let version = resolve_in(catalog, function, qualifier, drawn)?;
+            let version = resolve_in(catalog, function, qualifier, tenant, drawn)?;
             let reserved = catalog.function(function).and_then(|f| f.reserved());
             Ok((version, reserved))
         });
@@ -195,6 +225,7 @@ impl Resolver {
             revision,
             invoked: function.arn(qualifier.cloned()),
             reserved,
+            tenant: tenant.cloned(),
         })
     }
 
@@ -239,7 +270,7 @@ mod tests {
     use model::{
         Architecture, Digest, Mutation, Timestamp,
         alias::{Canary, Weight},
-        function::{Code, Config, Logging, Publication, TracingMode},
+        function::{Code, Config, Logging, OptionalConfig, Publication, TracingMode},
     };
     use state::{Command, IdempotencyKey, Stamp};
 
@@ -269,6 +300,10 @@ mod tests {
     }
 
     fn created() -> Catalog {
+        created_with(None)
+    }
+
+    fn created_with(optional: Option<OptionalConfig>) -> Catalog {
         let mut catalog = Catalog::default();
         let config = Config {
             runtime: "python3.13".parse().unwrap(),
@@ -282,7 +317,7 @@ mod tests {
             environment: None,
             tracing: TracingMode::PassThrough,
             logging: Logging::default(),
-            optional: None,
+            optional: optional.and_then(OptionalConfig::boxed),
         };
         let create = Mutation::CreateFunction {
             function: function(),
@@ -314,7 +349,7 @@ mod tests {
 
     fn check(catalog: &Catalog, qualifier: Option<&str>, drawn: u32, expected: &str) {
         let qualifier = qualifier.map(|q| q.parse().unwrap());
-        let got = resolve_in(catalog, &function(), qualifier.as_ref(), drawn);
+        let got = resolve_in(catalog, &function(), qualifier.as_ref(), None, drawn);
         let got = got.map_or_else(|e| e.to_string(), |v| v.id.version.to_string());
         assert_eq!(got, expected);
     }
@@ -364,6 +399,69 @@ mod tests {
             0,
             &format!("function not found: {ARN}:live"),
         );
+    }
+
+    #[test]
+    fn who_has_tenants_is_invoked_for_one_and_nobody_else_is() {
+        let of = |catalog: &Catalog, tenant: Option<&str>| {
+            let tenant = tenant.map(|t| t.parse().unwrap());
+            resolve_in(catalog, &function(), None, tenant.as_ref(), 0).map(|v| v.id.version)
+        };
+        let arn = || function().arn(None);
+        let mut without = created();
+        settle(&mut without, None);
+        assert_eq!(of(&without, None), Ok(model::Version::Latest));
+        assert_eq!(
+            of(&without, Some("blue")),
+            Err(ResolveError::TenantUnexpected(arn()))
+        );
+        let mut with = created_with(Some(OptionalConfig {
+            tenant_isolation: true,
+            ..OptionalConfig::default()
+        }));
+        // Another function may have had this name, and be all that this copy knows of it.
+        assert!(of(&without, Some("blue")).is_err_and(|e| e.may_be_old()));
+        assert!(of(&with, None).is_err_and(|e| e.may_be_old()));
+        // Whom it is for is asked before it is ready, as AWS does.
+        assert_eq!(of(&with, None), Err(ResolveError::TenantMissing(arn())));
+        assert_eq!(of(&with, Some("blue")), Err(ResolveError::Pending(arn())));
+        settle(&mut with, None);
+        assert_eq!(of(&with, Some("blue")), Ok(model::Version::Latest));
+        assert_eq!(of(&with, None), Err(ResolveError::TenantMissing(arn())));
+    }
+
+    #[test]
+    fn a_revision_of_another_tenancy_is_another_function() {
+        let latest = |optional| {
+            let mut catalog = created_with(optional);
+            settle(&mut catalog, None);
+            catalog.resolve(&function(), None, 0).cloned().unwrap()
+        };
+        let shared = latest(None);
+        let isolated = latest(Some(OptionalConfig {
+            tenant_isolation: true,
+            ..OptionalConfig::default()
+        }));
+        let resolved = |version: &Arc<FunctionVersion>, tenant: Option<&str>| Resolved {
+            version: version.clone(),
+            revision: Revision(1),
+            invoked: function().arn(None),
+            reserved: None,
+            tenant: tenant.map(|t| t.parse().unwrap()),
+        };
+        let renewed = |version: &Arc<FunctionVersion>| {
+            let mut newer = (**version).clone();
+            newer.revision_id = model::RevisionId::from_random(99);
+            Arc::new(newer)
+        };
+        let blue = resolved(&isolated, Some("blue"));
+        let newer = blue.at(renewed(&isolated), Revision(2)).unwrap();
+        assert_eq!(newer.tenant, blue.tenant);
+        assert!(blue.at(renewed(&shared), Revision(2)).is_none());
+        let nobody = resolved(&shared, None);
+        assert!(nobody.at(renewed(&shared), Revision(2)).is_some());
+        assert!(nobody.at(renewed(&isolated), Revision(2)).is_none());
+        assert!(nobody.at(shared, Revision(2)).is_none(), "nothing newer");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::{
 
 use catalog::{Controllers, DataKeys, LocalCopy};
 use host::{Entropy, Membership, membership::Members, net::Channels};
-use model::{FunctionId, NodeName, Qualifier, Role, Zone};
+use model::{FunctionId, NodeName, Qualifier, Role, TenantId, Zone};
 use parking_lot::Mutex;
 use tokio::{sync::watch, time::Instant};
 
@@ -114,7 +114,7 @@ impl Router {
         }
     }
 
-    /// Finds the version to run.
+    /// Finds the version to run, for a tenant if the invocation names one.
     ///
     /// # Errors
     /// [`ResolveError`] if there is none that can run.
@@ -122,11 +122,12 @@ impl Router {
         &self,
         function: &FunctionId,
         qualifier: Option<&Qualifier>,
+        tenant: Option<&TenantId>,
     ) -> Result<Resolved, ResolveError> {
         let drawn = u32::try_from(self.shared.entropy.below(1_000_000)).unwrap_or(0);
         self.shared
             .resolver
-            .resolve(function, qualifier, drawn)
+            .resolve(function, qualifier, tenant, drawn)
             .await
     }
 
@@ -162,7 +163,7 @@ impl Router {
     /// The ranking that an invocation of this version would get now.
     #[must_use]
     pub fn explain(&self, resolved: &Resolved) -> Explanation {
-        let wanted = Wanted::of(&resolved.version);
+        let wanted = Wanted::of(&resolved.version, resolved.tenant.as_ref());
         self.choose(&wanted, &BTreeSet::new())
     }
 

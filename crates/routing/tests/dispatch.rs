@@ -116,7 +116,7 @@ async fn a_worker_that_is_not_there_costs_little_and_is_set_aside() {
             address: "127.0.0.1:1".to_owned(),
             // The only warm one: it would be chosen first every time.
             warm: [(
-                model::capacity::WarmKey::of(&cluster.resolved().version.id),
+                model::capacity::WarmKey::of(&cluster.resolved().version.id, None),
                 9,
             )]
             .into(),

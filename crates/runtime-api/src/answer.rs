@@ -19,6 +19,8 @@ pub struct Invocation {
     pub client_context: String,
     /// An opaque id of this attempt, which newer runtimes send back; empty for none.
     pub attempt_id: String,
+    /// The tenant whom it is for; empty if the function has no tenants.
+    pub tenant_id: String,
     /// The event.
     pub payload: Bytes,
 }

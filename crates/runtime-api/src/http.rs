@@ -169,6 +169,7 @@ pub(crate) fn event(invocation: &Invocation) -> Response<Full<Bytes>> {
     set("lambda-runtime-trace-id", &invocation.trace_id);
     set("lambda-runtime-client-context", &invocation.client_context);
     set("lambda-runtime-invocation-id", &invocation.attempt_id);
+    set("lambda-runtime-aws-tenant-id", &invocation.tenant_id);
     response
 }
 

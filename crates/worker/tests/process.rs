@@ -9,7 +9,10 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use model::{ByteCount, MemoryMib, function::Environment};
+use model::{
+    ByteCount, MemoryMib,
+    function::{Environment, OptionalConfig},
+};
 use proto::internal::refused::Reason;
 
 mod support;
@@ -287,13 +290,57 @@ async fn only_frontends_and_controllers_may_invoke() {
 }
 
 #[tokio::test]
+async fn tenants_never_meet() {
+    const REMEMBERING: &str = "seen = []\ndef handler(event, context):\n    seen.append(context.tenant_id)\n    return seen\n";
+    let (harness, driver) = harness(|_| {}).await;
+    let isolated = harness.function(
+        "isolated",
+        "python3.11",
+        &[("app.py", REMEMBERING)],
+        |version| {
+            version.config.optional = OptionalConfig {
+                tenant_isolation: true,
+                ..OptionalConfig::default()
+            }
+            .boxed();
+        },
+    );
+    let shared = harness.function("shared", "python3.11", &[("app.py", REMEMBERING)], |_| {});
+    let call = async |version, tenant: &str| {
+        let name = |head: &mut proto::internal::InvokeHead| tenant.clone_into(&mut head.tenant_id);
+        let payload = Bytes::from_static(b"{}");
+        harness.invoke_with(version, payload, name).await
+    };
+    let seen = |got: &Got| String::from_utf8_lossy(&got.body).into_owned();
+    let blue = call(&isolated, "blue").await.unwrap();
+    let red = call(&isolated, "red").await.unwrap();
+    assert_ne!(blue.environment, red.environment);
+    assert_eq!(seen(&blue), r#"["blue"]"#);
+    assert_eq!(seen(&red), r#"["red"]"#);
+    let again = call(&isolated, "blue").await.unwrap();
+    assert_eq!(
+        (again.environment.as_str(), again.cold),
+        (blue.environment.as_str(), false)
+    );
+    assert_eq!(seen(&again), r#"["blue", "blue"]"#);
+    assert_eq!(driver.alive.lock().len(), 2);
+    // A caller that is wrong about it is not believed.
+    let refused = |got: Result<Got, tonic::Status>| got.unwrap().refused;
+    assert_eq!(refused(call(&isolated, "").await), Some(Reason::Tenant));
+    assert_eq!(refused(call(&shared, "blue").await), Some(Reason::Tenant));
+    let invalid = call(&isolated, "a%b").await.unwrap_err();
+    assert_eq!(invalid.code(), tonic::Code::InvalidArgument);
+    assert_eq!(seen(&harness.invoke(&shared, "{}").await), "[null]");
+}
+
+#[tokio::test]
 async fn the_load_is_told() {
     let (harness, _driver) = harness(|_| {}).await;
     let hello = harness.function("hello", "python3.11", &[("app.py", HELLO)], |_| {});
     let load = harness.worker.load();
     assert_eq!((load.borrow().0.slots_free, load.borrow().1.len()), (4, 0));
     harness.invoke(&hello, "1").await;
-    let key = model::capacity::WarmKey::of(&hello.id);
+    let key = model::capacity::WarmKey::of(&hello.id, None);
     harness
         .eventually("warm", || load.borrow().1.get(&key) == Some(&1))
         .await;
@@ -352,7 +399,7 @@ async fn a_caller_that_goes_away_leaves_a_good_environment() {
         v.config.environment = Some(Environment::default().into());
     });
     harness.invoke(&slow, "1").await;
-    let key = model::capacity::WarmKey::of(&slow.id);
+    let key = model::capacity::WarmKey::of(&slow.id, None);
     let load = harness.worker.load();
     harness
         .eventually("idle", || load.borrow().1.get(&key) == Some(&1))

@@ -111,7 +111,8 @@ fn form(head: v1::InvokeHead) -> Result<Form, ApiError> {
         .parameter("Qualifier", head.qualifier)
         .header("x-amz-invocation-type", &head.invocation_type)?
         .header("x-amz-log-type", log)?
-        .header("x-amz-client-context", &context)
+        .header("x-amz-client-context", &context)?
+        .header("x-amz-tenant-id", &head.tenant_id)
 }
 
 struct Responding {

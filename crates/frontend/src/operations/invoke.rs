@@ -59,7 +59,11 @@ pub(crate) async fn run(
     let target = &call.target;
     let resolved = bench
         .router
-        .resolve(&target.function, target.qualifier.as_ref())
+        .resolve(
+            &target.function,
+            target.qualifier.as_ref(),
+            call.tenant.as_ref(),
+        )
         .await?;
     let payload = invoke::payload(payload, call.invocation_type, &bench.limits)?;
     match call.invocation_type {

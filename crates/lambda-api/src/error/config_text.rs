@@ -120,6 +120,15 @@ impl ApiError {
             Incompatible::LatestPublished => {
                 "PublishTo isn't supported for Lambda Default functions."
             }
+            Incompatible::TenancyProvisioned => {
+                "Provisioned concurrency is not supported for functions with TenancyConfig."
+            }
+            Incompatible::TenancyUrl => {
+                "Function URLs are not supported for functions with TenancyConfig."
+            }
+            Incompatible::TenancyMapping => {
+                "Event source mappings are not supported for functions with TenancyConfig."
+            }
         };
         Self::InvalidParameterValue(text.to_owned())
     }
@@ -149,6 +158,26 @@ impl ApiError {
             "Your access has been denied by S3, please make sure your request credentials have permission to GetObject \
              for {bucket}/{key}. S3 Error Code: {code}. S3 Error Message: {message}"
         ))
+    }
+
+    /// An invocation without a tenant, of a function that has tenants.
+    #[must_use]
+    pub fn tenant_missing() -> Self {
+        Self::InvalidParameterValue(
+            "The invoked function is enabled with tenancy configuration. Add a valid tenant ID in your request and \
+             try again."
+                .to_owned(),
+        )
+    }
+
+    /// An invocation for a tenant, of a function that has none.
+    #[must_use]
+    pub fn tenant_unexpected() -> Self {
+        Self::InvalidParameterValue(
+            "The invoked function is not enabled with tenancy configuration. Remove the tenant ID from your request \
+             and try again."
+                .to_owned(),
+        )
     }
 
     /// A function that asks for what no worker of this cluster can do yet. `member` is the API's name of it.

@@ -187,6 +187,12 @@ pub enum Incompatible {
     DurableLate,
     /// `$LATEST.PUBLISHED` of a function without a capacity provider.
     LatestPublished,
+    /// Provisioned concurrency of a function with tenants.
+    TenancyProvisioned,
+    /// A URL of a function with tenants.
+    TenancyUrl,
+    /// An event source mapping to a function with tenants.
+    TenancyMapping,
 }
 
 /// Changes to an [`OptionalConfig`]: the members that are named get the values that stand here, which may be none.
@@ -211,8 +217,6 @@ impl OptionalConfig {
     pub const fn unmet(&self) -> Option<&'static str> {
         if self.image.is_some() {
             Some("PackageType Image")
-        } else if self.tenant_isolation {
-            Some("TenancyConfig")
         } else if self.durable.is_some() {
             Some("DurableConfig")
         } else if !self.file_systems.is_empty() {

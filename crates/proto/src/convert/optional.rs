@@ -200,7 +200,7 @@ const fn parsed_member(m: Member) -> Option<OptionalMember> {
     })
 }
 
-const INCOMPATIBLE: [(Incompatible, &str); 12] = [
+const INCOMPATIBLE: [(Incompatible, &str); 15] = [
     (Incompatible::SnapStartRuntime, "snap-start-runtime"),
     (Incompatible::SnapStartStorage, "snap-start-storage"),
     (Incompatible::SnapStartFileSystem, "snap-start-file-system"),
@@ -219,6 +219,9 @@ const INCOMPATIBLE: [(Incompatible, &str); 12] = [
     ),
     (Incompatible::DurableLate, "durable-late"),
     (Incompatible::LatestPublished, "latest-published"),
+    (Incompatible::TenancyProvisioned, "tenancy-provisioned"),
+    (Incompatible::TenancyUrl, "tenancy-url"),
+    (Incompatible::TenancyMapping, "tenancy-mapping"),
 ];
 
 pub(super) fn incompatible_name(what: Incompatible) -> &'static str {

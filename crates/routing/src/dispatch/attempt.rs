@@ -6,7 +6,7 @@ use bytes::Bytes;
 use model::{
     Revision, Role,
     capacity::{Member, WarmKey},
-    function::{FunctionVersion, State},
+    function::FunctionVersion,
 };
 use proto::internal::{
     self as pb, invoke_event::Part, invoke_request, refused::Reason, worker_client::WorkerClient,
@@ -78,15 +78,9 @@ impl AttemptError {
             return None;
         };
         let Newer { version, revision } = &**newer;
-        let usable = version.id == resolved.version.id
-            && *revision > resolved.revision
-            && version.state == State::Active;
-        usable.then(|| Resolved {
-            version: version.clone(),
-            revision: *revision,
-            invoked: resolved.invoked.clone(),
-            reserved: resolved.reserved,
-        })
+        (*revision > resolved.revision)
+            .then(|| resolved.at(version.clone(), *revision))
+            .flatten()
     }
 
     /// Whether the worker should be left in peace for a while. A refusal is an answer.
@@ -102,6 +96,7 @@ impl AttemptError {
                 | Reason::CodeUnavailable
                 | Reason::RuntimeMissing
                 | Reason::Sealed
+                | Reason::Tenant
                 | Reason::EnvironmentLost => false,
             },
         }
@@ -118,7 +113,7 @@ impl Router {
     ) -> Result<Box<Dispatched>, AttemptError> {
         let options = &self.shared.options;
         let Asked { resolved, call, .. } = asked;
-        let key = WarmKey::of(&resolved.version.id);
+        let key = WarmKey::of(&resolved.version.id, resolved.tenant.as_ref());
         let guard = self
             .shared
             .outstanding
@@ -222,6 +217,11 @@ fn messages(asked: &Asked<'_>, attempt: u32, wait: Duration) -> Vec<pb::InvokeRe
         payload: first,
         environment_key: key.map_or_else(Bytes::new, |k| Bytes::copy_from_slice(k.expose())),
         role_key: None,
+        tenant_id: resolved
+            .tenant
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
     };
     let parts = std::iter::once(invoke_request::Part::Head(head))
         .chain(rest.into_iter().map(invoke_request::Part::Payload));

@@ -264,7 +264,7 @@ impl Cluster {
                 .unwrap();
             Arc::make_mut(member)
                 .warm
-                .insert(WarmKey::of(&resolved().version.id), 9);
+                .insert(WarmKey::of(&resolved().version.id, None), 9);
         });
     }
 
@@ -365,5 +365,6 @@ fn resolved() -> Resolved {
         revision: Revision(5),
         invoked: function.arn(None),
         reserved: None,
+        tenant: None,
     }
 }

@@ -130,6 +130,7 @@ fn invocation(n: u128) -> Invocation {
         invoked_arn: "arn:aws:lambda:us-east-1:000000000000:function:f:live".into(),
         trace_id: "Root=1-00000000-000000000000000000000000".into(),
         client_context: "{\"custom\":\n{}}".into(),
+        tenant_id: "blue team".into(),
         attempt_id: "a-1".into(),
         payload: Bytes::from_static(b"{\"x\":1}"),
     }
@@ -164,6 +165,7 @@ async fn one_round() {
         ),
         ("lambda-runtime-client-context", "{\"custom\": {}}"),
         ("lambda-runtime-invocation-id", "a-1"),
+        ("lambda-runtime-aws-tenant-id", "blue team"),
         ("content-type", "application/json"),
     ] {
         assert_eq!(event.headers[name], value, "{name}");

@@ -254,6 +254,17 @@ fn check_patch(patch: &ConfigPatch, old: &Config) -> Result<(), Rejection> {
     Ok(())
 }
 
+/// What a function with tenants cannot have. A function has tenants from its creation on or never.
+pub(super) fn refuse_tenants(
+    latest: &FunctionVersion,
+    what: Incompatible,
+) -> Result<(), Rejection> {
+    if latest.config.has_tenants() {
+        return Err(incompatible(what, &latest.config));
+    }
+    Ok(())
+}
+
 /// Only a function on a capacity provider has a version without a number.
 pub(super) fn check_publication(
     publish: Option<Publication>,

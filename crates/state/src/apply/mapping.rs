@@ -2,6 +2,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use model::{
     EventSourceMapping, FunctionArn, Qualifier, RevisionId,
+    function::Incompatible,
     mapping::{
         MappingChange, MappingId, MappingState, MappingUuid, Refusal, Setting, Settings, Source,
         Start,
@@ -9,7 +10,7 @@ use model::{
     mutation::{Changed, Rejection},
 };
 
-use super::Step;
+use super::{Step, function::refuse_tenants};
 use crate::{Catalog, Key, Record};
 
 impl Step<'_> {
@@ -171,6 +172,10 @@ fn find<'c>(
 fn check(catalog: &Catalog, mapping: &EventSourceMapping) -> Result<(), Rejection> {
     if !exists(catalog, &mapping.function) {
         return Err(Rejection::MappingWithoutFunction(mapping.function.clone()));
+    }
+    let entry = catalog.function(&mapping.function.id);
+    if let Some(latest) = entry.and_then(|e| e.latest()) {
+        refuse_tenants(latest, Incompatible::TenancyMapping)?;
     }
     check_alone(catalog, mapping)
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use model::{
     FunctionArn, FunctionId, Qualifier, RevisionId, Setting, SettingChange, SettingKind, VersionId,
+    function::Incompatible,
     mutation::{Changed, Rejection},
     setting::{
         EventInvoke, EventInvokePatch, FunctionUrl, Provisioned, RecursiveLoop, RuntimeManagement,
@@ -15,7 +16,7 @@ use model::{
     },
 };
 
-use super::Step;
+use super::{Step, function::refuse_tenants};
 use crate::{Key, Record};
 
 /// Where a setting stands: at a function itself, or at a version or alias that is there.
@@ -118,6 +119,15 @@ impl Step<'_> {
     /// Whether the change has a place.
     fn check(&self, site: &Site<'_>, change: &SettingChange) -> Result<(), Rejection> {
         let entry = self.entry(site.function)?;
+        // What calls a function by itself knows no tenant.
+        let of_tenants = match change {
+            SettingChange::Provision { .. } => Some(Incompatible::TenancyProvisioned),
+            SettingChange::CreateUrl { .. } => Some(Incompatible::TenancyUrl),
+            _ => None,
+        };
+        if let (Some(what), Some(latest)) = (of_tenants, entry.latest()) {
+            refuse_tenants(latest, what)?;
+        }
         // The URL of an alias outlives it, and can still be deleted.
         let may_be_gone = matches!(change, SettingChange::DeleteUrl);
         match &site.place {

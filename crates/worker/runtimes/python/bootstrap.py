@@ -194,6 +194,7 @@ def dumps(value):
 # --- Logging ---------------------------------------------------------------------------------------------------------
 
 current_request = None
+current_tenant = None
 _json_logs = environ.get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON"
 
 
@@ -211,7 +212,7 @@ def set_up_logging(logging):
     class RequestFilter(logging.Filter):
         def filter(self, record):
             record.aws_request_id = current_request or ""
-            record.tenant_id = None
+            record.tenant_id = current_tenant
             return True
 
     class JsonFormatter(logging.Formatter):
@@ -262,6 +263,7 @@ def json_record(logging, formatter, record):
         fields["errorMessage"] = str(value)
         fields["location"] = "%s:%s:%s" % (record.pathname, record.funcName, record.lineno)
     fields["requestId"] = record.aws_request_id
+    fields["tenantId"] = record.tenant_id
     for name, value in record.__dict__.items():
         if name not in _RECORD_FIELDS and name not in fields:
             fields[name] = value
@@ -576,13 +578,15 @@ def dumps_ascii(value):
 
 
 def main():
-    global current_request
+    global current_request, current_tenant
     set_up_process()
     api = Api(environ["AWS_LAMBDA_RUNTIME_API"])
     handler = initialise(api)
     while True:
         headers, body = api.next()
         current_request = headers[b"lambda-runtime-aws-request-id"].decode()
+        tenant = headers.get(b"lambda-runtime-aws-tenant-id")
+        current_tenant = tenant.decode() if tenant else None
         trace = headers.get(b"lambda-runtime-trace-id")
         if trace:
             environ["_X_AMZN_TRACE_ID"] = trace.decode()

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use model::{RequestId, VersionId, function::LogFormat};
+use model::{RequestId, TenantId, VersionId, function::LogFormat};
 use runtime_api::{Answer, Call, Invocation, Outcome, Phase};
 use tokio::time::Instant;
 
@@ -21,6 +21,8 @@ pub(crate) struct Request {
     pub(crate) id: RequestId,
     pub(crate) attempt: u32,
     pub(crate) version: VersionId,
+    /// Whom it is for, if the version has tenants.
+    pub(crate) tenant: Option<TenantId>,
     pub(crate) invoked_arn: String,
     pub(crate) client_context: String,
     pub(crate) trace_id: String,
@@ -74,6 +76,7 @@ impl Environment {
         self.say(&Event::Start {
             id: request.id,
             version: self.version.id.version,
+            tenant: request.tenant.as_ref(),
         });
         let mut call = self
             .api
@@ -203,6 +206,11 @@ impl Environment {
             trace_id: request.trace_id.clone(),
             client_context: request.client_context.clone(),
             attempt_id: format!("{}-{}", self.id, request.attempt),
+            tenant_id: request
+                .tenant
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
             payload: request.payload.clone(),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use model::{MemoryMib, RequestId, Timestamp, Version, function::LogFormat};
+use model::{MemoryMib, RequestId, TenantId, Timestamp, Version, function::LogFormat};
 
 /// How a phase ended, if not well.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +28,7 @@ pub(crate) enum Event<'a> {
     Start {
         id: RequestId,
         version: Version,
+        tenant: Option<&'a TenantId>,
     },
     End {
         id: RequestId,
@@ -83,7 +84,7 @@ impl Event<'_> {
                 millis(*took),
                 status.text()
             ),
-            Self::Start { id, version } => format!("START RequestId: {id} Version: {version}"),
+            Self::Start { id, version, .. } => format!("START RequestId: {id} Version: {version}"),
             Self::End { id } => format!("END RequestId: {id}"),
             Self::Report(report) => report.text(),
         })
@@ -113,10 +114,19 @@ impl Event<'_> {
                 status.json(&mut record);
                 ("platform.initReport", record)
             }
-            Self::Start { id, version } => (
-                "platform.start",
-                serde_json::json!({"requestId": id.to_string(), "version": version.to_string()}),
-            ),
+            Self::Start {
+                id,
+                version,
+                tenant,
+            } => {
+                let mut record = serde_json::json!({
+                    "requestId": id.to_string(), "version": version.to_string(),
+                });
+                if let (Some(tenant), Some(record)) = (tenant, record.as_object_mut()) {
+                    record.insert("tenantId".to_owned(), tenant.as_str().into());
+                }
+                ("platform.start", record)
+            }
             Self::End { .. } => return None,
             Self::Report(report) => ("platform.report", report.json()),
         };
@@ -252,6 +262,19 @@ mod tests {
             &Event::Start {
                 id,
                 version: Version::Latest,
+                tenant: Some(&"blue".parse().unwrap()),
+            },
+            "START RequestId: 0f8fad5b-d9cb-469f-a165-70867728950e Version: $LATEST",
+            Some(
+                r#"{"time":"2026-01-02T03:04:05.123Z","type":"platform.start",
+                "record":{"requestId":"0f8fad5b-d9cb-469f-a165-70867728950e","version":"$LATEST","tenantId":"blue"}}"#,
+            ),
+        );
+        check(
+            &Event::Start {
+                id,
+                version: Version::Latest,
+                tenant: None,
             },
             "START RequestId: 0f8fad5b-d9cb-469f-a165-70867728950e Version: $LATEST",
             Some(

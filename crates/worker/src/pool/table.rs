@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use model::{ByteCount, RevisionId, VersionId, capacity::WarmKey};
+use model::{ByteCount, RevisionId, TenantId, VersionId, capacity::WarmKey};
 use tokio::time::Instant;
 
 #[cfg(test)]
@@ -22,6 +22,8 @@ mod tests;
 pub(crate) struct Key {
     pub(crate) version: VersionId,
     pub(crate) revision: RevisionId,
+    /// Of a version that has tenants: whose environment it is.
+    pub(crate) tenant: Option<TenantId>,
 }
 
 /// An environment's place in the table. Never used twice.
@@ -273,12 +275,16 @@ impl Table {
         ByteCount(busy.map(|e| e.memory.0).sum())
     }
 
-    /// Idle environments whose runtime is up, by version.
+    /// Idle environments whose runtime is up, by version and tenant.
     pub(crate) fn warm(&self) -> BTreeMap<WarmKey, u16> {
         let mut warm = BTreeMap::new();
         for entry in self.entries.values() {
             if matches!(entry.state, State::Idle { warm: true, .. }) {
-                let count: &mut u16 = warm.entry(WarmKey::of(&entry.key.version)).or_default();
+                let Key {
+                    version, tenant, ..
+                } = &*entry.key;
+                let key = WarmKey::of(version, tenant.as_ref());
+                let count: &mut u16 = warm.entry(key).or_default();
                 *count = count.saturating_add(1);
             }
         }

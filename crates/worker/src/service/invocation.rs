@@ -60,6 +60,8 @@ enum Refused {
     Sandbox(String),
     #[error("the environment variables cannot be opened: {0}")]
     Sealed(String),
+    #[error("expected a tenant where the version has tenants, and nowhere else")]
+    Tenant,
     #[error("every environment was lost before it took the invocation")]
     Lost,
     #[error("the caller stopped waiting")]
@@ -97,6 +99,7 @@ impl Refused {
             Self::Code(_) => Reason::CodeUnavailable,
             Self::Sandbox(_) => Reason::SandboxFailed,
             Self::Sealed(_) => Reason::Sealed,
+            Self::Tenant => Reason::Tenant,
             Self::Lost | Self::TooLate => Reason::EnvironmentLost,
         }
     }
@@ -125,6 +128,7 @@ impl Invoker {
             let key = Key {
                 version: id.clone(),
                 revision: head.revision,
+                tenant: head.request.tenant.clone(),
             };
             self.pool.refusal(&key, version.config.memory.bytes())?
         };
@@ -159,10 +163,15 @@ impl Invoker {
     ) -> Result<(), Refused> {
         let until = Instant::now() + invoke.wait;
         let version = self.version(invoke).await?;
+        // What a frontend resolved is not believed where tenants would meet.
+        if version.config.has_tenants() != invoke.request.tenant.is_some() {
+            return Err(Refused::Tenant);
+        }
         let launch = self.launch(&version)?;
         let key = Arc::new(Key {
             version: invoke.request.version.clone(),
             revision: invoke.revision,
+            tenant: invoke.request.tenant.clone(),
         });
         for _ in 0..TRIES {
             let ready = match self

@@ -57,6 +57,10 @@ impl Head {
             function: function.try_into()?,
             version: text("head.version", &head.version)?,
         };
+        let tenant = match &*head.tenant_id {
+            "" => None,
+            id => Some(text("head.tenant_id", id)?),
+        };
         let environment_key = match &*head.environment_key {
             [] => None,
             bytes => Some(environment_key(bytes)?),
@@ -66,6 +70,7 @@ impl Head {
                 id: text("head.request_id", &head.request_id)?,
                 attempt: head.attempt,
                 version,
+                tenant,
                 invoked_arn: head.invoked_arn,
                 client_context: head.client_context,
                 trace_id: head.trace_id,

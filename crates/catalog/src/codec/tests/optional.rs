@@ -152,6 +152,9 @@ fn every_refusal_reads_as_it_was_written() {
         I::ImageOverridesWithoutImage,
         I::DurableLate,
         I::LatestPublished,
+        I::TenancyProvisioned,
+        I::TenancyUrl,
+        I::TenancyMapping,
     ];
     let runtimes = ["python3.12".parse().unwrap(), Runtime::IMAGE];
     let pairs = incompatible

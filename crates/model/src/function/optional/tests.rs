@@ -187,7 +187,7 @@ fn what_cannot_be_honoured_is_named() {
             tenant_isolation: true,
             ..none()
         },
-        Some("TenancyConfig"),
+        None,
     );
     check(
         OptionalConfig {

@@ -1,10 +1,11 @@
 //! What few functions have, and functions of images.
 
 use model::{
-    Runtime,
+    Runtime, SettingChange,
     function::{
         Image, ImageOverrides, Incompatible, OptionalConfig, OptionalMember, OptionalPatch, Origin,
     },
+    setting::{ConcurrencyBounds, InvokeMode, UrlAuth},
 };
 
 use super::*;
@@ -197,4 +198,66 @@ fn an_image_needs_no_blob_and_a_package_does() {
     assert_eq!(update_image("i").code(), None);
     assert_eq!(create("f", false).code(), Some(&code(1)));
     assert_eq!(update_code("f", 2).code(), Some(&code(2)));
+}
+
+#[test]
+fn what_calls_a_function_by_itself_knows_no_tenant() {
+    let mut cluster = Cluster::default();
+    let optional = OptionalConfig {
+        tenant_isolation: true,
+        ..OptionalConfig::default()
+    };
+    cluster
+        .run(Mutation::CreateFunction {
+            function: id("f"),
+            config: Box::new(Config {
+                optional: optional.boxed(),
+                ..config()
+            }),
+            code: code(1),
+            publish: Some(Publication::Number),
+            tags: BTreeMap::new(),
+            code_signing: None,
+        })
+        .unwrap();
+    cluster.settle("f");
+    let refused = |what| {
+        Err(Rejection::Incompatible {
+            what,
+            runtime: config().runtime,
+        })
+    };
+    let configure = |qualifier: Option<&str>, change| Mutation::Configure {
+        function: id("f"),
+        qualifier: qualifier.map(|q| q.parse().unwrap()),
+        change: Box::new(change),
+        expected: None,
+    };
+    let provision = SettingChange::Provision {
+        executions: 1,
+        bounds: ConcurrencyBounds::from(&model::Limits::default()),
+    };
+    assert_eq!(
+        cluster.run(configure(Some("1"), provision)),
+        refused(Incompatible::TenancyProvisioned)
+    );
+    let url = SettingChange::CreateUrl {
+        auth: UrlAuth::None,
+        cors: None,
+        invoke_mode: InvokeMode::Buffered,
+    };
+    assert_eq!(
+        cluster.run(configure(None, url)),
+        refused(Incompatible::TenancyUrl)
+    );
+    let mapping = Mutation::CreateEventSourceMapping {
+        function: id("f").arn(None),
+        source: Box::new(model::mapping::Source::Sqs {
+            arn: "arn:aws:sqs:us-east-1:000000000000:q".to_owned(),
+        }),
+        settings: Vec::new(),
+        enabled: true,
+        tags: BTreeMap::new(),
+    };
+    assert_eq!(cluster.run(mapping), refused(Incompatible::TenancyMapping));
 }

@@ -16,6 +16,14 @@ fn key(n: u8, revision: u8) -> Arc<Key> {
             version: Version::Latest,
         },
         revision: RevisionId::from_random(u128::from(revision)),
+        tenant: None,
+    })
+}
+
+fn tenant(n: u8, tenant: &str) -> Arc<Key> {
+    Arc::new(Key {
+        tenant: Some(tenant.parse().unwrap()),
+        ..(*key(n, 0)).clone()
     })
 }
 
@@ -304,4 +312,35 @@ fn a_drain_lets_the_busy_finish_and_takes_nothing_new() {
     table.removed(idle);
     table.removed(busy);
     assert_eq!(table.counted(), 0);
+}
+
+#[test]
+fn tenants_of_a_version_never_share_an_environment() {
+    let (mut table, now) = (table(2, 100), Instant::now());
+    let each = ByteCount(10);
+    let (blue, red) = (tenant(1, "blue"), tenant(1, "red"));
+    let of_blue = started(table.checkout(&blue, each));
+    assert!(table.release(of_blue, true, now));
+    let of_red = started(table.checkout(&red, each));
+    assert_ne!(of_red, of_blue);
+    assert!(table.release(of_red, true, now));
+    assert_eq!(table.checkout(&blue, each), Checkout::Reuse(of_blue));
+    // What is idle for one tenant is no better for another than an environment of another function.
+    assert_eq!(
+        table.checkout(&tenant(1, "green"), each),
+        Checkout::Start {
+            number: Number(table.next),
+            victims: vec![of_red]
+        }
+    );
+    assert_eq!(table.refusal(&red, each), Some(Refusal::NoCapacity));
+    assert!(table.release(of_blue, true, now));
+    let warm = table.warm();
+    let of = |tenant: Option<&str>| {
+        let tenant = tenant.map(|t| t.parse().unwrap());
+        warm.get(&WarmKey::of(&blue.version, tenant.as_ref()))
+            .copied()
+    };
+    assert_eq!(of(Some("blue")), Some(1));
+    assert_eq!((of(Some("red")), of(None)), (None, None));
 }
