@@ -28,7 +28,7 @@ pub use explain::Violation;
 pub use op::{Act, Listed, Op, Outcome, SeenAlias, SeenVersion};
 
 /// How many steps the search may take for one function, unless told otherwise.
-pub const STEPS_MAX: u64 = 2_000_000;
+pub const STEPS_MAX: u64 = 20_000_000;
 
 /// The calls of all clients of a run. Clones share it. The order in which it is told of beginnings and ends is the order in
 /// which they happened; the times are for its readers.
