@@ -21,16 +21,21 @@ mod watch;
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use futures::future::{BoxFuture, FutureExt};
 use host::{Blobs, Clock, Entropy, Membership, Tasks, net::channel::Channels};
 use model::{Incarnation, NodeName, Zone};
 use proto::{
     TooOld,
-    internal::{blobs_server::BlobsServer, catalog_server::CatalogServer, raft_server::RaftServer},
+    internal::{blobs_server::BlobsServer, catalog_server::CatalogServer},
 };
 use replica::{Identity, Replica, StartError};
 use tokio::sync::{Mutex, watch::Sender};
+use tonic::service::Routes;
 
 use crate::machine::CatalogMachine;
+
+/// The largest request, and the largest part of a streamed one.
+const REQUEST_MAX: usize = 1 << 20;
 
 /// What a controller is told.
 #[derive(Clone, Debug)]
@@ -113,10 +118,16 @@ impl Controller {
     ///
     /// # Errors
     /// [`StartError`] if the storage cannot be used; the node must not go on.
-    pub async fn start(
+    ///
+    /// The future is in a box so that all of Raft is compiled with this crate, and not with each that starts a controller.
+    pub fn start(
         options: ControllerOptions,
         ports: ControllerPorts,
-    ) -> Result<Self, StartError> {
+    ) -> BoxFuture<'static, Result<Self, StartError>> {
+        Self::open(options, ports).boxed()
+    }
+
+    async fn open(options: ControllerOptions, ports: ControllerPorts) -> Result<Self, StartError> {
         let identity = Identity::new(
             options.name.clone(),
             options.incarnation,
@@ -150,24 +161,16 @@ impl Controller {
         Ok(Self { shared })
     }
 
-    /// Raft between controllers.
+    /// Adds what it serves to other nodes: Raft between controllers; changes, barriers, watch streams and membership; code
+    /// packages.
     #[must_use]
-    pub fn raft_service(&self) -> RaftServer<impl proto::internal::raft_server::Raft> {
-        self.shared.replica.service()
-    }
-
-    /// Changes, barriers, watch streams, membership.
-    #[must_use]
-    pub fn catalog_service(&self) -> CatalogServer<impl proto::internal::catalog_server::Catalog> {
-        CatalogServer::new(service::CatalogService::new(self.shared.clone()))
-            .max_decoding_message_size(1 << 20)
-    }
-
-    /// Code packages.
-    #[must_use]
-    pub fn blobs_service(&self) -> BlobsServer<impl proto::internal::blobs_server::Blobs> {
-        BlobsServer::new(blobs::BlobsService::new(self.shared.clone()))
-            .max_decoding_message_size(1 << 20)
+    pub fn serve_in(&self, services: Routes) -> Routes {
+        let catalog = CatalogServer::new(service::CatalogService::new(self.shared.clone()));
+        let blobs = BlobsServer::new(blobs::BlobsService::new(self.shared.clone()));
+        services
+            .add_service(self.shared.replica.service())
+            .add_service(catalog.max_decoding_message_size(REQUEST_MAX))
+            .add_service(blobs.max_decoding_message_size(REQUEST_MAX))
     }
 
     /// What this controller knows of its group.

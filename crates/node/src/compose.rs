@@ -148,10 +148,7 @@ pub async fn start(
         false => None,
     };
     if let Some(controller) = &controller {
-        services = services
-            .add_service(controller.raft_service())
-            .add_service(controller.catalog_service())
-            .add_service(controller.blobs_service());
+        services = controller.serve_in(services);
     }
     let worker = match (roles.has(Role::Worker), &driver) {
         (true, Some(driver)) => Some(start_worker(&shared, &host, driver.clone()).await?),

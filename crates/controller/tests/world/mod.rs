@@ -25,6 +25,7 @@ use model::{
 };
 use proto::internal::{self as pb, catalog_client::CatalogClient};
 use tokio::{sync::watch, time::Instant};
+use tonic::service::Routes;
 
 use self::stalling::Stalling;
 
@@ -204,10 +205,7 @@ impl World {
         let controller = Controller::start(options, ports).await?;
         let address: SocketAddr = address.parse().unwrap();
         let listener = network.bind_internal(address).await.unwrap();
-        let server = serve::server(&*entropy)
-            .add_service(controller.raft_service())
-            .add_service(controller.catalog_service())
-            .add_service(controller.blobs_service());
+        let server = serve::server(&*entropy).add_routes(controller.serve_in(Routes::default()));
         let closing = tasks.draining();
         tasks.spawn(Kind::Request, "internal", async move {
             let served = server
