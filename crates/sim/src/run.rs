@@ -11,6 +11,8 @@ use std::{
 
 use host::Entropy;
 use model::Role;
+use tokio::task::JoinSet;
+use tracing::Instrument;
 use turmoil::{Builder, Sim};
 
 use crate::{
@@ -190,21 +192,7 @@ impl Course {
 
     /// Clients work, faults come and go.
     fn suffer(&mut self) {
-        let chosen = self.world.options.workloads.clone();
-        for entry in workloads::all() {
-            if !chosen.is_empty() && !chosen.iter().any(|c| c == entry.name) {
-                continue;
-            }
-            for n in 0..entry.clients {
-                let name = format!("{}-{n}", entry.name);
-                let caller = Caller::new(self.world.clone(), &name);
-                let work = (entry.work)(caller, n);
-                self.sim.client(name, async move {
-                    work.await;
-                    Ok(())
-                });
-            }
-        }
+        self.begin_work();
         let began = self.sim.elapsed();
         for active in &mut self.active {
             active.begin += began;
@@ -243,6 +231,36 @@ impl Course {
                 return;
             }
         }
+    }
+
+    /// Lets the clients of the workloads begin.
+    ///
+    /// All are on one host: the network has a link between any two hosts, and every link and every host has its turn in
+    /// every tick, whether or not anything happens there. No fault touches the links of clients.
+    fn begin_work(&mut self) {
+        let chosen = &self.world.options.workloads;
+        let mut works = Vec::new();
+        for entry in workloads::all() {
+            if !chosen.is_empty() && !chosen.iter().any(|c| c == entry.name) {
+                continue;
+            }
+            for n in 0..entry.clients {
+                let name = format!("{}-{n}", entry.name);
+                let caller = Caller::new(self.world.clone(), &name);
+                let span = tracing::info_span!("client", name);
+                works.push((entry.work)(caller, n).instrument(span));
+            }
+        }
+        self.sim.client("clients", async move {
+            let mut tasks = JoinSet::new();
+            for work in works {
+                tasks.spawn_local(work);
+            }
+            while let Some(ended) = tasks.join_next().await {
+                ended?;
+            }
+            Ok(())
+        });
     }
 
     fn kill_leader(&mut self) {
