@@ -40,11 +40,18 @@ const IDLE_MAX: usize = 4;
 pub(crate) struct Caller {
     pub(crate) world: Arc<World>,
     pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) clock: SimClock,
+    pub(crate) credentials: Credentials,
     tasks: Tasks,
-    clock: SimClock,
     idle: Mutex<BTreeMap<String, Vec<SendRequest<Full<Bytes>>>>>,
     /// Markers by the digest of the package that has them.
     packages: Mutex<BTreeMap<String, String>>,
+}
+
+/// Whom a client signs as.
+pub(crate) struct Credentials {
+    pub(crate) access_key_id: String,
+    pub(crate) secret: Secret,
 }
 
 /// What came back.
@@ -100,8 +107,19 @@ impl Answer {
 }
 
 impl Caller {
+    /// A client with the key of a node's configuration.
     pub(crate) fn new(world: Arc<World>, label: &str) -> Arc<Self> {
+        let credentials = Credentials {
+            access_key_id: ACCESS_KEY.to_owned(),
+            secret: Secret::new(SECRET),
+        };
+        Self::with(world, label, credentials)
+    }
+
+    /// A client with another key.
+    pub(crate) fn with(world: Arc<World>, label: &str, credentials: Credentials) -> Arc<Self> {
         Arc::new(Self {
+            credentials,
             entropy: world.entropy.fork(label),
             clock: SimClock::new(world.elapsed.clone()),
             tasks: Tasks::in_place(),
@@ -229,10 +247,10 @@ impl Caller {
         for (name, value) in headers {
             all.insert(*name, value.parse().map_err(|e| not_sent(&e))?);
         }
-        let (secret, region) = (Secret::new(SECRET), model::Region::default());
+        let region = model::Region::default();
         let signer = Signer {
-            access_key_id: ACCESS_KEY,
-            secret: &secret,
+            access_key_id: &self.credentials.access_key_id,
+            secret: &self.credentials.secret,
             session_token: None,
             region: &region,
             service: SERVICE,

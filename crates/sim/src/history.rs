@@ -15,6 +15,7 @@ mod explain;
 pub mod freshness;
 mod linear;
 mod op;
+pub mod registers;
 mod spec;
 #[cfg(test)]
 mod tests;

@@ -23,6 +23,7 @@ mod judge;
 mod net;
 mod options;
 mod process;
+mod records;
 mod run;
 mod trace;
 mod workloads;

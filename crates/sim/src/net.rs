@@ -57,6 +57,29 @@ impl Network for SimNetwork {
     }
 }
 
+/// The network as a client has it: it connects, and says nothing of itself.
+pub(crate) struct ClientNetwork;
+
+#[async_trait]
+impl Network for ClientNetwork {
+    async fn bind_internal(&self, _: SocketAddr) -> io::Result<Arc<dyn Listener>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    async fn bind_public(&self, _: SocketAddr) -> io::Result<Arc<dyn Listener>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    async fn connect(&self, address: &str) -> io::Result<Connection> {
+        let stream = connect(address).await?;
+        Ok(Connection {
+            remote: stream.peer_addr()?,
+            io: Box::new(stream),
+            peer: None,
+        })
+    }
+}
+
 /// A connection to `host:port`, within the time that a real one may take.
 pub(crate) async fn connect(address: &str) -> io::Result<TcpStream> {
     if address.split_once(':').is_none() {

@@ -22,7 +22,7 @@ use crate::{
     disk::Disk,
     gossip::Register,
     guest::Ledger,
-    history::History,
+    history::{History, registers::Registers},
     options::Options,
 };
 
@@ -38,6 +38,7 @@ pub(crate) struct World {
     pub(crate) register: Arc<Register>,
     pub(crate) ledger: Ledger,
     pub(crate) history: History,
+    pub(crate) registers: Registers,
     pub(crate) calls: Calls,
     /// When something was wrong that a client may feel, a while for recovery included.
     pub(crate) troubles: Mutex<Vec<Trouble>>,
@@ -168,6 +169,7 @@ impl World {
             register: Arc::default(),
             ledger: Ledger::new(move || times.now()),
             history: History::new(),
+            registers: Registers::default(),
             calls: Calls::default(),
             troubles: Mutex::default(),
             quiet: CancellationToken::new(),
