@@ -15,7 +15,7 @@ use model::{
     CodeSigningId, CodeSigningName, DataKey, Digest, EventSourceMapping, FunctionId, FunctionName,
     Generation, LayerId, Qualifier, Region, Setting, SettingKind, Version, VersionId,
     function::{FunctionVersion, LastUpdate, State},
-    iam::{EntityId, Shared},
+    iam::{AccessKeyId, EntityId, EntityName, Shared},
     mapping::MappingId,
 };
 
@@ -62,6 +62,8 @@ pub struct Catalog {
     pub(crate) code_signing: BTreeMap<CodeSigningId, Arc<CodeSigningConfig>>,
     pub(crate) capacity: BTreeMap<CapacityProviderId, Arc<CapacityProvider>>,
     pub(crate) iam: BTreeMap<EntityId, Shared>,
+    // The access keys of a user, or of the root of an account: the ids of keys say nothing of whose they are.
+    pub(crate) keys_of: BTreeMap<(AccountId, Option<EntityName>), BTreeSet<AccessKeyId>>,
     pub(crate) answers: Answers,
     pub(crate) data_keys: BTreeMap<(AccountId, Generation), Arc<DataKey>>,
     // Versions whose creation or update has not ended: what the leader's reconciler looks at.
@@ -313,7 +315,7 @@ impl Catalog {
                 self.capacity.insert(c.id.clone(), c);
             }
             Change::Put(Record::Iam(e)) => {
-                self.iam.insert(e.id(), e);
+                self.put_entity(e);
             }
             Change::Put(Record::Answer(a)) => self.answers.put(*a),
             Change::Put(Record::Format(format)) => self.format = Some(format),
@@ -357,7 +359,7 @@ impl Catalog {
                 return;
             }
             Key::Iam(id) => {
-                self.iam.remove(id);
+                self.remove_entity(id);
                 return;
             }
             Key::Function(id) | Key::Alias(id, _) | Key::Setting(id, ..) => id,

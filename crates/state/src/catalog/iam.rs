@@ -124,16 +124,39 @@ impl Catalog {
     }
 
     /// The access keys of a user, or of the root of an account.
-    pub fn access_keys<'a>(
-        &'a self,
+    pub fn access_keys(
+        &self,
         account: AccountId,
-        user: Option<&'a EntityName>,
-    ) -> impl Iterator<Item = &'a AccessKey> {
-        self.iam.values().filter_map(move |entity| match &**entity {
-            Entity::AccessKey(key) if key.account == account && key.user.as_ref() == user => {
-                Some(key)
+        user: Option<&EntityName>,
+    ) -> impl Iterator<Item = &AccessKey> {
+        let ids = self.keys_of.get(&(account, user.cloned()));
+        ids.into_iter()
+            .flatten()
+            .filter_map(|id| self.access_key(id))
+    }
+
+    pub(super) fn put_entity(&mut self, entity: Shared) {
+        self.remove_entity(&entity.id());
+        if let Entity::AccessKey(key) = &*entity {
+            let owner = (key.account, key.user.clone());
+            self.keys_of
+                .entry(owner)
+                .or_default()
+                .insert(key.id.clone());
+        }
+        self.iam.insert(entity.id(), entity);
+    }
+
+    pub(super) fn remove_entity(&mut self, id: &EntityId) {
+        let gone = self.iam.remove(id);
+        if let Some(Entity::AccessKey(key)) = gone.as_deref() {
+            let owner = (key.account, key.user.clone());
+            if let Some(keys) = self.keys_of.get_mut(&owner) {
+                keys.remove(&key.id);
+                if keys.is_empty() {
+                    self.keys_of.remove(&owner);
+                }
             }
-            _ => None,
-        })
+        }
     }
 }

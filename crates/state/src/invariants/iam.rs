@@ -1,5 +1,7 @@
 //! Accounts, users, roles, policies and access keys: what one names is there.
 
+use std::collections::BTreeSet;
+
 use model::{
     AccountId,
     iam::{AccessKey, Entity, EntityId, EntityName, Identity},
@@ -23,6 +25,22 @@ pub(super) fn check(catalog: &Catalog) -> Result<(), Violation> {
         if let Some(missing) = missing {
             return fail(&format!("names {missing}, which does not exist"));
         }
+        if let Entity::AccessKey(key) = &**entity
+            && !catalog
+                .access_keys(key.account, key.user.as_ref())
+                .any(|known| known.id == key.id)
+        {
+            return fail("is not among the keys of its owner");
+        }
+    }
+    let keys = catalog.iam.values();
+    let keys = keys.filter(|entity| matches!(&***entity, Entity::AccessKey(_)));
+    let (keys, owned) = (
+        keys.count(),
+        catalog.keys_of.values().map(BTreeSet::len).sum(),
+    );
+    if keys != owned {
+        return Err(Violation(format!("{keys} access keys, {owned} of owners")));
     }
     Ok(())
 }
@@ -106,6 +124,26 @@ mod tests {
             let said = said(entities).unwrap();
             assert!(said.contains(part), "{said}");
         }
+    }
+
+    #[test]
+    fn a_key_is_among_those_of_its_owner() {
+        let mut catalog = Catalog::default();
+        let mut put = |entity| catalog.put(Change::Put(Record::Iam(Arc::new(entity))));
+        put(user(&[], None));
+        put(key(Some("alice")));
+        put(key(None));
+        let of = |catalog: &Catalog, user: Option<&EntityName>| {
+            catalog.access_keys(AccountId::DEFAULT, user).count()
+        };
+        assert_eq!(
+            (of(&catalog, Some(&name("alice"))), of(&catalog, None)),
+            (0, 1)
+        );
+        catalog.keys_of.clear();
+        assert!(check(&catalog).is_err());
+        catalog.put(Change::Gone(crate::Key::Iam(key(None).id())));
+        assert!(check(&catalog).is_ok());
     }
 
     #[test]
