@@ -530,7 +530,14 @@ impl Changed {
             Self::Version(version) => version.format(),
             Self::Alias(alias) => alias.format(),
             Self::Nothing => 1,
-            _ => 2,
+            Self::Setting(_)
+            | Self::Lock(_)
+            | Self::DataKey(_)
+            | Self::Mapping(_)
+            | Self::LayerVersion(_)
+            | Self::CodeSigning(_)
+            | Self::Capacity(_)
+            | Self::Iam(_) => 2,
         }
     }
 }
@@ -553,7 +560,39 @@ impl Rejection {
             | Self::CanaryIsPrimary(_)
             | Self::LatestWithCanary
             | Self::UnknownCommand => 1,
-            _ => 2,
+            Self::PolicyRevisionMismatch
+            | Self::StatementExists(_)
+            | Self::StatementNotFound(_)
+            | Self::PolicyTooLarge { .. }
+            | Self::SettingNotFound { .. }
+            | Self::SettingExists { .. }
+            | Self::Misplaced { .. }
+            | Self::ConcurrencyExceeded { .. }
+            | Self::UnreservedTooSmall { .. }
+            | Self::ReservedBelowProvisioned { .. }
+            | Self::ProvisionedAboveReserved(_)
+            | Self::VersionProvisioned
+            | Self::AliasProvisioned
+            | Self::TooManyTags { .. }
+            | Self::TagsTooLarge { .. }
+            | Self::MappingNotFound(_)
+            | Self::MappingInUse { .. }
+            | Self::MappingExists(_)
+            | Self::MappingWithoutFunction(_)
+            | Self::MappingRefused(_)
+            | Self::LayerVersionNotFound(_)
+            | Self::LayerRevisionMismatch
+            | Self::LayerMissing(_)
+            | Self::WrongPackage { .. }
+            | Self::Incompatible { .. }
+            | Self::CodeSigningNotFound(_)
+            | Self::CodeSigningMissing(_)
+            | Self::CodeSigningInUse(_)
+            | Self::CodeNotSigned(_)
+            | Self::CapacityNotFound(_)
+            | Self::CapacityExists(_)
+            | Self::CapacityInUse(_)
+            | Self::Iam(_) => 2,
         }
     }
 }
@@ -594,7 +633,19 @@ impl Mutation {
             Self::DeleteAlias { .. } => 1,
             // Whoever reads less than what it ends in must not apply it.
             Self::Finalize { format } => (*format).max(2),
-            _ => 2,
+            Self::Configure { .. }
+            | Self::PutDataKey { .. }
+            | Self::RewrapDataKey { .. }
+            | Self::CreateEventSourceMapping { .. }
+            | Self::UpdateEventSourceMapping { .. }
+            | Self::DeleteEventSourceMapping { .. }
+            | Self::SettleEventSourceMapping { .. }
+            | Self::PublishLayerVersion { .. }
+            | Self::DeleteLayerVersion { .. }
+            | Self::ChangeLayerPolicy { .. }
+            | Self::CodeSigning(_)
+            | Self::Capacity(_)
+            | Self::Iam(_) => 2,
         }
     }
 

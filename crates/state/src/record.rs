@@ -106,7 +106,14 @@ impl Record {
             },
             // Whoever reads less than what the cluster writes must not take it for a catalog of its own.
             Self::Format(format) => (*format).max(2),
-            _ => 2,
+            Self::Setting { .. }
+            | Self::DataKey(_)
+            | Self::Mapping(_)
+            | Self::Layer { .. }
+            | Self::LayerVersion(_)
+            | Self::CodeSigning(_)
+            | Self::Capacity(_)
+            | Self::Iam(_) => 2,
         }
     }
 }
