@@ -28,7 +28,7 @@ use proto::{
     TooOld,
     internal::{blobs_server::BlobsServer, catalog_server::CatalogServer},
 };
-use replica::{Identity, Replica, StartError};
+use replica::{Identity, Replica, StartError, Written};
 use tokio::sync::{Mutex, watch::Sender};
 use tonic::service::Routes;
 
@@ -111,6 +111,8 @@ pub struct ControllerStatus {
     pub format: u32,
     /// The members' names, voters first.
     pub members: Vec<String>,
+    /// The newest snapshot that this process has written.
+    pub snapshot: Option<Written>,
 }
 
 impl Controller {
@@ -192,6 +194,7 @@ impl Controller {
                 .chain(&status.learners)
                 .map(|m| m.name.to_string())
                 .collect(),
+            snapshot: status.snapshot,
         }
     }
 

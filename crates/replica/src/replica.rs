@@ -24,6 +24,7 @@ use crate::{
     options::Options,
     rows::Rows,
     service::Service,
+    snapshot::{Snapshots, Written},
     state::{Adapter, State},
     types::{Member, Types},
 };
@@ -77,6 +78,8 @@ pub struct Status {
     pub is_leader: bool,
     /// As leader: how long ago a quorum was last heard from.
     pub last_quorum_ack_age: Option<Duration>,
+    /// The newest snapshot that this process has written.
+    pub snapshot: Option<Written>,
 }
 
 /// A member of a Raft group. Clones are handles on the same member.
@@ -90,6 +93,7 @@ struct Shared<M: StateMachine> {
     raft: Raft<Types, Adapter<M>>,
     state: Arc<State<M>>,
     log: LogStore,
+    snapshots: Arc<Snapshots>,
     store: Arc<dyn Store>,
     cluster: Arc<Cluster>,
     failed: Failed,
@@ -198,6 +202,7 @@ impl<M: StateMachine> Replica<M> {
                 .last_quorum_acked
                 .filter(|_| is_leader(&metrics))
                 .map(|at| openraft::Instant::elapsed(&*at)),
+            snapshot: self.shared.snapshots.written(),
         }
     }
 

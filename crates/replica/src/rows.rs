@@ -34,6 +34,15 @@ impl Rows {
         self.0.is_empty()
     }
 
+    /// Bytes of all keys and values.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let each = self.iter().map(|(k, v)| k.len().saturating_add(v.len()));
+        each.fold(0, |all, row| {
+            all.saturating_add(u64::try_from(row).unwrap_or(u64::MAX))
+        })
+    }
+
     /// Owned copies of all rows, in key order.
     #[must_use]
     pub fn to_vec(&self) -> Vec<(Vec<u8>, Vec<u8>)> {

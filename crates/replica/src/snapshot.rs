@@ -5,13 +5,13 @@
 //! one is written into the place that is not in use, and one atomic record then names it as current. A crash in between
 //! leaves the old one current. Each chunk carries the snapshot's position, so that a reader who is overtaken notices.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use host::{LogEngine, log::LogOp};
 use parking_lot::RwLock;
 use prost::Message as _;
 use proto::internal as pb;
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::Instant};
 
 use crate::{
     error::{Fatal, StartError},
@@ -31,6 +31,7 @@ pub(crate) struct Snapshots {
     engine: Arc<dyn LogEngine>,
     group: u64,
     current: RwLock<Option<Current>>,
+    written: RwLock<Option<Written>>,
     /// Held while a snapshot is written.
     writing: Mutex<()>,
     /// Shared with every [`Stored`].
@@ -41,6 +42,17 @@ struct Current {
     meta: SnapshotMeta,
     slot: u32,
     chunks: u64,
+}
+
+/// The newest snapshot that this process has written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// The last log index in it.
+    pub index: u64,
+    /// The bytes of its rows, keys included.
+    pub bytes: u64,
+    /// From the first byte until it was durable.
+    pub took: Duration,
 }
 
 /// The content of a snapshot: on this member's disk, or just received.
@@ -91,6 +103,7 @@ impl Snapshots {
             engine,
             group,
             current: RwLock::new(current),
+            written: RwLock::default(),
             writing: Mutex::new(()),
             readers: Arc::new(()),
         })
@@ -101,6 +114,11 @@ impl Snapshots {
         let current = self.current.read();
         let current = current.as_ref()?;
         Some((current.meta.clone(), self.stored(current)))
+    }
+
+    /// The newest one that this process has written.
+    pub(crate) fn written(&self) -> Option<Written> {
+        *self.written.read()
     }
 
     /// Whether the current snapshot is being read, most likely for a member that is far behind. The next one but one takes
@@ -121,6 +139,7 @@ impl Snapshots {
         if let Some((meta, stored)) = self.current().filter(|(meta, _)| meta.last_log_id >= last) {
             return Ok((meta, stored));
         }
+        let began = Instant::now();
         let old = self.current.read().as_ref().map(|c| c.slot);
         let slot = u32::from(old == Some(0));
         let chunks = self
@@ -141,6 +160,11 @@ impl Snapshots {
             bytes: record.encode_to_vec(),
         };
         self.engine.apply(self.group, vec![set]).await?;
+        *self.written.write() = Some(Written {
+            index: last.map_or(0, |last| last.index),
+            bytes: rows.bytes(),
+            took: began.elapsed(),
+        });
         let new = Current { meta, slot, chunks };
         let saved = (new.meta.clone(), self.stored(&new));
         *self.current.write() = Some(new);
@@ -335,8 +359,11 @@ mod tests {
     async fn an_older_snapshot_replaces_nothing() {
         let disk = Disk::default();
         let snapshots = Snapshots::open(0, disk.log.clone()).await.unwrap();
+        assert_eq!(snapshots.written(), None);
         saved(&snapshots, 9, &rows(3, 1)).await;
         assert_eq!(saved(&snapshots, 8, &rows(2, 1)).await.last_log_id, at(9));
+        let written = snapshots.written().unwrap();
+        assert_eq!((written.index, written.bytes), (9, 3 * 6));
         let (_, stored) = snapshots.current().unwrap();
         assert_eq!(Content::Stored(stored).rows().await.unwrap().len(), 3);
     }

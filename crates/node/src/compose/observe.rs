@@ -304,6 +304,22 @@ impl Figures for Observer {
                 ),
                 Figure::gauge("raft_leader", "Whether this node leads.", u64::from(leads)),
             ]);
+            if let Some(snapshot) = status.snapshot {
+                figures.extend([
+                    Figure::gauge(
+                        "raft_snapshot_index",
+                        "Last log index of the newest snapshot that this process has written.",
+                        snapshot.index,
+                    ),
+                    Figure::gauge("raft_snapshot_bytes", "Bytes of its rows.", snapshot.bytes),
+                    Figure {
+                        name: "raft_snapshot_write_seconds",
+                        help: "From its first byte until it was on disk.",
+                        measure: Measure::Gauge(snapshot.took.as_secs_f64()),
+                        labels: Vec::new(),
+                    },
+                ]);
+            }
         }
         figures
     }

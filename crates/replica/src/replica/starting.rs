@@ -77,7 +77,7 @@ impl<M: StateMachine> Replica<M> {
             group,
             state: state.clone(),
             table,
-            snapshots,
+            snapshots: snapshots.clone(),
             failed: failed.clone(),
         };
         let entropy = ports.entropy.fork(&format!("raft-group-{group}"));
@@ -103,6 +103,7 @@ impl<M: StateMachine> Replica<M> {
                 raft,
                 state,
                 log,
+                snapshots,
                 store: ports.store,
                 cluster,
                 failed,
