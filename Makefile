@@ -62,7 +62,8 @@ upgrade: ## Upgrade a cluster from another revision and back, under load: make u
 	@deploy/local/toolchain.sh && deploy/local/venv.sh boto3
 	@PREVIOUS='$(PREVIOUS)' .venv/bin/python -B deploy/local/upgrade.py $(OPTIONS)
 
-bench: ## Measure a cluster beside its floors
+bench: ## Measure a cluster beside its floors, then one with 100 000 functions
 	@deploy/local/toolchain.sh && deploy/local/venv.sh
 	@cargo build --release --locked $(RELEASED)
 	@.venv/bin/python -B tests/bench/run.py
+	@.venv/bin/python -B tests/bench/scale.py

@@ -20,16 +20,7 @@ class Report:
 
     def __init__(self, rounds: int, seconds: float, binary: Path) -> None:
         self.measured: dict[tuple[str, str, int], list[dict[str, Any]]] = {}
-        self.about = {
-            "started": _now(),
-            "rounds": rounds,
-            "seconds": seconds,
-            "program": _output(str(binary), "--version"),
-            "processors": os.cpu_count(),
-            "processor": _processor(),
-            "kernel": platform.release(),
-            "load_average_before": os.getloadavg(),
-        }
+        self.about = {**about(binary), "rounds": rounds, "seconds": seconds}
 
     @property
     def failures(self) -> int:
@@ -88,14 +79,32 @@ class Report:
             )
 
     def save(self, directory: Path) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
-        path = directory / f"{self.about['started'].replace(':', '')}.json"
         rounds = [
             {"what": what, "who": who, "connections": connections, "rounds": each}
             for (what, who, connections), each in self.measured.items()
         ]
-        path.write_text(json.dumps({**self.about, "medians": self.rows(), "measured": rounds}, indent=1) + "\n")
-        print(f"\nsaved as {path}")
+        save({**self.about, "medians": self.rows(), "measured": rounds}, directory)
+
+
+def about(binary: Path) -> dict[str, Any]:
+    """When, what and on what."""
+    return {
+        "started": _now(),
+        "program": _output(str(binary), "--version"),
+        "processors": os.cpu_count(),
+        "processor": _processor(),
+        "kernel": platform.release(),
+        "load_average_before": os.getloadavg(),
+    }
+
+
+def save(result: dict[str, Any], directory: Path, prefix: str = "") -> None:
+    """Keeps the result under the time of its beginning."""
+    directory.mkdir(parents=True, exist_ok=True)
+    name = f"{prefix}-{result['started']}" if prefix else result["started"]
+    path = directory / f"{name.replace(':', '')}.json"
+    path.write_text(json.dumps(result, indent=1) + "\n")
+    print(f"\nsaved as {path}")
 
 
 def _now() -> str:
