@@ -28,7 +28,7 @@ async fn work(caller: Arc<Caller>) {
         number += 1;
         // A name whose calls may come true late is not used again.
         let _lost = lives(&caller, &format!("reborn-{number}")).await;
-        caller.rest(Duration::from_millis(900)).await;
+        caller.rest(Duration::from_secs(3)).await;
     }
 }
 
