@@ -127,7 +127,7 @@ def settle(product: Product, functions: int) -> None:
 
 def resident(node: Node) -> int:
     """Bytes of memory that a node's process holds."""
-    status = Path(f"/proc/{node.pid}/status").read_text()
+    status = Path(f"/proc/{node.pid()}/status").read_text()
     found = re.search(r"^VmRSS:\s+(\d+) kB$", status, re.MULTILINE)
     assert found
     return int(found[1]) * 1024
