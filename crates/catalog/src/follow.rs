@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::FutureExt;
 use host::task::{Kind, Tasks};
 use model::Revision;
 use proto::internal::{self as pb, catalog_client::CatalogClient, watch_frame::Frame};
@@ -16,6 +17,8 @@ const RETRY_MIN: Duration = Duration::from_millis(50);
 const RETRY_MAX: Duration = Duration::from_secs(1);
 /// Rows of one snapshot; more than this and the stream is broken off rather than memory filled.
 const SNAPSHOT_ROWS_MAX: usize = 4_000_000;
+/// Rows from which on no further changes are gathered.
+const TOGETHER_MAX: usize = 256;
 
 #[derive(Debug, thiserror::Error)]
 enum StreamEnd {
@@ -85,12 +88,36 @@ impl LocalCopy {
             .await
             .map_err(|_| StreamEnd::Silent)??
             .into_inner();
+        let mut after = None;
         loop {
-            match next(&mut stream).await? {
+            let frame = match after.take() {
+                Some(frame) => frame,
+                None => next(&mut stream).await?,
+            };
+            match frame {
                 Frame::CaughtUpTo(revision) => self.confirm(Revision(revision)),
-                Frame::Rows(rows) => {
-                    self.advance(Revision(rows.revision), into_rows(rows.rows))
-                        .await?
+                Frame::Rows(first) => {
+                    let mut revision = first.revision;
+                    let mut rows = into_rows(first.rows);
+                    let mut confirmed = None;
+                    // Changes that are here already are written together: the disk is asked once for all of them.
+                    while rows.len() < TOGETHER_MAX {
+                        match ready(&mut stream)? {
+                            Some(Frame::Rows(more)) => {
+                                revision = more.revision;
+                                rows.extend(into_rows(more.rows));
+                            }
+                            Some(Frame::CaughtUpTo(to)) if to <= revision => confirmed = Some(to),
+                            other => {
+                                after = other;
+                                break;
+                            }
+                        }
+                    }
+                    self.advance(Revision(revision), rows).await?;
+                    if let Some(confirmed) = confirmed {
+                        self.confirm(Revision(confirmed));
+                    }
                 }
                 Frame::SnapshotBegin(begin) => self.take_snapshot(begin, &mut stream).await?,
             }
@@ -119,6 +146,17 @@ impl LocalCopy {
             .await?;
         self.confirm(Revision(begin.revision));
         Ok(())
+    }
+}
+
+/// A frame that is here already.
+fn ready(stream: &mut Streaming<pb::WatchFrame>) -> Result<Option<Frame>, StreamEnd> {
+    match stream.message().now_or_never() {
+        None => Ok(None),
+        Some(message) => {
+            let frame = message?.ok_or(StreamEnd::Closed)?.frame;
+            frame.ok_or(StreamEnd::Disordered).map(Some)
+        }
     }
 }
 
