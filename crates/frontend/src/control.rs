@@ -104,6 +104,7 @@ impl Control {
     ) -> Result<Changed, OperationError> {
         self.fit(&mut mutation).await?;
         self.seal(&mut mutation).await?;
+        self.ensure_data_key(&mutation).await?;
         self.propose_for(grant.caller(), &mutation).await
     }
 

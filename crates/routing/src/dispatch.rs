@@ -16,6 +16,7 @@
 
 mod attempt;
 mod patience;
+mod role_key;
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -25,12 +26,13 @@ use model::{
     Architecture, ErrorKind, Failure, NodeName, RequestId, Runtime, function::StoredEnvironment,
 };
 use proto::internal as pb;
-use seal::{Place, TextKey};
+use seal::{Place, RoleKey, TextKey};
 use tokio::time::Instant;
 use tonic::Streaming;
 
 use attempt::Others;
 pub use attempt::{AttemptError, Newer};
+pub(crate) use role_key::Told;
 
 use crate::{
     Router,
@@ -63,6 +65,7 @@ struct Asked<'a> {
     resolved: &'a Resolved,
     call: &'a Call,
     key: Option<&'a TextKey>,
+    role_key: Option<&'a RoleKey>,
 }
 
 /// An accepted invocation: read its response with [`Dispatched::next`] to the end. Dropping it earlier tells the worker
@@ -225,10 +228,12 @@ impl Router {
             let key = self
                 .environment_key(&resolved)
                 .map_err(DispatchError::Sealed)?;
+            let role_key = self.role_key(&resolved);
             let asked = Asked {
                 resolved: &resolved,
                 call,
                 key: key.as_ref(),
+                role_key: role_key.as_ref(),
             };
             let round = self.round(&asked, &mut patience).await;
             let explanation = match round {

@@ -22,4 +22,4 @@ mod router;
 pub use admission::{Permit, Throttled};
 pub use dispatch::{Accepted, Call, DispatchError, Dispatched, Finished, ResponseEvent};
 pub use resolve::{ResolveError, Resolved};
-pub use router::{Router, RouterOptions};
+pub use router::{Router, RouterOptions, RouterPorts};

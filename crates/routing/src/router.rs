@@ -7,7 +7,7 @@ use std::{
 };
 
 use catalog::{Controllers, DataKeys, LocalCopy};
-use host::{Entropy, Membership, membership::Members, net::Channels};
+use host::{Clock, Entropy, Membership, membership::Members, net::Channels};
 use model::{FunctionId, NodeName, Qualifier, Role, TenantId, Zone};
 use parking_lot::Mutex;
 use tokio::{sync::watch, time::Instant};
@@ -16,6 +16,7 @@ use crate::{
     admission::{Admission, Bound, Permit, Throttled},
     aside::Aside,
     choose::{self, Explanation, View, Wanted},
+    dispatch::Told,
     outstanding::{Load, Outstanding},
     resolve::{ResolveError, Resolved, Resolver},
 };
@@ -63,6 +64,24 @@ impl Default for RouterOptions {
     }
 }
 
+/// What a router gets from its node.
+pub struct RouterPorts {
+    /// The node's copy of the catalog.
+    pub copy: LocalCopy,
+    /// The way to the controllers.
+    pub controllers: Controllers,
+    /// What opens environment variables and issues sessions.
+    pub keys: DataKeys,
+    /// Who is there.
+    pub membership: Arc<dyn Membership>,
+    /// The way to the workers.
+    pub channels: Arc<Channels>,
+    /// Wall time: the hour that role keys are of.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness: draws between candidates.
+    pub entropy: Arc<dyn Entropy>,
+}
+
 #[allow(clippy::expect_used, reason = "the literal is a zone")]
 fn default_zone() -> Zone {
     "local".parse().expect("a literal zone parses")
@@ -81,7 +100,9 @@ pub(crate) struct Shared {
     pub(crate) channels: Arc<Channels>,
     pub(crate) outstanding: Outstanding,
     pub(crate) aside: Mutex<Aside>,
+    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) told: Told,
     members: watch::Receiver<Members>,
     admission: Admission,
 }
@@ -89,23 +110,17 @@ pub(crate) struct Shared {
 impl Router {
     /// A router over these ports.
     #[must_use]
-    pub fn new(
-        options: RouterOptions,
-        copy: LocalCopy,
-        controllers: Controllers,
-        keys: DataKeys,
-        membership: &dyn Membership,
-        channels: Arc<Channels>,
-        entropy: &dyn Entropy,
-    ) -> Self {
+    pub fn new(options: RouterOptions, ports: RouterPorts) -> Self {
         let shared = Shared {
-            resolver: Resolver::new(copy, controllers),
-            keys,
-            channels,
+            resolver: Resolver::new(ports.copy, ports.controllers),
+            keys: ports.keys,
+            channels: ports.channels,
             outstanding: Outstanding::default(),
             aside: Mutex::default(),
-            entropy: entropy.fork("routing"),
-            members: membership.watch(),
+            clock: ports.clock,
+            entropy: ports.entropy.fork("routing"),
+            told: Told::default(),
+            members: ports.membership.watch(),
             admission: Admission::new(options.in_flight_max),
             options,
         };

@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, hea
 use http_body_util::Full;
 use model::RequestId;
 
-use crate::{Invocation, lifecycle::Refusal};
+use crate::{Invocation, credentials, lifecycle::Refusal};
 
 pub(crate) const ERROR_TYPE: HeaderName =
     HeaderName::from_static("lambda-runtime-function-error-type");
@@ -23,6 +23,7 @@ pub(crate) enum Endpoint {
     Response(Option<RequestId>),
     Error(Option<RequestId>),
     InitError,
+    Credentials,
     Ping,
     UnknownPath,
     WrongMethod,
@@ -31,10 +32,11 @@ pub(crate) enum Endpoint {
 impl Endpoint {
     pub(crate) fn of(method: &Method, path: &str) -> Self {
         let Some(rest) = path.strip_prefix("/2018-06-01/") else {
-            return if path == "/ping" {
-                Self::Ping
-            } else {
-                Self::UnknownPath
+            return match path {
+                "/ping" => Self::Ping,
+                credentials::PATH if *method == Method::GET => Self::Credentials,
+                credentials::PATH => Self::WrongMethod,
+                _ => Self::UnknownPath,
             };
         };
         let (wanted, endpoint) = match rest {
@@ -68,6 +70,8 @@ pub(crate) enum Fault {
         limit: usize,
     },
     UnknownPath,
+    /// Whoever asks for credentials has not the token of this environment.
+    NoCredentials,
     WrongMethod,
     /// The environment is going away.
     Closing,
@@ -108,6 +112,11 @@ impl Fault {
                 "InvalidPath",
                 "No such path in the Runtime API".to_owned(),
             ),
+            Self::NoCredentials => (
+                StatusCode::NOT_FOUND,
+                "CredentialsNotFound",
+                "cannot get credentials for the provided token".to_owned(),
+            ),
             Self::WrongMethod => (
                 StatusCode::METHOD_NOT_ALLOWED,
                 "InvalidMethod",
@@ -129,6 +138,10 @@ pub(crate) fn accepted() -> Response<Full<Bytes>> {
         StatusCode::ACCEPTED,
         Bytes::from_static(b"{\"status\":\"OK\"}"),
     )
+}
+
+pub(crate) fn credentials(document: Bytes) -> Response<Full<Bytes>> {
+    json(StatusCode::OK, document)
 }
 
 pub(crate) fn pong() -> Response<Full<Bytes>> {
@@ -251,6 +264,8 @@ mod tests {
         );
         check(Method::GET, "/2018-06-01/ping", Endpoint::Ping);
         check(Method::GET, "/ping", Endpoint::Ping);
+        check(Method::GET, credentials::PATH, Endpoint::Credentials);
+        check(Method::POST, credentials::PATH, Endpoint::WrongMethod);
         check(Method::GET, "/", Endpoint::UnknownPath);
         check(
             Method::GET,

@@ -1,4 +1,4 @@
-//! What code inside an environment talks to: the Runtime API of 2018-06-01.
+//! What code inside an environment talks to: the Runtime API of 2018-06-01, and beside it the endpoint of its credentials.
 //!
 //! [`lifecycle`] decides: a state machine without IO, time or randomness that says for every call of a runtime, and
 //! every wish of the worker, what happens. [`RuntimeApi`] is its HTTP shell on a listener that only one environment can
@@ -14,8 +14,10 @@ pub mod lifecycle;
 pub mod server;
 
 mod answer;
+mod credentials;
 mod http;
 
 pub use answer::{Answer, InitFailure, Invocation, Outcome};
+pub use credentials::Credentials;
 pub use lifecycle::Phase;
 pub use server::{Accept, Call, InvokeError, Limits, RuntimeApi};

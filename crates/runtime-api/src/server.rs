@@ -13,7 +13,7 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use host::{Tasks, task::Kind};
 
 use crate::{
-    Answer, InitFailure, Invocation, Phase,
+    Answer, Credentials, InitFailure, Invocation, Phase,
     lifecycle::{Lifecycle, Offer, OfferError},
 };
 
@@ -75,6 +75,7 @@ struct Shared {
     connections: Arc<Semaphore>,
     /// One body at a time is taken in: what code inside can make us hold is bounded by it.
     bodies: Semaphore,
+    credentials: Option<Arc<dyn Credentials>>,
 }
 
 /// The epoch of a closed API: no connection belongs to it.
@@ -104,9 +105,14 @@ struct Pending {
 }
 
 impl RuntimeApi {
-    /// Serves on a listener until the value is dropped.
+    /// Serves on a listener until the value is dropped. `credentials`: what its endpoint answers; without, there is none.
     #[must_use]
-    pub fn serve<A: Accept>(listener: A, tasks: &Tasks, limits: Limits) -> Self {
+    pub fn serve<A: Accept>(
+        listener: A,
+        tasks: &Tasks,
+        limits: Limits,
+        credentials: Option<Arc<dyn Credentials>>,
+    ) -> Self {
         let listener = Arc::new(listener);
         let shared = Arc::new(Shared {
             inner: Mutex::default(),
@@ -115,6 +121,7 @@ impl RuntimeApi {
             limits,
             connections: Arc::new(Semaphore::new(limits.connections)),
             bodies: Semaphore::new(1),
+            credentials,
         });
         let accept = connection::accept(listener.clone(), shared.clone(), tasks.clone());
         tasks.spawn(Kind::Environment, "runtime-api", accept);

@@ -20,7 +20,7 @@ use std::{
 
 use host::{Clock, Tasks};
 use model::{
-    Limits,
+    Limits, Timestamp,
     function::{Environment as Variables, FunctionVersion, LogFormat},
     runtime::Family,
 };
@@ -30,6 +30,7 @@ use sandbox::{
     Accept, Command, Connection, ControlError, CreateError, Driver, Exit, InitCpu, NetworkPolicy,
     Sandbox, Spec, StartError,
 };
+use seal::RoleKey;
 use tokio::time::Instant;
 
 use crate::{
@@ -42,10 +43,12 @@ use crate::{
     runtimes::{Launch, Program},
 };
 
+pub(crate) mod credentials;
 pub(crate) mod fault;
 pub(crate) mod invoke;
 pub(crate) mod variables;
 
+use credentials::{Credentials, Endpoint};
 use fault::Fault;
 
 /// How long an answer may be on its way when its process is gone already.
@@ -68,6 +71,7 @@ pub(crate) struct Plan {
     pub(crate) version: Arc<FunctionVersion>,
     /// What the owner set, in clear.
     pub(crate) variables: Option<Variables>,
+    pub(crate) credentials: Credentials,
     pub(crate) package: Arc<Package>,
     /// In the order in which they are laid over each other at `/opt`.
     pub(crate) layers: Vec<Arc<Package>>,
@@ -87,6 +91,10 @@ pub(crate) struct Environment {
     launch: Launch,
     /// The owner has the runtime started through a script of theirs.
     wrapped: bool,
+    /// Until when it may be given invocations.
+    good_until: Option<Timestamp>,
+    /// Where code inside asks for its credentials, if it does.
+    endpoint: Option<Arc<Endpoint>>,
     /// A runtime runs that has initialised.
     up: AtomicBool,
     frozen: tokio::sync::Mutex<bool>,
@@ -128,6 +136,7 @@ impl Environment {
             id,
             version,
             variables,
+            credentials,
             package,
             layers,
             launch,
@@ -159,7 +168,11 @@ impl Environment {
             response,
             ..runtime_api::Limits::default()
         };
-        let api = RuntimeApi::serve(Entrance(listener), &ground.tasks, limits);
+        let endpoint = credentials.endpoint().cloned();
+        let asked = endpoint
+            .clone()
+            .map(|e| e as Arc<dyn runtime_api::Credentials>);
+        let api = RuntimeApi::serve(Entrance(listener), &ground.tasks, limits, asked);
 
         let at = ground.clock.wall();
         let files = ground.files.open(Name {
@@ -173,7 +186,7 @@ impl Environment {
         log.follow(output, &ground.tasks);
 
         let stream = variables::log_stream(&version, at, &id);
-        let environment = variables::of(&version, variables.as_ref(), &stream);
+        let environment = variables::of(&version, variables.as_ref(), &credentials, &stream);
         let wrapper = wrapper(&version, variables.as_ref());
         Ok(Self {
             wrapped: wrapper.is_some(),
@@ -185,6 +198,8 @@ impl Environment {
             log,
             clock: ground.clock.clone(),
             limits: ground.limits.clone(),
+            good_until: credentials.good_until(),
+            endpoint,
             launch,
             up: AtomicBool::new(false),
             frozen: tokio::sync::Mutex::new(false),
@@ -196,6 +211,18 @@ impl Environment {
 
     pub(crate) fn id(&self) -> &str {
         &self.id
+    }
+
+    /// Until when it may be given invocations; `None`: for as long as it lives.
+    pub(crate) const fn good_until(&self) -> Option<Timestamp> {
+        self.good_until
+    }
+
+    /// An invocation brought a key of its role.
+    pub(crate) fn renew_credentials(&self, key: &Arc<RoleKey>) {
+        if let Some(endpoint) = &self.endpoint {
+            endpoint.renew(key.clone());
+        }
     }
 
     /// Whether a runtime runs that has initialised.

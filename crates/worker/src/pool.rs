@@ -7,8 +7,8 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use host::{Tasks, task::Kind};
-use model::ByteCount;
+use host::{Clock, Tasks, task::Kind};
+use model::{ByteCount, Timestamp};
 use parking_lot::Mutex;
 use tokio::{
     sync::{Notify, watch},
@@ -21,7 +21,7 @@ mod supervise;
 pub(crate) mod table;
 
 pub(crate) use table::{Bounds, Key, Refusal};
-use table::{Checkout as Choice, Number, Stay, Table};
+use table::{Checkout as Choice, Now, Number, Stay, Table};
 
 /// How often the keeper looks for what is over.
 const KEEPER_PERIOD: Duration = Duration::from_secs(1);
@@ -89,6 +89,7 @@ impl Pool {
     pub(crate) fn start(
         bounds: Bounds,
         idle: Idle,
+        clock: Arc<dyn Clock>,
         tasks: Tasks,
         is_current: impl Fn(&Key) -> bool + Send + Sync + 'static,
     ) -> Self {
@@ -111,7 +112,11 @@ impl Pool {
                 loop {
                     tokio::time::sleep(KEEPER_PERIOD.min(keeper.shared.idle.expiry)).await;
                     let expiry = keeper.shared.idle.expiry;
-                    keeper.end_all(|table| table.retire(Instant::now(), expiry, &is_current));
+                    let now = Now {
+                        monotonic: Instant::now(),
+                        wall: clock.wall(),
+                    };
+                    keeper.end_all(|table| table.retire(now, expiry, &is_current));
                 }
             });
         pool
@@ -125,10 +130,11 @@ impl Pool {
         &self,
         key: &Arc<Key>,
         memory: ByteCount,
+        now: Timestamp,
     ) -> Result<Checkout, Refusal> {
         let (number, victims) = {
             let mut state = self.shared.state.lock();
-            match state.table.checkout(key, memory) {
+            match state.table.checkout(key, memory, now) {
                 Choice::Refuse(refusal) => return Err(refusal),
                 Choice::Reuse(number) => {
                     if let Some(resident) = state.environments.get(&number) {
@@ -166,8 +172,8 @@ impl Pool {
     }
 
     /// Whether a checkout would be refused now.
-    pub(crate) fn refusal(&self, key: &Key, memory: ByteCount) -> Option<Refusal> {
-        self.shared.state.lock().table.refusal(key, memory)
+    pub(crate) fn refusal(&self, key: &Key, memory: ByteCount, now: Timestamp) -> Option<Refusal> {
+        self.shared.state.lock().table.refusal(key, memory, now)
     }
 
     /// Takes no new work; the idle environments end.
@@ -330,12 +336,11 @@ impl Reservation {
             environment: environment.clone(),
             bell: bell.clone(),
         };
-        self.pool
-            .shared
-            .state
-            .lock()
-            .environments
-            .insert(self.number, resident);
+        {
+            let mut state = self.pool.shared.state.lock();
+            state.table.bound(self.number, environment.good_until());
+            state.environments.insert(self.number, resident);
+        }
         let supervisor = supervise::run(self.pool.clone(), self.number, environment.clone(), bell);
         self.pool
             .shared

@@ -141,7 +141,7 @@ impl Worker {
             expiry: options.idle_expiry,
         };
         let known = versions.clone();
-        let pool = Pool::start(bounds, idle, tasks.clone(), move |key| {
+        let pool = Pool::start(bounds, idle, clock.clone(), tasks.clone(), move |key| {
             known
                 .current(&key.version)
                 .is_some_and(|(version, _)| version.revision_id == key.revision)

@@ -15,7 +15,7 @@ use std::{pin::Pin, process::ExitCode, sync::Arc, time::Duration};
 
 use model::{ByteCount, MemoryMib};
 use sandbox::{Driver, LinuxDriver, Piece, linux};
-use support::{HELLO, behaviour, harness::*};
+use support::{HELLO, behaviour, calling, harness::*};
 
 type Running<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 type Case = (&'static str, for<'a> fn(&'a Harness) -> Running<'a>);
@@ -39,6 +39,10 @@ const CASES: &[Case] = &[
     ("logging", |h| Box::pin(behaviour::python_logging(h))),
     ("sealed_variables", |h| {
         Box::pin(behaviour::sealed_variables(h))
+    }),
+    ("credentials", |h| Box::pin(calling::credentials(h))),
+    ("credentials_on_demand", |h| {
+        Box::pin(calling::credentials_on_demand(h))
     }),
     ("wrapper", |h| Box::pin(behaviour::wrapper(h))),
     ("hammer", |h| Box::pin(behaviour::hammer(h))),

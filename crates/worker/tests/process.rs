@@ -17,7 +17,7 @@ use proto::internal::refused::Reason;
 
 mod support;
 
-use support::{HELLO, WAIT, behaviour, harness::*, process_driver::*, seconds};
+use support::{HELLO, WAIT, behaviour, calling, harness::*, process_driver::*, seconds};
 
 async fn harness(tune: impl FnOnce(&mut worker::Options)) -> (Harness, Arc<ProcessDriver>) {
     let driver = Arc::new(ProcessDriver::default());
@@ -133,6 +133,8 @@ async fn provided_runtimes() {
     behaviour::provided(&harness).await;
     behaviour::wrapper(&harness).await;
     behaviour::sealed_variables(&harness).await;
+    calling::credentials(&harness).await;
+    calling::credentials_on_demand(&harness).await;
 }
 
 #[tokio::test]

@@ -71,6 +71,24 @@ impl Control {
         }
     }
 
+    /// Sees to it that the account of a function that changes has a data key: the function's credentials hang on it, and an
+    /// invocation could not wait for one.
+    pub(super) async fn ensure_data_key(&self, mutation: &Mutation) -> Result<(), OperationError> {
+        let account = match mutation {
+            Mutation::CreateFunction { function, .. }
+            | Mutation::UpdateFunctionCode { function, .. }
+            | Mutation::UpdateFunctionConfiguration { function, .. } => function.account,
+            _ => return Ok(()),
+        };
+        let has_one = self.glance(|catalog| catalog.newest_data_key(account).is_some());
+        // While an upgrade is not finished, the build before would not know what a data key is.
+        if has_one || self.cluster_format(SEALED_FORMAT).await? < SEALED_FORMAT {
+            return Ok(());
+        }
+        self.key_to_seal_with(account).await?;
+        Ok(())
+    }
+
     /// The account's newest data key. An account that has none gets its first.
     pub(super) async fn key_to_seal_with(
         &self,

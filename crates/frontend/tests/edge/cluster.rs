@@ -6,7 +6,7 @@ use audit::{Recorder, line::Writer};
 use catalog::{Controllers, ControllersOptions, DataKeys, LocalCopy};
 use frontend::{CodeUrlKey, Frontend, FrontendOptions, Ports};
 use host::{
-    DirectorySegments, Membership, SeededEntropy, SystemClock, Tasks,
+    DirectorySegments, Entropy, Membership, SeededEntropy, SystemClock, Tasks,
     membership::Members,
     net::{Channels, Network, PeerIdentity, PlainNetwork, serve},
     store::SledStore,
@@ -19,7 +19,7 @@ use model::{
 use proto::internal::{
     blobs_server::BlobsServer, catalog_server::CatalogServer, worker_server::WorkerServer,
 };
-use routing::{Router, RouterOptions};
+use routing::{Router, RouterOptions, RouterPorts};
 use seal::{KeyRing, MasterKey};
 use tokio::sync::watch;
 
@@ -89,15 +89,17 @@ impl Cluster {
         };
         adjust_router(&mut routing);
         let keys = DataKeys::new(copy.clone(), Arc::new(ring("m", 1)));
-        let router = Router::new(
-            routing,
-            copy.clone(),
-            controllers.clone(),
-            keys.clone(),
-            &*membership,
+        let entropy: Arc<dyn Entropy> = Arc::new(entropy);
+        let router_ports = RouterPorts {
+            copy: copy.clone(),
+            controllers: controllers.clone(),
+            keys: keys.clone(),
+            membership,
             channels,
-            &entropy,
-        );
+            clock: Arc::new(SystemClock),
+            entropy: entropy.clone(),
+        };
+        let router = Router::new(routing, router_ports);
         let listeners = [
             network
                 .bind_public(([127, 0, 0, 1], 0).into())
@@ -122,7 +124,7 @@ impl Cluster {
         adjust(&mut options);
         let ports = Ports {
             clock: Arc::new(SystemClock),
-            entropy: Arc::new(entropy),
+            entropy,
             tasks: tasks.clone(),
             copy,
             controllers,

@@ -3,16 +3,18 @@
 use model::{
     AccountId, DataKey, FunctionId, Generation, Mutation, Region, WrappedKey,
     function::{Environment, StoredEnvironment},
+    iam::Hour,
 };
 use prost::Message;
 use proto::internal as pb;
-use seal::{Place, TextKey};
+use seal::{Place, RoleKey, TextKey, Token};
 use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, ring};
 
 const HELLO: &str = "/2015-03-31/functions/hello";
 const CANARY: &str = "canary-5f2d1c";
+const ROLE: &str = "arn:aws:iam::000000000000:role/r";
 
 fn environment(value: &str) -> Value {
     json!({ "Environment": { "Variables": { "TOKEN": value } } })
@@ -180,14 +182,41 @@ async fn a_worker_gets_the_key_of_one_environment() {
 }
 
 #[tokio::test]
-async fn a_function_without_variables_needs_no_key() {
+async fn a_worker_gets_the_key_of_one_role_and_no_other() {
     let cluster = Cluster::start().await;
     cluster.create("hello", &json!({})).await;
-    let none = |catalog: &state::Catalog| catalog.data_keys().count();
-    assert_eq!(cluster.controller.read(none), 0);
+    let count = |catalog: &state::Catalog| catalog.data_keys().count();
+    assert_eq!(cluster.controller.read(count), 1);
     let run = format!("{HELLO}/invocations");
     assert_eq!(cluster.http("POST", &run, &[], b"1").await.status, 200);
-    assert!(cluster.worker.heads.lock()[0].environment_key.is_empty());
+    let head = cluster.worker.heads.lock().remove(0);
+    assert!(head.environment_key.is_empty());
+    let sent = head.role_key.unwrap();
+    assert_eq!(sent.generation, 1);
+    let sent = RoleKey::from_bytes(Generation::FIRST, Hour(sent.hour), &sent.key);
+    let (sent, key) = (
+        sent.ok().unwrap(),
+        ring("m", 1).unwrap(&data_key(&cluster)).unwrap(),
+    );
+    let session = sent.issue(b"claims");
+    let token = Token::parse(session.session_token()).ok().unwrap();
+    let proves = |role: &str, hour: Hour| {
+        let key = key.role_key(&role.parse().unwrap(), hour);
+        key.prove(&token).is_ok()
+    };
+    assert!(proves(ROLE, sent.hour()));
+    assert!(!proves(ROLE, Hour(sent.hour().0 + 1)));
+    assert!(!proves("arn:aws:iam::000000000000:role/admin", sent.hour()));
+}
+
+#[tokio::test]
+async fn a_function_with_a_role_of_another_account_has_no_role_key() {
+    let cluster = Cluster::start().await;
+    let elsewhere = json!({ "Role": "arn:aws:iam::000000000001:role/r" });
+    cluster.create("hello", &elsewhere).await;
+    let run = format!("{HELLO}/invocations");
+    assert_eq!(cluster.http("POST", &run, &[], b"1").await.status, 200);
+    assert_eq!(cluster.worker.heads.lock()[0].role_key, None);
 }
 
 #[tokio::test]

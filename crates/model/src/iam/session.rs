@@ -85,8 +85,8 @@ impl Hour {
         Timestamp(self.start().as_millis() + Self::MILLIS - 1)
     }
 
-    /// The moment of it that is the nearest to this one. Who has the key of an hour and a clock that says another makes
-    /// sessions that count all the same.
+    /// The moment of it that is the nearest to this one. Clocks differ a little, and invocations wait a little: who has the
+    /// key of an hour may be in the next one by now.
     #[must_use]
     pub fn nearest(self, moment: Timestamp) -> Timestamp {
         moment.clamp(self.start(), self.end())

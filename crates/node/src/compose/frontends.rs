@@ -10,7 +10,7 @@ use frontend::{
 };
 use host::{Host, net::Listener};
 use model::AccountId;
-use routing::{Router, RouterOptions};
+use routing::{Router, RouterOptions, RouterPorts};
 
 use super::{Shared, StartError};
 use crate::{
@@ -98,15 +98,16 @@ fn router(shared: &Shared, keys: DataKeys, host: &Host) -> Router {
         init_timeout: limits.init_timeout,
         ..RouterOptions::default()
     };
-    Router::new(
-        options,
-        shared.copy.clone(),
-        shared.controllers.clone(),
+    let ports = RouterPorts {
+        copy: shared.copy.clone(),
+        controllers: shared.controllers.clone(),
         keys,
-        &*host.membership,
-        shared.channels.clone(),
-        &*host.entropy,
-    )
+        membership: host.membership.clone(),
+        channels: shared.channels.clone(),
+        clock: host.clock.clone(),
+        entropy: host.entropy.clone(),
+    };
+    Router::new(options, ports)
 }
 
 fn options(config: &NodeConfig, material: &Material) -> FrontendOptions {

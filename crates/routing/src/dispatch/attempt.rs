@@ -198,6 +198,7 @@ fn messages(asked: &Asked<'_>, attempt: u32, wait: Duration) -> Vec<pb::InvokeRe
         resolved,
         call,
         key,
+        role_key,
     } = asked;
     let version = &resolved.version;
     let Bounds { first, rest } = bounds(&call.payload);
@@ -216,7 +217,11 @@ fn messages(asked: &Asked<'_>, attempt: u32, wait: Duration) -> Vec<pb::InvokeRe
         payload_size: u64::try_from(call.payload.len()).unwrap_or(u64::MAX),
         payload: first,
         environment_key: key.map_or_else(Bytes::new, |k| Bytes::copy_from_slice(k.expose())),
-        role_key: None,
+        role_key: role_key.map(|key| pb::RoleKey {
+            generation: key.generation().get(),
+            hour: key.hour().0,
+            key: Bytes::copy_from_slice(key.expose()),
+        }),
         tenant_id: resolved
             .tenant
             .as_ref()

@@ -10,7 +10,7 @@ use std::{
 use catalog::{Controllers, ControllersOptions, DataKeys, LocalCopy};
 use futures::{Stream, StreamExt};
 use host::{
-    Membership, SeededEntropy,
+    Membership, SeededEntropy, SystemClock,
     membership::Members,
     net::{Channels, Network, PeerIdentity, PlainNetwork, serve},
     store::SledStore,
@@ -28,7 +28,7 @@ use proto::internal::{
     refused::Reason,
     worker_server::{Worker, WorkerServer},
 };
-use routing::{Call, DispatchError, Dispatched, Resolved, Router, RouterOptions};
+use routing::{Call, DispatchError, Dispatched, Resolved, Router, RouterOptions, RouterPorts};
 use seal::{KeyRing, MasterKey};
 use tokio::sync::watch;
 use tonic::{Request, Response, Status, Streaming};
@@ -217,15 +217,16 @@ impl Cluster {
         let master = ("m".parse().unwrap(), MasterKey::from_bytes([1; 32]));
         let ring = Arc::new(KeyRing::new(vec![master]).unwrap());
         let keys = DataKeys::new(copy.clone(), ring);
-        let router = Router::new(
-            options,
+        let ports = RouterPorts {
             copy,
             controllers,
             keys,
-            &*membership,
+            membership: membership.clone(),
             channels,
-            &entropy,
-        );
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(entropy),
+        };
+        let router = Router::new(options, ports);
         Self {
             router,
             membership,

@@ -27,11 +27,19 @@ pub(super) async fn serve(shared: Arc<Shared>, epoch: u64, request: Request<Inco
         Endpoint::Response(id) => answer(&shared, epoch, id, request, false).await,
         Endpoint::Error(id) => answer(&shared, epoch, id, request, true).await,
         Endpoint::InitError => init_error(&shared, epoch, request).await,
+        Endpoint::Credentials => credentials(&shared, request.headers()),
         Endpoint::Ping => Ok(wire::pong()),
         Endpoint::UnknownPath => Err(Fault::UnknownPath),
         Endpoint::WrongMethod => Err(Fault::WrongMethod),
     };
     reply.unwrap_or_else(Fault::response)
+}
+
+fn credentials(shared: &Shared, headers: &HeaderMap) -> Result<Reply, Fault> {
+    let source = shared.credentials.as_ref().ok_or(Fault::UnknownPath)?;
+    let authorization = headers.get(header::AUTHORIZATION);
+    let document = authorization.and_then(|token| source.document(token.as_bytes()));
+    document.map(wire::credentials).ok_or(Fault::NoCredentials)
 }
 
 async fn next(shared: &Arc<Shared>, epoch: u64) -> Result<Reply, Fault> {

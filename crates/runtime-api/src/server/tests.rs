@@ -12,7 +12,7 @@ use model::Timestamp;
 use tokio::net::TcpStream;
 
 use super::*;
-use crate::Outcome;
+use crate::{Outcome, credentials};
 
 const WAIT: Duration = Duration::from_secs(10);
 
@@ -54,7 +54,10 @@ impl Runtime {
     ) -> Option<Got> {
         let mut request = Request::builder()
             .method(method)
-            .uri(format!("/2018-06-01{path}"))
+            .uri(match path {
+                credentials::PATH => path.to_owned(),
+                _ => format!("/2018-06-01{path}"),
+            })
             .header("host", "x");
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -111,6 +114,13 @@ impl Accept for Loopback {
 }
 
 fn start(limits: Limits) -> (RuntimeApi, u16, Tasks) {
+    start_with(limits, None)
+}
+
+fn start_with(
+    limits: Limits,
+    credentials: Option<Arc<dyn Credentials>>,
+) -> (RuntimeApi, u16, Tasks) {
     let tasks = Tasks::new();
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
@@ -120,7 +130,8 @@ fn start(limits: Limits) -> (RuntimeApi, u16, Tasks) {
         listener: tokio::net::TcpListener::from_std(listener).unwrap(),
         same,
     };
-    (RuntimeApi::serve(listener, &tasks, limits), port, tasks)
+    let api = RuntimeApi::serve(listener, &tasks, limits, credentials);
+    (api, port, tasks)
 }
 
 fn invocation(n: u128) -> Invocation {
@@ -494,4 +505,37 @@ async fn dropping_it_closes_everything() {
         }
     })
     .await;
+}
+
+struct OneToken;
+
+impl Credentials for OneToken {
+    fn document(&self, authorization: &[u8]) -> Option<Bytes> {
+        (authorization == b"token").then(|| Bytes::from_static(b"{\"AccessKeyId\":\"A\"}"))
+    }
+}
+
+#[tokio::test]
+async fn credentials_are_for_whoever_has_the_token() {
+    let check =
+        async |source: Option<Arc<dyn Credentials>>, token: &str, status: u16, part: &str| {
+            let (_api, port, tasks) = start_with(Limits::default(), source);
+            let mut code = Runtime::connect(port, &tasks).await;
+            let headers = [("authorization", token)];
+            let got = code
+                .call("GET", credentials::PATH, &headers, Bytes::new())
+                .await
+                .unwrap();
+            assert_eq!(got.status, status, "{}", got.text());
+            assert!(got.text().contains(part), "{}", got.text());
+        };
+    check(Some(Arc::new(OneToken)), "token", 200, "AccessKeyId").await;
+    check(
+        Some(Arc::new(OneToken)),
+        "other",
+        404,
+        "cannot get credentials",
+    )
+    .await;
+    check(None, "token", 404, "No such path").await;
 }

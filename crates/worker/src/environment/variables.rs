@@ -7,6 +7,8 @@ use model::{
     runtime::Family,
 };
 
+use super::credentials::Credentials;
+
 /// Where code inside reaches its Runtime API.
 pub(crate) const RUNTIME_API: &str = "127.0.0.1:9001";
 const TASK_ROOT: &str = "/var/task";
@@ -16,6 +18,7 @@ const TASK_ROOT: &str = "/var/task";
 pub(crate) fn of(
     version: &FunctionVersion,
     own: Option<&Environment>,
+    credentials: &Credentials,
     log_stream: &str,
 ) -> Vec<(String, String)> {
     let mut all = BTreeMap::new();
@@ -30,6 +33,7 @@ pub(crate) fn of(
     if let Some(own) = own {
         set(own.0.iter().map(|(n, v)| (n.as_str(), v.clone())).collect());
     }
+    set(of_role(credentials));
     set(platform(version, log_stream));
     all.into_iter().collect()
 }
@@ -53,6 +57,34 @@ fn image(version: &FunctionVersion) -> Vec<(&'static str, String)> {
         pairs.push(("PYTHONPATH", "/var/runtime".to_owned()));
     }
     pairs
+}
+
+/// How code finds the credentials of its role.
+fn of_role(credentials: &Credentials) -> Vec<(&'static str, String)> {
+    match credentials {
+        Credentials::None => Vec::new(),
+        Credentials::Variables(issued) => {
+            let secrets = &issued.credentials;
+            vec![
+                ("AWS_ACCESS_KEY_ID", issued.access_key.to_string()),
+                (
+                    "AWS_SECRET_ACCESS_KEY",
+                    secrets.secret_access_key().to_owned(),
+                ),
+                ("AWS_SESSION_TOKEN", secrets.session_token().to_owned()),
+            ]
+        }
+        Credentials::Endpoint(endpoint) => vec![
+            (
+                "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+                format!("http://{RUNTIME_API}/2021-04-23/credentials"),
+            ),
+            (
+                "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+                endpoint.token().to_owned(),
+            ),
+        ],
+    }
 }
 
 /// What nobody may set otherwise.
@@ -134,8 +166,9 @@ mod tests {
             .map(|(n, v)| (n.to_owned(), v.to_owned()))
             .collect();
         let own = Environment(own);
-        let all: BTreeMap<String, String> =
-            of(&version, Some(&own), "stream").into_iter().collect();
+        let all: BTreeMap<String, String> = of(&version, Some(&own), &Credentials::None, "stream")
+            .into_iter()
+            .collect();
         let check = |name: &str, expected: &str| {
             assert_eq!(all.get(name).map(String::as_str), Some(expected), "{name}")
         };
@@ -150,7 +183,8 @@ mod tests {
         assert!(
             !all.contains_key("AWS_ACCESS_KEY_ID") && !all.contains_key("AWS_LAMBDA_LOG_FORMAT")
         );
-        let provided = of(&fixture::version("provided.al2023", "x"), None, "stream");
+        let provided = fixture::version("provided.al2023", "x");
+        let provided = of(&provided, None, &Credentials::None, "stream");
         assert!(
             !provided
                 .iter()

@@ -1,7 +1,7 @@
 //! The decisions of the pool, without IO: which environment serves an invocation, when another may be started, which one
 //! makes room, which ones are over.
 //!
-//! Invariants: an environment is handed out for its own key only and to one holder at a time; what is counted never
+//! Invariants: an environment is handed out for its own key only, to one holder at a time, and not after its end; what is counted never
 //! exceeds the bounds. An environment that leaves is counted until [`Table::removed`], except one that makes room for
 //! another: its place is the newcomer's, who must wait until it is gone.
 
@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use model::{ByteCount, RevisionId, TenantId, VersionId, capacity::WarmKey};
+use model::{ByteCount, RevisionId, TenantId, Timestamp, VersionId, capacity::WarmKey};
 use tokio::time::Instant;
 
 #[cfg(test)]
@@ -67,6 +67,13 @@ pub(crate) enum Refusal {
     Draining,
 }
 
+/// One moment by both clocks: how long something was idle is told by the one, when credentials end by the other.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Now {
+    pub(crate) monotonic: Instant,
+    pub(crate) wall: Timestamp,
+}
+
 #[derive(Debug)]
 pub(crate) struct Table {
     bounds: Bounds,
@@ -82,7 +89,15 @@ pub(crate) struct Table {
 struct Entry {
     key: Arc<Key>,
     memory: ByteCount,
+    /// It is not handed out from here on.
+    until: Option<Timestamp>,
     state: State,
+}
+
+impl Entry {
+    fn is_over(&self, now: Timestamp) -> bool {
+        self.until.is_some_and(|until| until <= now)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,11 +125,16 @@ impl Table {
 
     /// Chooses for one invocation. The most recently used idle environment goes first; else a new one if there is room,
     /// or if idle environments of others can make room, those unused for longest first.
-    pub(crate) fn checkout(&mut self, key: &Arc<Key>, memory: ByteCount) -> Checkout {
+    pub(crate) fn checkout(
+        &mut self,
+        key: &Arc<Key>,
+        memory: ByteCount,
+        now: Timestamp,
+    ) -> Checkout {
         if self.draining {
             return Checkout::Refuse(Refusal::Draining);
         }
-        if let Some(number) = self.idle.get(key).and_then(|stack| stack.last().copied()) {
+        if let Some(number) = self.idle(key, now) {
             self.set(number, State::Busy);
             return Checkout::Reuse(number);
         }
@@ -130,6 +150,7 @@ impl Table {
         let entry = Entry {
             key: key.clone(),
             memory,
+            until: None,
             state: State::Busy,
         };
         self.entries.insert(number, entry);
@@ -138,14 +159,21 @@ impl Table {
     }
 
     /// Whether a checkout would be refused. Changes nothing.
-    pub(crate) fn refusal(&self, key: &Key, memory: ByteCount) -> Option<Refusal> {
+    pub(crate) fn refusal(&self, key: &Key, memory: ByteCount, now: Timestamp) -> Option<Refusal> {
         if self.draining {
             return Some(Refusal::Draining);
         }
-        if self.idle.contains_key(key) || self.victims(memory).is_some() {
+        if self.idle(key, now).is_some() || self.victims(memory).is_some() {
             return None;
         }
         Some(Refusal::NoCapacity)
+    }
+
+    /// Bounds the time in which an environment is handed out. What is busy then goes on.
+    pub(crate) fn bound(&mut self, number: Number, until: Option<Timestamp>) {
+        if let Some(entry) = self.entries.get_mut(&number) {
+            entry.until = until;
+        }
     }
 
     /// A busy environment has no invocation any more. `warm`: its runtime is up. Answers `false` if it must go: it is then
@@ -200,10 +228,11 @@ impl Table {
         }
     }
 
-    /// Makes every environment leave that was idle for longer than `expiry`, or whose key is of no use any more.
+    /// Makes every environment leave that was idle for longer than `expiry` or is not handed out any more, or whose key is of
+    /// no use any more.
     pub(crate) fn retire(
         &mut self,
-        now: Instant,
+        now: Now,
         expiry: Duration,
         is_current: impl Fn(&Key) -> bool,
     ) -> Vec<Number> {
@@ -218,7 +247,9 @@ impl Table {
             .iter()
             .filter(|(_, e)| match e.state {
                 State::Idle { stay, .. } => {
-                    now.saturating_duration_since(stay.since) >= expiry || stale.contains(&e.key)
+                    now.monotonic.saturating_duration_since(stay.since) >= expiry
+                        || e.is_over(now.wall)
+                        || stale.contains(&e.key)
                 }
                 State::Busy | State::Leaving => false,
             })
@@ -321,6 +352,12 @@ impl Table {
             }
         }
         None
+    }
+
+    /// The idle environment of a key that is taken first.
+    fn idle(&self, key: &Key, now: Timestamp) -> Option<Number> {
+        let usable = |n: &&Number| self.entries.get(n).is_some_and(|e| !e.is_over(now));
+        self.idle.get(key)?.iter().rev().find(usable).copied()
     }
 
     fn state(&self, number: Number) -> Option<State> {

@@ -15,7 +15,9 @@ use tokio::{sync::mpsc, time::Instant};
 use super::message::{self, Head, Invoke};
 use crate::{
     code::CodeCache,
-    environment::{Environment, Ground, Init, Lost, Plan, invoke::Request},
+    environment::{
+        Environment, Ground, Init, Lost, Plan, credentials::Credentials, invoke::Request,
+    },
     meter::Meter,
     pool::{Checkout, Key, Lease, Pool, Refusal, Reservation},
     ports::Versions,
@@ -130,7 +132,8 @@ impl Invoker {
                 revision: head.revision,
                 tenant: head.request.tenant.clone(),
             };
-            self.pool.refusal(&key, version.config.memory.bytes())?
+            let memory = version.config.memory.bytes();
+            self.pool.refusal(&key, memory, self.ground.clock.wall())?
         };
         self.meter.refused();
         let refused = Refused::Pool(refusal);
@@ -176,7 +179,11 @@ impl Invoker {
         for _ in 0..TRIES {
             let ready = match self
                 .pool
-                .checkout(&key, version.config.memory.bytes())
+                .checkout(
+                    &key,
+                    version.config.memory.bytes(),
+                    self.ground.clock.wall(),
+                )
                 .await?
             {
                 Checkout::Reuse(lease) => Ready {
@@ -186,9 +193,13 @@ impl Invoker {
                 },
                 Checkout::Start(place) => {
                     let variables = variables(&version, invoke.environment_key.as_ref())?;
-                    self.cold_start(place, &version, variables, &launch).await?
+                    let own = (variables, self.credentials(&version, invoke));
+                    self.cold_start(place, &version, own, &launch).await?
                 }
             };
+            if let Some(key) = &invoke.role_key {
+                ready.lease.environment().renew_credentials(key);
+            }
             if events.is_closed() || Instant::now() >= until {
                 // Nothing was handed over, and the environment is as good as before.
                 ready.lease.release();
@@ -239,11 +250,16 @@ impl Invoker {
             .ok_or(Refused::Runtime(config.runtime))
     }
 
+    fn credentials(&self, version: &FunctionVersion, invoke: &Invoke) -> Credentials {
+        let key = invoke.role_key.as_ref();
+        Credentials::new(version, key, &self.ground.clock, &self.entropy)
+    }
+
     async fn cold_start(
         &self,
         place: Reservation,
         version: &Arc<FunctionVersion>,
-        variables: Option<Variables>,
+        (variables, credentials): (Option<Variables>, Credentials),
         launch: &Launch,
     ) -> Result<Ready, Refused> {
         let get = async |digest| {
@@ -262,6 +278,7 @@ impl Invoker {
             id: format!("{:032x}", self.entropy.next_u128()),
             version: version.clone(),
             variables,
+            credentials,
             package,
             layers,
             launch: launch.clone(),

@@ -1,14 +1,14 @@
 //! Between the messages of the service and the types of this crate.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use model::{Revision, RevisionId, VersionId};
+use model::{Generation, Revision, RevisionId, VersionId, iam::Hour};
 use proto::{
     InvalidMessage,
     internal::{self as pb, invoke_event::Part as Event, invoke_request::Part},
 };
-use seal::TextKey;
+use seal::{RoleKey, TextKey};
 use tonic::Status;
 
 use crate::environment::invoke::{Figures, Payload, Request};
@@ -26,6 +26,7 @@ pub(crate) struct Head {
     pub(crate) payload_size: u64,
     pub(crate) first: Bytes,
     pub(crate) environment_key: Option<TextKey>,
+    pub(crate) role_key: Option<Arc<RoleKey>>,
 }
 
 /// A whole request.
@@ -37,6 +38,8 @@ pub(crate) struct Invoke {
     pub(crate) wants_tail: bool,
     /// Opens the environment of this version, if it is sealed.
     pub(crate) environment_key: Option<TextKey>,
+    /// Issues sessions of the function's role.
+    pub(crate) role_key: Option<Arc<RoleKey>>,
 }
 
 impl Head {
@@ -65,6 +68,7 @@ impl Head {
             [] => None,
             bytes => Some(environment_key(bytes)?),
         };
+        let role_key = head.role_key.as_ref().map(role_key).transpose()?;
         Ok(Self {
             request: Request {
                 id: text("head.request_id", &head.request_id)?,
@@ -83,6 +87,7 @@ impl Head {
             payload_size: head.payload_size,
             first: head.payload,
             environment_key,
+            role_key: role_key.map(Arc::new),
         })
     }
 
@@ -97,6 +102,7 @@ impl Head {
             wait: self.wait,
             wants_tail: self.wants_tail,
             environment_key: self.environment_key,
+            role_key: self.role_key,
         }
     }
 }
@@ -106,6 +112,15 @@ fn environment_key(bytes: &[u8]) -> Result<TextKey, InvalidMessage> {
         field: "head.environment_key",
         why: error.to_string(),
     })
+}
+
+fn role_key(key: &pb::RoleKey) -> Result<RoleKey, InvalidMessage> {
+    let invalid = |why: String| InvalidMessage::Field {
+        field: "head.role_key",
+        why,
+    };
+    let generation = Generation::new(key.generation).map_err(|e| invalid(e.to_string()))?;
+    RoleKey::from_bytes(generation, Hour(key.hour), &key.key).map_err(|e| invalid(e.to_string()))
 }
 
 fn text<T>(field: &'static str, s: &str) -> Result<T, InvalidMessage>

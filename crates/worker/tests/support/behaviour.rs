@@ -8,7 +8,7 @@ use proto::internal::refused::Reason;
 
 use super::{HELLO, harness::*, seconds};
 
-fn python(harness: &Harness, name: &str, app: &str) -> std::sync::Arc<FunctionVersion> {
+pub fn python(harness: &Harness, name: &str, app: &str) -> std::sync::Arc<FunctionVersion> {
     harness.function(name, "python3.11", &[("app.py", app)], |_| {})
 }
 

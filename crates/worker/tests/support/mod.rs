@@ -11,6 +11,7 @@
 )]
 
 pub mod behaviour;
+pub mod calling;
 pub mod harness;
 pub mod process_driver;
 pub mod secrets;
