@@ -110,8 +110,9 @@ def test_it_has_a_network_of_its_own(explorer, client, deploy):
     assert invoke(client, other, {"do": "link", "with": {"path": "/proc/self/ns/net"}}).payload["done"] != own
 
 
-def test_it_reaches_its_own_runtime_api_and_nothing_else(explorer, cluster):
-    assert explorer("connect", host="127.0.0.1", port=9001) == {"done": "connected"}
+def test_it_reaches_its_own_runtime_api_the_public_api_and_nothing_else(explorer, cluster):
+    for port in (9000, 9001):
+        assert explorer("connect", host="127.0.0.1", port=port) == {"done": "connected"}
     for node in cluster.nodes:
         for port in (node.base_port, node.base_port + 1, node.base_port + 10, node.base_port + 20):
             refused(explorer("connect", host="127.0.0.1", port=port), NO_NETWORK)

@@ -69,9 +69,9 @@ pub(crate) enum Who {
 pub(crate) struct Arrival {
     /// When.
     pub(crate) at: Timestamp,
-    /// The other end of the connection.
-    pub(crate) source: IpAddr,
-    /// Whether it came by TLS.
+    /// The address at the other end of the connection; code in an environment has none.
+    pub(crate) source: Option<IpAddr>,
+    /// Whether it was on no wire in clear.
     pub(crate) secure: bool,
     /// What the caller's client calls itself.
     pub(crate) user_agent: Option<String>,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use audit::Recorder;
 use catalog::{Controllers, DataKeys, LocalCopy};
 use host::{Clock, Entropy, Tasks, net::Listener, task::Kind};
+use proto::internal::gateway_server::GatewayServer;
 use routing::Router;
 use tokio::sync::Semaphore;
 
@@ -12,6 +13,7 @@ use crate::{
     body::Budget,
     control::Control,
     figures::{Counters, FrontendFigures},
+    gateway::Gateway,
     grpc,
     objects::Objects,
     operations::Workbench,
@@ -98,6 +100,12 @@ impl Frontend {
         let serving = grpc::serve(self.edge.clone(), listener, self.tasks.clone());
         // It ends by itself when the node drains, and the drain waits for its calls.
         self.tasks.spawn(Kind::Connection, "public-grpc", serving);
+    }
+
+    /// The service by which workers bring connections from inside environments.
+    #[must_use]
+    pub fn gateway(&self) -> GatewayServer<Gateway> {
+        GatewayServer::new(Gateway::new(self.edge.clone(), self.tasks.clone()))
     }
 
     /// The audit log that this frontend writes.

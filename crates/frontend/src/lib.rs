@@ -19,6 +19,7 @@ mod control;
 mod error;
 mod figures;
 mod frontend;
+mod gateway;
 mod grpc;
 mod identity;
 mod objects;
@@ -26,6 +27,7 @@ mod operations;
 mod options;
 mod respond;
 mod server;
+mod source;
 mod stack;
 mod trace_id;
 mod trail;
@@ -33,6 +35,7 @@ mod trail;
 pub use code_url::CodeUrlKey;
 pub use figures::{DURATION_BOUNDS, FrontendFigures};
 pub use frontend::{Frontend, Ports};
+pub use gateway::Gateway;
 pub use objects::{
     Endpoint, InvalidEndpoint, Object, ObjectError, Objects, S3, S3Options, TrustError,
 };

@@ -18,9 +18,15 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::conn::auto,
 };
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
 
-use crate::stack::{self, Edge};
+use crate::{
+    source::Source,
+    stack::{self, Edge},
+};
 
 /// The largest head of a request.
 const HEAD_MAX: usize = 64 << 10;
@@ -50,29 +56,54 @@ pub(crate) async fn accept(edge: Arc<Edge>, listener: Arc<dyn Listener>, tasks: 
                 return;
             }
         };
-        let served = serve_one(edge.clone(), connection, tasks.clone(), place);
+        let Connection { io, remote, .. } = connection;
+        let served = serve_one(edge.clone(), io, remote.into(), tasks.clone(), place);
         tasks.spawn(Kind::Connection, "public-connection", served);
     }
 }
 
+/// Serves one connection that a worker carries here: HTTP/1.1 alone, and otherwise what [`accept`] would serve.
+pub(crate) async fn serve_carried(
+    edge: Arc<Edge>,
+    io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    source: Source,
+    tasks: Tasks,
+    place: OwnedSemaphorePermit,
+) {
+    let builder = builder(&edge, tasks.clone()).http1_only();
+    serve(edge, io, source, builder, tasks, place).await;
+}
+
 async fn serve_one(
     edge: Arc<Edge>,
-    connection: Connection,
+    io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    source: Source,
+    tasks: Tasks,
+    place: OwnedSemaphorePermit,
+) {
+    let builder = builder(&edge, tasks.clone());
+    serve(edge, io, source, builder, tasks, place).await;
+}
+
+async fn serve(
+    edge: Arc<Edge>,
+    io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    source: Source,
+    builder: auto::Builder<Spawner>,
     tasks: Tasks,
     _place: OwnedSemaphorePermit,
 ) {
-    let remote = connection.remote;
+    let source = Arc::new(source);
     let began = Arc::new(AtomicBool::new(false));
     let service = {
-        let (edge, began) = (edge.clone(), began.clone());
+        let (edge, source, began) = (edge.clone(), source.clone(), began.clone());
         service_fn(move |request| {
             began.store(true, Ordering::Relaxed);
-            let edge = edge.clone();
-            async move { Ok::<_, Infallible>(stack::serve(edge, remote, request).await) }
+            let (edge, source) = (edge.clone(), source.clone());
+            async move { Ok::<_, Infallible>(stack::serve(edge, &source, request).await) }
         })
     };
-    let builder = builder(&edge, tasks.clone());
-    let connection = builder.serve_connection(TokioIo::new(connection.io), service);
+    let connection = builder.serve_connection(TokioIo::new(io), service);
     let mut connection = std::pin::pin!(connection);
     let first_request = tokio::time::sleep(edge.options.first_request_max);
     let mut first_request = std::pin::pin!(first_request);
@@ -93,12 +124,12 @@ async fn serve_one(
                     first_is_due = false;
                     continue;
                 }
-                tracing::debug!(%remote, "a connection brought no request in time");
+                tracing::debug!(remote = %source, "a connection brought no request in time");
                 return;
             }
         };
         if let Err(error) = ended {
-            tracing::debug!(%remote, %error, "a connection ended badly");
+            tracing::debug!(remote = %source, %error, "a connection ended badly");
         }
         return;
     }

@@ -3,7 +3,7 @@
 //! Each step is a layer around the next: whatever leaves [`serve`] has a request id and was counted and logged; whatever
 //! leaves [`record`] is in the audit log; whatever reaches an operation was let in, routed, read within limits, authenticated, parsed and authorized.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
 use audit::Api;
 use http::{Method, Request, Response, header, request::Parts, uri::Authority};
@@ -25,6 +25,7 @@ use crate::{
     operations::{self, Received, Workbench},
     options::FrontendOptions,
     respond::{self, Answer, HttpBody},
+    source::Source,
     trace_id,
     trail::{Arrival, Asked, AuditLog, Trail},
 };
@@ -41,19 +42,19 @@ pub(crate) struct Edge {
 /// Answers one request.
 pub(crate) async fn serve(
     edge: Arc<Edge>,
-    remote: SocketAddr,
+    source: &Source,
     request: Request<Incoming>,
 ) -> Response<HttpBody> {
     // Request id: made before anything can fail, and the id of the invocation if it becomes one.
     let request_id = RequestId::from_random(edge.bench.entropy.next_u128());
     // Span and access log: what follows fills in operation and account as it learns them.
     let span = tracing::info_span!(
-        "request", %request_id, %remote, method = %request.method(),
+        "request", %request_id, remote = %source, method = %request.method(),
         operation = field::Empty, account = field::Empty,
     );
     let began = Instant::now();
     let answering = async {
-        let outcome = let_in(&edge, remote, request_id, request).await;
+        let outcome = let_in(&edge, source, request_id, request).await;
         let response = respond::respond(request_id, outcome);
         edge.bench.counters.answered(response.status());
         tracing::debug!(status = response.status().as_u16(), took = ?began.elapsed(), "answered");
@@ -66,7 +67,7 @@ pub(crate) async fn serve(
 /// the place of its request until it is over.
 async fn let_in(
     edge: &Edge,
-    remote: SocketAddr,
+    source: &Source,
     request_id: RequestId,
     request: Request<Incoming>,
 ) -> Result<Answer, ApiError> {
@@ -76,14 +77,14 @@ async fn let_in(
         .clone()
         .try_acquire_owned()
         .map_err(|_| respond::told(OperationError::Overloaded { limit }))?;
-    let answer = record(edge, remote, request_id, request).await?;
+    let answer = record(edge, source, request_id, request).await?;
     Ok(answer.holding(place))
 }
 
 /// Audit: from here on a control call leaves a record, whatever becomes of it, and is answered after that.
 async fn record(
     edge: &Edge,
-    remote: SocketAddr,
+    source: &Source,
     request_id: RequestId,
     request: Request<Incoming>,
 ) -> Result<Answer, ApiError> {
@@ -106,7 +107,7 @@ async fn record(
             Ok(routed) => Asked::Operation(routed.operation),
             Err(_) => Asked::Unknown,
         },
-        source: remote,
+        source,
         headers: &head.headers,
         query,
         target,
@@ -115,7 +116,7 @@ async fn record(
     let outcome = if is_download {
         download(edge, &head, &trail).await
     } else {
-        operate(edge, remote, request_id, &trail, routed, head, body).await
+        operate(edge, source, request_id, &trail, routed, head, body).await
     };
     // Errors become AWS errors here and nowhere else.
     let outcome = outcome.map_err(respond::told);
@@ -130,7 +131,7 @@ async fn record(
 
 async fn operate(
     edge: &Edge,
-    remote: SocketAddr,
+    source: &Source,
     request_id: RequestId,
     trail: &Trail,
     routed: Result<Routed, RouteError>,
@@ -152,7 +153,7 @@ async fn operate(
     };
     let body = body::read(body, &limits, &edge.bodies).await?;
     // Authenticate: who sent exactly this.
-    let caller = authenticate(edge, remote, &head, &body.bytes)?;
+    let caller = authenticate(edge, source, &head, &body.bytes)?;
     span.record("account", field::display(caller.account));
     trail.known(&caller);
     let Routed { operation, labels } = routed?;
@@ -174,7 +175,7 @@ async fn operate(
     let authorized = auth::authorize(&edge.bench.control, caller, operation, parsed)?;
     let received = Received {
         request_id,
-        origin: origin(edge, &head),
+        origin: origin(edge, source, &head),
         trace_id: trace_id::of(&head.headers, edge.bench.clock.wall(), &*edge.bench.entropy),
         body: body.bytes.clone(),
     };
@@ -183,7 +184,7 @@ async fn operate(
 
 fn authenticate(
     edge: &Edge,
-    remote: SocketAddr,
+    source: &Source,
     head: &Parts,
     body: &[u8],
 ) -> Result<Caller, OperationError> {
@@ -201,8 +202,8 @@ fn authenticate(
     let arriving = Arriving {
         request,
         rules: Rules::default(),
-        remote,
-        secure: edge.options.public_tls,
+        source,
+        secure: edge.options.public_tls || source.is_inside(),
         now: edge.bench.clock.wall(),
     };
     let (mode, region) = (&edge.options.auth, &edge.options.region);
@@ -210,8 +211,9 @@ fn authenticate(
 }
 
 /// Where the caller reached us, for URLs that lead back here.
-fn origin(edge: &Edge, head: &Parts) -> String {
-    let scheme = if edge.options.public_tls {
+fn origin(edge: &Edge, source: &Source, head: &Parts) -> String {
+    // Code in an environment speaks to its own loopback device.
+    let scheme = if edge.options.public_tls && !source.is_inside() {
         "https"
     } else {
         "http"

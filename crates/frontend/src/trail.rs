@@ -9,7 +9,7 @@
 
 mod parameters;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
 use audit::{Api, Call, Event, Outcome, Place, Recorder, Unrecorded, clipped};
 use http::{HeaderMap, header::USER_AGENT};
@@ -21,7 +21,7 @@ use model::{
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use crate::{auth::Caller, identity::Action};
+use crate::{auth::Caller, identity::Action, source::Source};
 
 use parameters::{Parameters, identity};
 
@@ -40,7 +40,7 @@ pub(crate) struct Arrival<'a> {
     pub(crate) request_id: RequestId,
     pub(crate) api: Api,
     pub(crate) asked: Asked,
-    pub(crate) source: SocketAddr,
+    pub(crate) source: &'a Source,
     pub(crate) headers: &'a HeaderMap,
     pub(crate) query: &'a str,
     /// The function as the path names it.

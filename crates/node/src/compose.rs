@@ -158,6 +158,13 @@ pub async fn start(
     if let Some(worker) = &worker {
         services = services.add_service(worker.service());
     }
+    let frontend = match &sockets.public {
+        Some(_) => Some(frontends::make(&shared, material, &host)?),
+        None => None,
+    };
+    if let Some(frontend) = &frontend {
+        services = services.add_service(frontend.gateway());
+    }
     let internal = sockets.internal.local_addr();
     serve_nodes(&host, sockets.internal, services);
     shared.copy.follow(shared.controllers.clone(), &host.tasks);
@@ -167,10 +174,10 @@ pub async fn start(
         grpc: sockets.public.as_ref().map(|(_, g)| g.local_addr()),
         internal,
     };
-    let frontend = match sockets.public {
-        Some((public, grpc)) => Some(frontends::start(&shared, material, &host, public, grpc)?),
-        None => None,
-    };
+    if let (Some(frontend), Some((public, grpc))) = (&frontend, sockets.public) {
+        frontend.serve(public);
+        frontend.serve_grpc(grpc);
+    }
     announce::spawn(&shared.config, shared.incarnation, worker.as_ref(), &host);
     let observer = observe::Observer::start(
         &shared,
@@ -288,6 +295,7 @@ async fn start_worker(
     let told = &config.worker;
     let mut options = worker::Options::new(
         config.node.name.clone(),
+        config.node.zone.clone(),
         config.node.data_dir.join("worker"),
     );
     options.limits = config.limits.clone();
@@ -304,16 +312,17 @@ async fn start_worker(
         blobs: host.blobs.clone(),
     };
     let supplies = Arc::new(supplies);
-    let worker = Worker::start(
-        options,
+    let ports = worker::Ports {
         driver,
-        supplies.clone(),
-        supplies,
-        host.clock.clone(),
-        &*host.entropy,
-        host.tasks.clone(),
-    );
-    Ok(worker.await?)
+        versions: supplies.clone(),
+        code: supplies,
+        membership: host.membership.clone(),
+        network: host.network.clone(),
+        clock: host.clock.clone(),
+        entropy: host.entropy.clone(),
+        tasks: host.tasks.clone(),
+    };
+    Ok(Worker::start(options, ports).await?)
 }
 
 /// What environments may have if nobody said.

@@ -24,6 +24,10 @@ use crate::{
 pub const LISTENER_ADDRESS: std::net::SocketAddrV4 =
     std::net::SocketAddrV4::new(std::net::Ipv4Addr::LOCALHOST, 9001);
 
+/// The address of the listener that [`Sandbox::take_gateway`] hands out, as seen from inside the sandbox.
+pub const GATEWAY_ADDRESS: std::net::SocketAddrV4 =
+    std::net::SocketAddrV4::new(std::net::Ipv4Addr::LOCALHOST, 9000);
+
 /// Makes sandboxes, and cleans up after a previous life of the node.
 #[async_trait]
 pub trait Driver: Send + Sync {
@@ -39,7 +43,7 @@ pub trait Driver: Send + Sync {
         true
     }
 
-    /// Makes a sandbox with nothing running in it; its listener accepts connections from inside at once.
+    /// Makes a sandbox with nothing running in it; its listeners accept connections from inside at once.
     ///
     /// # Cancel safety
     /// If the future is dropped, the sandbox is destroyed in the background or at the next call.
@@ -63,6 +67,11 @@ pub trait Sandbox: Send + Sync {
     /// connection accepted here *is* authenticated as this sandbox. It stays the same over
     /// [`reset_processes`](Self::reset_processes). `Some` once.
     fn take_listener(&mut self) -> Option<Box<dyn Accept>>;
+
+    /// The listener on [`GATEWAY_ADDRESS`] of the sandbox's own network, under the same rules as
+    /// [`take_listener`](Self::take_listener): what connects there wants to speak to the cluster. `None` as well if the driver
+    /// has none.
+    fn take_gateway(&mut self) -> Option<Box<dyn Accept>>;
 
     /// What every process started here writes to stdout and stderr. It stays the same over
     /// [`reset_processes`](Self::reset_processes), and ends after [`kill`](Self::kill). It holds a bounded amount:

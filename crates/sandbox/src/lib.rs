@@ -25,8 +25,8 @@ pub mod spawner;
 mod wire;
 
 pub use driver::{
-    Command, ControlError, CreateError, Driver, Exit, InitCpu, LISTENER_ADDRESS, NetworkPolicy,
-    Sandbox, Spec, StartError, Stats,
+    Command, ControlError, CreateError, Driver, Exit, GATEWAY_ADDRESS, InitCpu, LISTENER_ADDRESS,
+    NetworkPolicy, Sandbox, Spec, StartError, Stats,
 };
 pub use ends::{Accept, Connection, Output};
 pub use linux::LinuxDriver;

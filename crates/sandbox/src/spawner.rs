@@ -267,6 +267,7 @@ impl Spawner {
                     &message,
                     &[
                         ends.listener.as_fd(),
+                        ends.gateway.as_fd(),
                         ends.log.as_fd(),
                         ends.control.as_fd(),
                     ],

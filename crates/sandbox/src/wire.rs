@@ -78,7 +78,7 @@ pub(crate) enum FromSpawner {
         layout: Layout,
         life: String,
     },
-    /// Set-up goes on inside; beside it: listener, read end of the log, control socket of the init.
+    /// Set-up goes on inside; beside it: listener, gateway, read end of the log, control socket of the init.
     Created {
         request: u64,
         slot: u64,

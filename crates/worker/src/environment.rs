@@ -35,6 +35,7 @@ use tokio::time::Instant;
 
 use crate::{
     code::Package,
+    gateway::{self, Gateway},
     logs::{
         Log,
         files::{Files, Name},
@@ -62,6 +63,7 @@ pub(crate) struct Ground {
     pub(crate) tasks: Tasks,
     pub(crate) limits: Limits,
     pub(crate) network: NetworkPolicy,
+    pub(crate) gateway: Gateway,
 }
 
 /// What one environment is made of.
@@ -103,6 +105,8 @@ pub(crate) struct Environment {
     /// Keeps the code on disk.
     _package: Arc<Package>,
     _layers: Vec<Arc<Package>>,
+    /// Keeps the way to the cluster open.
+    _gateway: Option<gateway::Opened>,
 }
 
 /// How the first start of a runtime went.
@@ -159,6 +163,7 @@ impl Environment {
             .take_listener()
             .ok_or_else(missing)
             .map_err(setup("take the listener"))?;
+        let way_out = sandbox.take_gateway();
         let output = sandbox
             .take_logs()
             .ok_or_else(missing)
@@ -186,8 +191,14 @@ impl Environment {
         log.follow(output, &ground.tasks);
 
         let stream = variables::log_stream(&version, at, &id);
-        let environment = variables::of(&version, variables.as_ref(), &credentials, &stream);
+        let around = variables::Around {
+            credentials: &credentials,
+            log_stream: &stream,
+            has_gateway: way_out.is_some(),
+        };
+        let environment = variables::of(&version, variables.as_ref(), &around);
         let wrapper = wrapper(&version, variables.as_ref());
+        let gateway = way_out.map(|listener| ground.gateway.open(listener, id.clone()));
         Ok(Self {
             wrapped: wrapper.is_some(),
             command: command(wrapper, environment, &launch, package.dir(), &layers),
@@ -206,6 +217,7 @@ impl Environment {
             settle_by: Mutex::new(Instant::now()),
             _package: package,
             _layers: layers,
+            _gateway: gateway,
         })
     }
 

@@ -6,7 +6,7 @@
 //! effect, so that another worker can be tried.
 //!
 //! It is *not* the sandbox (a [`sandbox::Driver`] is given to it), nor does it know where versions and code come from
-//! ([`Versions`], [`CodeSource`]).
+//! ([`Versions`], [`CodeSource`]). What functions say to the cluster it carries to a frontend and does not read.
 //!
 //! Invariants: an environment serves one invocation at a time, of one revision of one version of one function; it is given
 //! back before the caller hears the end; everything that waits has a deadline and everything that grows has a bound.
@@ -16,6 +16,7 @@ mod code;
 mod environment;
 #[cfg(test)]
 mod fixture;
+mod gateway;
 mod logs;
 mod meter;
 mod pool;
@@ -29,4 +30,4 @@ pub use logs::files::Retention;
 pub use meter::Figures;
 pub use ports::{CodeSource, FetchError, Versions};
 pub use service::Service;
-pub use worker::{Options, StartError, Worker};
+pub use worker::{Options, Ports, StartError, Worker};

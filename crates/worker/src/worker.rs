@@ -2,8 +2,8 @@
 
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
-use host::{Clock, Entropy, Tasks, task::Kind};
-use model::{ByteCount, Limits, NodeName};
+use host::{Clock, Entropy, Membership, Tasks, net::Network, task::Kind};
+use model::{ByteCount, Limits, NodeName, Zone};
 use proto::internal::worker_server::WorkerServer;
 use sandbox::{Driver, NetworkPolicy};
 use tokio::{sync::watch, time::Instant};
@@ -12,6 +12,7 @@ use crate::{
     capacity::{self, Load},
     code::CodeCache,
     environment::Ground,
+    gateway::Gateway,
     logs::files::{Files, Retention},
     meter::{Figures, Meter},
     pool::{Bounds, Idle, Pool},
@@ -25,6 +26,8 @@ use crate::{
 pub struct Options {
     /// The node it is part of.
     pub node: NodeName,
+    /// Where it stands: frontends of this zone are nearer.
+    pub zone: Zone,
     /// Directory that it owns: code, logs, runtimes.
     pub data_dir: PathBuf,
     /// Limits of invocations and packages.
@@ -55,9 +58,10 @@ impl Options {
     /// Options with the defaults: 100 environments in 4 GiB, two CPUs, ten minutes idle, stopped after 20 ms, 4 GiB of
     /// code, exact runtimes only, no network.
     #[must_use]
-    pub fn new(node: NodeName, data_dir: PathBuf) -> Self {
+    pub fn new(node: NodeName, zone: Zone, data_dir: PathBuf) -> Self {
         Self {
             node,
+            zone,
             data_dir,
             limits: Limits::default(),
             slots: 100,
@@ -72,6 +76,26 @@ impl Options {
             network: NetworkPolicy::None,
         }
     }
+}
+
+/// What a worker gets from its node.
+pub struct Ports {
+    /// Makes sandboxes.
+    pub driver: Arc<dyn Driver>,
+    /// The node's copy of the catalog.
+    pub versions: Arc<dyn Versions>,
+    /// Where packages come from.
+    pub code: Arc<dyn CodeSource>,
+    /// Who is there: the frontends that functions speak to.
+    pub membership: Arc<dyn Membership>,
+    /// The way to them.
+    pub network: Arc<dyn Network>,
+    /// Wall time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness: ids of environments, and keys of sessions.
+    pub entropy: Arc<dyn Entropy>,
+    /// Where everything runs.
+    pub tasks: Tasks,
 }
 
 /// Why a worker does not start.
@@ -116,20 +140,22 @@ impl Worker {
     ///
     /// # Errors
     /// [`StartError`] if its directory or the driver cannot be used.
-    pub async fn start(
-        options: Options,
-        driver: Arc<dyn Driver>,
-        versions: Arc<dyn Versions>,
-        source: Arc<dyn CodeSource>,
-        clock: Arc<dyn Clock>,
-        entropy: &dyn Entropy,
-        tasks: Tasks,
-    ) -> Result<Self, StartError> {
+    pub async fn start(options: Options, ports: Ports) -> Result<Self, StartError> {
+        let Ports {
+            driver,
+            versions,
+            code,
+            membership,
+            network,
+            clock,
+            entropy,
+            tasks,
+        } = ports;
         let swept = driver.sweep().await.map_err(StartError::Sweep)?;
         if swept > 0 {
             tracing::info!(swept, "ended environments of a previous life");
         }
-        let (files, code, runtimes) = prepare(&options, &*driver, source, &tasks).await?;
+        let (files, code, runtimes) = prepare(&options, &*driver, code, &tasks).await?;
         let identifiers = runtimes.identifiers();
 
         let bounds = Bounds {
@@ -152,8 +178,16 @@ impl Worker {
         let teller = capacity::follow(pool.clone(), slots, cpu, sender);
         tasks.spawn(Kind::Background, "capacity", teller);
 
+        let gateway = Gateway::new(
+            (options.node.clone(), options.zone.clone()),
+            membership,
+            network,
+            &*entropy,
+            tasks.clone(),
+        );
         let ground = Ground {
             driver: driver.clone(),
+            gateway,
             files: files.clone(),
             clock,
             tasks: tasks.clone(),

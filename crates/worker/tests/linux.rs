@@ -44,6 +44,7 @@ const CASES: &[Case] = &[
     ("credentials_on_demand", |h| {
         Box::pin(calling::credentials_on_demand(h))
     }),
+    ("calls_back", |h| Box::pin(calling::calls_back(h))),
     ("wrapper", |h| Box::pin(behaviour::wrapper(h))),
     ("hammer", |h| Box::pin(behaviour::hammer(h))),
     ("frozen", |h| Box::pin(frozen_between_invocations(h))),

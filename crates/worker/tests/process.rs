@@ -135,6 +135,7 @@ async fn provided_runtimes() {
     behaviour::sealed_variables(&harness).await;
     calling::credentials(&harness).await;
     calling::credentials_on_demand(&harness).await;
+    calling::calls_back(&harness).await;
 }
 
 #[tokio::test]

@@ -1,7 +1,5 @@
 //! From a signature to a caller.
 
-use std::net::SocketAddr;
-
 use http::{HeaderMap, header::USER_AGENT};
 use lambda_api::sigv4::{self, Rules, SigV4Error, SignedRequest};
 use model::{AccountId, Region, Timestamp};
@@ -11,7 +9,7 @@ use super::{
     Arrival, Caller, Who,
     keys::{self, Known, Presented},
 };
-use crate::{control::Control, error::OperationError, options::AuthMode};
+use crate::{control::Control, error::OperationError, options::AuthMode, source::Source};
 
 /// Characters of a user agent that conditions see.
 const USER_AGENT_MAX: usize = 512;
@@ -23,8 +21,8 @@ pub(crate) struct Arriving<'a> {
     /// What its signature must be.
     pub(crate) rules: Rules,
     /// The other end of the connection.
-    pub(crate) remote: SocketAddr,
-    /// Whether it came by TLS.
+    pub(crate) source: &'a Source,
+    /// Whether it was on no wire in clear.
     pub(crate) secure: bool,
     /// When it came.
     pub(crate) now: Timestamp,
@@ -113,7 +111,7 @@ fn arrival(arriving: &Arriving<'_>) -> Arrival {
     let agent = agent.and_then(|agent| agent.to_str().ok());
     Arrival {
         at: arriving.now,
-        source: arriving.remote.ip().to_canonical(),
+        source: arriving.source.ip().map(|ip| ip.to_canonical()),
         secure: arriving.secure,
         user_agent: agent.map(|agent| agent.chars().take(USER_AGENT_MAX).collect()),
     }

@@ -213,7 +213,9 @@ fn context(control: &Control, caller: &Caller, demand: &Demand) -> Context {
     if let Some(arn) = arn {
         context.set("aws:PrincipalArn", arn);
     }
-    context.set("aws:SourceIp", caller.arrival.source.to_string());
+    if let Some(address) = caller.arrival.source {
+        context.set("aws:SourceIp", address.to_string());
+    }
     context.set("aws:SecureTransport", caller.arrival.secure.to_string());
     if let Some(agent) = &caller.arrival.user_agent {
         context.set("aws:UserAgent", agent.as_str());

@@ -13,7 +13,7 @@ pub(crate) fn root(account: AccountId) -> Caller {
         who: Who::Root,
         arrival: Arrival {
             at: Timestamp(1_764_000_000_000),
-            source: [127, 0, 0, 1].into(),
+            source: Some([127, 0, 0, 1].into()),
             secure: false,
             user_agent: None,
         },

@@ -29,6 +29,7 @@ use crate::{
     auth::{self, Caller},
     error::OperationError,
     identity::Action,
+    source::Source,
     stack::Edge,
     trace_id,
     trail::{Arrival, Asked, Trail},
@@ -120,18 +121,22 @@ fn begin(
     asked: Asked,
     request: &Request<Body>,
 ) -> Result<Trail, Box<(OperationError, Trail)>> {
-    let peer = request.extensions().get::<PeerInfo>();
     let trail = edge.audit.begin(&Arrival {
         request_id,
         api: Api::Grpc,
         asked,
-        // Every connection of this listener has one.
-        source: peer.map_or(([0, 0, 0, 0], 0).into(), |peer| peer.remote),
+        source: &source_of(request),
         headers: request.headers(),
         query: "",
         target: None,
     });
     trail.map_err(|unrecorded| Box::new((unrecorded.into(), Trail::default())))
+}
+
+/// Every connection of this listener has an address.
+fn source_of(request: &Request<Body>) -> Source {
+    let peer = request.extensions().get::<PeerInfo>();
+    Source::Address(peer.map_or(([0, 0, 0, 0], 0).into(), |peer| peer.remote))
 }
 
 /// Records a call by what its caller is about to be told; if that cannot be, they are told so instead.
@@ -184,12 +189,11 @@ fn arrive(
     };
     let now = edge.bench.clock.wall();
     let options = &edge.options;
-    let peer = request.extensions().get::<PeerInfo>();
+    let source = source_of(request);
     let arriving = auth::Arriving {
         request: signed,
         rules,
-        // Every connection of this listener has one.
-        remote: peer.map_or(([0, 0, 0, 0], 0).into(), |peer| peer.remote),
+        source: &source,
         secure: options.public_tls,
         now,
     };

@@ -13,6 +13,7 @@ mod audit_log;
 mod cluster;
 mod control;
 mod controller;
+mod gateway;
 mod grpc;
 mod http;
 mod identity;

@@ -8,7 +8,7 @@ use frontend::{
     AuthMode, CodeUrlKey, Frontend, FrontendOptions, KeyRing, Objects, Ports, S3, S3Options,
     TrustError,
 };
-use host::{Host, net::Listener};
+use host::Host;
 use model::AccountId;
 use routing::{Router, RouterOptions, RouterPorts};
 
@@ -18,23 +18,21 @@ use crate::{
     material::Material,
 };
 
-/// Starts a frontend on two bound listeners.
+/// A frontend that listens nowhere yet.
 ///
 /// # Errors
 /// [`StartError::NoMasterKey`], and [`StartError::ObjectStore`] if nobody could prove to be the object store.
-pub(super) fn start(
+pub(super) fn make(
     shared: &Shared,
     material: &Material,
     host: &Host,
-    public: Arc<dyn Listener>,
-    grpc: Arc<dyn Listener>,
 ) -> Result<Frontend, StartError> {
     let ring = material
         .master_keys
         .clone()
         .ok_or(StartError::NoMasterKey)?;
     let keys = DataKeys::new(shared.copy.clone(), ring);
-    let frontend = Frontend::new(
+    Ok(Frontend::new(
         options(&shared.config, material),
         Ports {
             clock: host.clock.clone(),
@@ -47,10 +45,7 @@ pub(super) fn start(
             audit: recorder(shared, host),
             objects: objects(shared.config.s3.as_ref(), material, host)?,
         },
-    );
-    frontend.serve(public);
-    frontend.serve_grpc(grpc);
-    Ok(frontend)
+    ))
 }
 
 fn objects(

@@ -5,12 +5,16 @@ use std::net::TcpListener;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::{Case, Fixture, Verdict, case, demand, late};
-use crate::driver::{Exit, LISTENER_ADDRESS, Spec};
+use crate::driver::{Exit, GATEWAY_ADDRESS, LISTENER_ADDRESS, Spec};
 
 pub(super) const CASES: &[Case] = &[
     case!(
         "only code inside reaches the listener, and each listener has its own inside",
         listener
+    ),
+    case!(
+        "the gateway is a listener of its own, and is handed out once if there is one",
+        gateway
     ),
     case!(
         "code, runtime and layers are where AWS has them, later layers on top, all read-only",
@@ -80,6 +84,36 @@ async fn listener(fixture: &Fixture<'_>) -> Verdict {
             "nobody came to the host's address",
         )?;
     }
+    Ok(())
+}
+
+async fn gateway(fixture: &Fixture<'_>) -> Verdict {
+    let mut inside = fixture.make(fixture.spec()).await?;
+    let Some(gateway) = inside.sandbox.take_gateway() else {
+        return Ok(());
+    };
+    demand(
+        inside.sandbox.take_gateway().is_none(),
+        "it is handed out once",
+    )?;
+    let port = GATEWAY_ADDRESS.port().to_string();
+    inside
+        .python(&CONNECT.replace("9001", &port).replace("NAME", "out"))
+        .await?;
+    let answered = tokio::time::timeout(super::LIMIT, async {
+        let mut peer = gateway.accept().await?;
+        let mut said = [0_u8; 3];
+        peer.read_exact(&mut said).await?;
+        peer.write_all(b"yes").await?;
+        Ok::<_, std::io::Error>(String::from_utf8_lossy(&said).into_owned())
+    });
+    let said = answered.await.map_err(|_| late("a connection"))??;
+    demand(
+        said == "out",
+        format!("the gateway hears its own, got `{said}`"),
+    )?;
+    inside.exits(Exit::Code(0)).await?;
+    inside.logged("answer yes").await?;
     Ok(())
 }
 

@@ -68,6 +68,7 @@ pub(crate) struct Made {
     pub(crate) slot: u64,
     pub(crate) cgroup: String,
     pub(crate) listener: OwnedFd,
+    pub(crate) gateway: OwnedFd,
     pub(crate) log: OwnedFd,
     pub(crate) control: OwnedFd,
 }
@@ -99,13 +100,14 @@ impl Record for Replies {
                 slot,
                 cgroup,
             } => {
-                let ends = <[OwnedFd; 3]>::try_from(fds).ok();
+                let ends = <[OwnedFd; 4]>::try_from(fds).ok();
                 match (self.creations.get_mut(&request), ends) {
-                    (Some(place), Some([listener, log, control])) => {
+                    (Some(place), Some([listener, gateway, log, control])) => {
                         *place = Some(Ok(Made {
                             slot,
                             cgroup,
                             listener,
+                            gateway,
                             log,
                             control,
                         }));

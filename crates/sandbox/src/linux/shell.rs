@@ -114,6 +114,13 @@ enum OrderError {
     Deadline,
 }
 
+/// A listener as the spawner made it, for this node's tasks.
+fn take_over(listener: OwnedFd) -> io::Result<TcpListener> {
+    let listener = std::net::TcpListener::from(listener);
+    listener.set_nonblocking(true)?;
+    TcpListener::from_std(listener)
+}
+
 /// One sandbox.
 pub(crate) struct Shell {
     id: String,
@@ -124,6 +131,7 @@ pub(crate) struct Shell {
     cpu_limited: AtomicBool,
     mailbox: Mailbox<Diary>,
     listener: Option<TcpListener>,
+    gateway: Option<TcpListener>,
     log: Option<pipe::Receiver>,
     tmp: Mutex<Option<OwnedFd>>,
     sequences: AtomicU64,
@@ -146,6 +154,7 @@ impl Shell {
             slot,
             cgroup,
             listener,
+            gateway,
             log,
             control,
         } = made;
@@ -155,11 +164,8 @@ impl Shell {
             step: step.to_owned(),
             source,
         };
-        let listener = std::net::TcpListener::from(listener);
-        let listener = listener
-            .set_nonblocking(true)
-            .and_then(|()| TcpListener::from_std(listener))
-            .map_err(|e| setup("take over the listener", e))?;
+        let listener = take_over(listener).map_err(|e| setup("take over the listener", e))?;
+        let gateway = take_over(gateway).map_err(|e| setup("take over the gateway", e))?;
         let log = pipe::Receiver::from_owned_fd(log).map_err(|e| setup("take over the log", e))?;
         let mailbox =
             Mailbox::new(control, Diary::default()).map_err(|e| setup("talk to the init", e))?;
@@ -188,6 +194,7 @@ impl Shell {
             cpu_limited: AtomicBool::new(cpu_limited),
             mailbox,
             listener: Some(listener),
+            gateway: Some(gateway),
             log: Some(log),
             tmp: Mutex::new(Some(tmp)),
             sequences: AtomicU64::new(1),
@@ -359,6 +366,10 @@ impl Sandbox for Shell {
 
     fn take_listener(&mut self) -> Option<Box<dyn Accept>> {
         Some(Box::new(self.listener.take()?))
+    }
+
+    fn take_gateway(&mut self) -> Option<Box<dyn Accept>> {
+        Some(Box::new(self.gateway.take()?))
     }
 
     fn take_logs(&mut self) -> Option<Box<dyn Output>> {

@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::TcpListener,
+    net::{SocketAddrV4, TcpListener},
     os::fd::{AsFd as _, BorrowedFd, OwnedFd},
     path::PathBuf,
     time::Duration,
@@ -21,7 +21,7 @@ use super::{
     sys::{self, ns},
 };
 use crate::{
-    driver::LISTENER_ADDRESS,
+    driver::{GATEWAY_ADDRESS, LISTENER_ADDRESS},
     linux::cgroup::{Group, Limits, Version},
     wire::{self, At as _, Blueprint, StepError, ToInit},
 };
@@ -51,6 +51,7 @@ pub(crate) enum Phase {
 /// The node's ends of a sandbox.
 pub(crate) struct Ends {
     pub(crate) listener: OwnedFd,
+    pub(crate) gateway: OwnedFd,
     pub(crate) log: OwnedFd,
     pub(crate) control: OwnedFd,
 }
@@ -99,10 +100,11 @@ impl Slot {
             own_host_name: ground.own_host_name,
             drop_groups: ground.drop_groups,
         };
-        let (listener, (pid, pidfd)) = in_new_network(ground.network.as_fd(), || {
-            let listener = listen().at("listen inside")?;
+        let (listener, gateway, (pid, pidfd)) = in_new_network(ground.network.as_fd(), || {
+            let listener = listen(LISTENER_ADDRESS).at("listen inside")?;
+            let gateway = listen(GATEWAY_ADDRESS).at("listen inside")?;
             let forked = init::fork(ground.namespaces, birth).at("make namespaces")?;
-            Ok((listener, forked))
+            Ok((listener, gateway, forked))
         })?;
         let mut slot = Self {
             pid,
@@ -113,6 +115,7 @@ impl Slot {
             setup,
             ends: Some(Ends {
                 listener: listener.into(),
+                gateway: gateway.into(),
                 log,
                 control,
             }),
@@ -224,7 +227,7 @@ fn in_new_network<T>(
     done
 }
 
-fn listen() -> io::Result<TcpListener> {
+fn listen(address: SocketAddrV4) -> io::Result<TcpListener> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = rustix::net::socket_with(
         rustix::net::AddressFamily::INET,
@@ -232,7 +235,7 @@ fn listen() -> io::Result<TcpListener> {
         flags,
         None,
     )?;
-    rustix::net::bind(&socket, &LISTENER_ADDRESS)?;
+    rustix::net::bind(&socket, &address)?;
     rustix::net::listen(&socket, BACKLOG)?;
     Ok(TcpListener::from(socket))
 }

@@ -232,6 +232,11 @@ impl Sandbox for Shell {
         Some(Box::new(self.listener.take()?))
     }
 
+    /// Scripts speak to nobody but their runtime API.
+    fn take_gateway(&mut self) -> Option<Box<dyn Accept>> {
+        None
+    }
+
     fn take_logs(&mut self) -> Option<Box<dyn Output>> {
         Some(Box::new(self.paper.take()?))
     }

@@ -11,15 +11,26 @@ use super::credentials::Credentials;
 
 /// Where code inside reaches its Runtime API.
 pub(crate) const RUNTIME_API: &str = "127.0.0.1:9001";
+/// Where code inside reaches the cluster it runs on.
+const GATEWAY: &str = "http://127.0.0.1:9000";
+/// What SDKs read for every service that has no address of its own.
+const ALL_ENDPOINTS: &str = "AWS_ENDPOINT_URL";
 const TASK_ROOT: &str = "/var/task";
+
+/// What an environment has besides what its version says.
+pub(crate) struct Around<'a> {
+    pub(crate) credentials: &'a Credentials,
+    pub(crate) log_stream: &'a str,
+    /// Whether there is a way to the cluster.
+    pub(crate) has_gateway: bool,
+}
 
 /// All variables, in order of name. What the owner set wins over what a Linux image would set, and nothing wins over what
 /// describes the environment itself.
 pub(crate) fn of(
     version: &FunctionVersion,
     own: Option<&Environment>,
-    credentials: &Credentials,
-    log_stream: &str,
+    around: &Around<'_>,
 ) -> Vec<(String, String)> {
     let mut all = BTreeMap::new();
     let mut set = |pairs: Vec<(&str, String)>| {
@@ -30,11 +41,15 @@ pub(crate) fn of(
         );
     };
     set(image(version));
+    let sent_elsewhere = own.is_some_and(|own| own.0.contains_key(ALL_ENDPOINTS));
+    if around.has_gateway && !sent_elsewhere {
+        set(endpoints());
+    }
     if let Some(own) = own {
         set(own.0.iter().map(|(n, v)| (n.as_str(), v.clone())).collect());
     }
-    set(of_role(credentials));
-    set(platform(version, log_stream));
+    set(of_role(around.credentials));
+    set(platform(version, around.log_stream));
     all.into_iter().collect()
 }
 
@@ -57,6 +72,13 @@ fn image(version: &FunctionVersion) -> Vec<(&'static str, String)> {
         pairs.push(("PYTHONPATH", "/var/runtime".to_owned()));
     }
     pairs
+}
+
+/// Where SDKs find the cluster instead of AWS. An owner who sends them elsewhere means it.
+fn endpoints() -> Vec<(&'static str, String)> {
+    ["AWS_ENDPOINT_URL_LAMBDA", "AWS_ENDPOINT_URL_STS"]
+        .map(|name| (name, GATEWAY.to_owned()))
+        .into()
 }
 
 /// How code finds the credentials of its role.
@@ -155,20 +177,16 @@ mod tests {
     #[test]
     fn the_owner_decides_about_the_image_and_not_about_the_platform() {
         let version = fixture::version("python3.11", "app.handler");
-        let own = [
-            ("TZ", "Asia/Tokyo"),
-            ("AWS_REGION", "mars-1"),
-            ("_HANDLER", "x"),
-            ("MINE", "1"),
-        ];
-        let own = own
-            .into_iter()
-            .map(|(n, v)| (n.to_owned(), v.to_owned()))
-            .collect();
-        let own = Environment(own);
-        let all: BTreeMap<String, String> = of(&version, Some(&own), &Credentials::None, "stream")
-            .into_iter()
-            .collect();
+        let all = all(
+            &version,
+            &[
+                ("TZ", "Asia/Tokyo"),
+                ("AWS_REGION", "mars-1"),
+                ("_HANDLER", "x"),
+                ("MINE", "1"),
+            ],
+            false,
+        );
         let check = |name: &str, expected: &str| {
             assert_eq!(all.get(name).map(String::as_str), Some(expected), "{name}")
         };
@@ -184,12 +202,43 @@ mod tests {
             !all.contains_key("AWS_ACCESS_KEY_ID") && !all.contains_key("AWS_LAMBDA_LOG_FORMAT")
         );
         let provided = fixture::version("provided.al2023", "x");
-        let provided = of(&provided, None, &Credentials::None, "stream");
+        let provided = self::all(&provided, &[], false);
         assert!(
-            !provided
-                .iter()
-                .any(|(n, _)| n == "AWS_EXECUTION_ENV" || n == "PYTHONPATH")
+            !provided.contains_key("AWS_EXECUTION_ENV") && !provided.contains_key("PYTHONPATH")
         );
+    }
+
+    fn all(
+        version: &FunctionVersion,
+        own: &[(&str, &str)],
+        has_gateway: bool,
+    ) -> BTreeMap<String, String> {
+        let own = own.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
+        let own = Environment(own.collect());
+        let around = Around {
+            credentials: &Credentials::None,
+            log_stream: "stream",
+            has_gateway,
+        };
+        of(version, Some(&own), &around).into_iter().collect()
+    }
+
+    #[test]
+    fn sdks_find_the_cluster_unless_the_owner_sends_them_elsewhere() {
+        const LAMBDA: &str = "AWS_ENDPOINT_URL_LAMBDA";
+        const STS: &str = "AWS_ENDPOINT_URL_STS";
+        let version = fixture::version("python3.11", "app.handler");
+        let check = |own: &[(&str, &str)], has_gateway: bool, expected: [Option<&str>; 2]| {
+            let all = all(&version, own, has_gateway);
+            let got = [LAMBDA, STS].map(|name| all.get(name).map(String::as_str));
+            assert_eq!(got, expected, "{own:?}");
+        };
+        check(&[], false, [None, None]);
+        check(&[], true, [Some(GATEWAY), Some(GATEWAY)]);
+        let mine = "https://example.com";
+        check(&[(LAMBDA, mine)], true, [Some(mine), Some(GATEWAY)]);
+        check(&[(STS, mine)], true, [Some(GATEWAY), Some(mine)]);
+        check(&[("AWS_ENDPOINT_URL", mine)], true, [None, None]);
     }
 
     #[test]

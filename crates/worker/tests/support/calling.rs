@@ -1,12 +1,16 @@
 //! What code has to call the cluster with: credentials of its role, and a way.
 
+use std::{slice, sync::Arc};
+
 use bytes::Bytes;
 use model::function::{FunctionVersion, OptionalConfig};
 use proto::internal as pb;
 
 use super::{
     behaviour::python,
+    frontend::Frontend,
     harness::*,
+    seconds,
     secrets::{hour_now, proven, role_key},
 };
 
@@ -80,4 +84,43 @@ pub async fn credentials_on_demand(harness: &Harness) {
     assert_eq!(second["AccessKeyId"], session.access_key.as_str());
     assert_eq!(second["SecretAccessKey"], secret.as_str());
     assert_eq!(call("\"wrong\"", 400_001).await, 404);
+}
+
+pub async fn calls_back(harness: &Harness) {
+    let app = "import os, socket, urllib.parse\n\
+        def handler(event, context):\n    \
+            url = urllib.parse.urlsplit(os.environ['AWS_ENDPOINT_URL_LAMBDA'])\n    \
+            data = b'say' * event\n    \
+            try:\n        \
+                with socket.create_connection((url.hostname, url.port), 5) as s:\n            \
+                    s.settimeout(10)\n            \
+                    s.sendall(data)\n            \
+                    s.shutdown(socket.SHUT_WR)\n            \
+                    got = b''.join(iter(lambda: s.recv(65536), b''))\n    \
+            except OSError:\n        return 'hung up'\n    \
+            return 'same' if got == data.upper() else got.decode()\n";
+    let talker = harness.function("talker", "python3.11", &[("app.py", app)], seconds(20));
+    let call = async |times: &str| harness.invoke(&talker, times).await;
+    // Nobody is there who would take it.
+    let alone = call("1").await;
+    assert!(
+        ["hung up", ""].contains(&alone.json().as_str().unwrap()),
+        "{alone:?}"
+    );
+
+    let frontend = Arc::new(Frontend::default());
+    let address = frontend.serve(&harness.tasks).await;
+    // One that cannot be reached, and perhaps is tried first.
+    harness.neighbours.add("f0", "127.0.0.1:1".to_owned());
+    harness.neighbours.add("f1", address);
+    let got = call("1").await;
+    assert_eq!(got.json(), "same", "{got:?}");
+    assert_eq!(
+        *frontend.environments.lock(),
+        slice::from_ref(&got.environment)
+    );
+    // More than all buffers on the way hold together.
+    let much = call("2000000").await;
+    assert_eq!(much.json(), "same", "{much:?}");
+    assert_eq!(frontend.environments.lock().len(), 2);
 }

@@ -12,6 +12,7 @@
 
 pub mod behaviour;
 pub mod calling;
+pub mod frontend;
 pub mod harness;
 pub mod process_driver;
 pub mod secrets;

@@ -14,12 +14,14 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use host::{
-    Clock, Entropy, SeededEntropy, Tasks,
-    net::{PeerIdentity, serve::PeerInfo},
+    Clock, Entropy, Membership, SeededEntropy, Tasks,
+    membership::Members,
+    net::{PeerIdentity, PlainNetwork, serve::PeerInfo},
 };
 use model::{
     AccountId, Architecture, Digest, EphemeralMib, ErrorKind, FunctionId, MemoryMib, Region,
     RequestId, Revision, RevisionId, Role, Roles, TimeoutSeconds, Timestamp, Version, VersionId,
+    capacity::Member,
     function::{Code, Config, FunctionVersion, Logging, State, TracingMode},
 };
 use parking_lot::Mutex;
@@ -28,7 +30,8 @@ use proto::internal::{
     worker_server::WorkerServer,
 };
 use serde_json::json;
-use worker::{CodeSource, FetchError, Options, Service, Versions, Worker};
+use tokio::sync::watch;
+use worker::{CodeSource, FetchError, Options, Ports, Service, Versions, Worker};
 use zip::{ZipWriter, write::SimpleFileOptions};
 
 use crate::guest::{Guests, Ledger};
@@ -48,6 +51,18 @@ pub(super) async fn until(what: &str, holds: impl Fn() -> bool) {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     panic!("{what}");
+}
+
+/// No other node is there.
+struct Nobody(watch::Sender<Members>);
+
+#[async_trait]
+impl Membership for Nobody {
+    fn watch(&self) -> watch::Receiver<Members> {
+        self.0.subscribe()
+    }
+    fn publish(&self, _own: Member) {}
+    async fn leave(&self) {}
 }
 
 #[derive(Default)]
@@ -126,21 +141,28 @@ impl Harness {
         let ledger = ledger();
         let guests = Guests::new("w1", entropy.fork("guests"), ledger.clone());
         let world = Arc::new(World::default());
-        let mut options = Options::new("w1".parse().unwrap(), dir.path().join("worker"));
+        let mut options = Options::new(
+            "w1".parse().unwrap(),
+            "local".parse().unwrap(),
+            dir.path().join("worker"),
+        );
         tune(&mut options);
         let clock = Arc::new(PausedClock(tokio::time::Instant::now()));
-        let (versions, source) = (world.clone(), world.clone());
-        let tasks = Tasks::in_place();
-        let worker = Worker::start(
-            options,
-            guests.clone(),
-            versions,
-            source,
+        let own = PeerIdentity {
+            node: "w1".parse().unwrap(),
+            roles: Roles::default().with(Role::Worker),
+        };
+        let ports = Ports {
+            driver: guests.clone(),
+            versions: world.clone(),
+            code: world.clone(),
+            membership: Arc::new(Nobody(watch::Sender::new(Arc::default()))),
+            network: Arc::new(PlainNetwork::new(own)),
             clock,
-            &entropy,
-            tasks,
-        );
-        let worker = worker.await.unwrap();
+            entropy: Arc::new(entropy),
+            tasks: Tasks::in_place(),
+        };
+        let worker = Worker::start(options, ports).await.unwrap();
         Self {
             client: WorkerClient::new(worker.service()).max_decoding_message_size(64 << 20),
             worker,
