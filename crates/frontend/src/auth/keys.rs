@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use catalog::TokenError;
+use catalog::{SecretError, TokenError};
 use lambda_api::sigv4::{self, Credential, Secret, SigV4Error};
 use model::{
     Timestamp,
@@ -119,7 +119,9 @@ fn session(control: &Control, presented: &Presented<'_>) -> Result<Option<Known>
     };
     let (session, credentials) = match control.prove(token) {
         Ok(proven) => proven,
-        Err(TokenError::Invalid) => return Ok(None),
+        // A token can name any account and generation: that this copy has no such key is no defect, and to whoever made it
+        // up it is what an unknown access key is. A genuine one counts a moment later.
+        Err(TokenError::Invalid | TokenError::Key(SecretError::Missing { .. })) => return Ok(None),
         Err(TokenError::Key(error)) => return Err(error.into()),
     };
     match session.check(presented.id, presented.now) {

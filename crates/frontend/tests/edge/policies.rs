@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use host::{Clock, SystemClock};
 use http::Method;
 use model::{
@@ -182,7 +183,6 @@ impl Accounts {
 }
 
 fn base64(bytes: &[u8]) -> String {
-    use base64::{Engine, engine::general_purpose::STANDARD};
     STANDARD.encode(bytes)
 }
 
@@ -514,8 +514,16 @@ async fn a_session_is_its_role_while_it_lasts() {
     let mut forged = token.clone().into_bytes();
     forged[20] ^= 1;
     let forged = String::from_utf8(forged).unwrap();
+    // It says that its account is one that has no data key.
+    let raw = STANDARD.decode(&token).unwrap();
+    let stranger = raw.windows(12).position(|w| w == OWN.as_bytes()).unwrap();
+    let mut elsewhere = raw;
+    elsewhere[stranger] = b'3';
+    let elsewhere = STANDARD.encode(elsewhere);
+
     let unknown = (403, "UnrecognizedClientException");
     for (key, error) in [
+        ((SESSION_KEY, &*secret, Some(&*elsewhere)), unknown),
         ((SESSION_KEY, &*secret, Some(&*forged)), unknown),
         ((SESSION_KEY, &*secret, None), unknown),
         (("ASIAAAAABBBBCCCCDDDE", &*secret, Some(&*token)), unknown),
