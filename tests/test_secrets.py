@@ -20,6 +20,8 @@ from canaries import forms, found_in
 from clients import ONE_ATTEMPT, create, invoke, lambda_client, wait_active, wait_updated
 from cluster import Node, wait_until
 from clusters import EVERYTHING, TwoAccountCluster, watched
+from identities import Identities, policy
+from sessions import assumed, sts_client
 from signing import Request
 
 CONTROLLERS, FRONTENDS, WORKER = "abc", "fg", "w"
@@ -119,7 +121,8 @@ def test_the_search_finds_every_form(tmp_path, text):
 # -- what is promised --------------------------------------------------------------------------------------------------
 
 
-def test_no_disk_and_no_log_has_a_variable(sealed, function):
+@pytest.mark.timeout(300)  # It looks for a thousand texts in all that every library says.
+def test_no_disk_and_no_log_has_a_variable(sealed, function, tmp_path):
     client, other = client_of(sealed), client_of(sealed, "g")
     short = {"ASCII": canary("ascii"), "UTF8": f"Kanarienvögel-{secrets.token_hex(12)}-✓😀-{secrets.token_hex(12)}"}
     # With its name and the punctuation of JSON this is the most there may be: 4096 bytes.
@@ -158,6 +161,27 @@ def test_no_disk_and_no_log_has_a_variable(sealed, function):
     wait_updated(client, f"{function}-crashing")
     assert invoke(client, f"{function}-crashing", []).error == "Unhandled"
 
+    # The credentials of a function go through all of them: worker, frontends, and a frontend again that proves them.
+    caller = f"{function}-calling"
+    role = f"arn:aws:iam::{sealed.credentials.account}:role/unmade"
+    create(client, caller, zips.function("calling"), "calling.handler", Role=role)
+    wait_active(client, caller)
+    held = invoke(client, caller, {"do": "credentials"}).payload
+    for changed in ({}, {"Token": held["Token"][:-8] + "AAAAAAA="}, {"SecretAccessKey": "x" * 40}):
+        call = {"service": "lambda", "method": "GET", "path": "/2015-03-31/functions", **changed}
+        assert invoke(client, caller, {"do": "call", "with": call}).payload["status"] == 403
+    # So do those of somebody who becomes a role.
+    identities = Identities(tmp_path, sealed.grpc_target("f"), sealed.credentials)
+    root = f"arn:aws:iam::{sealed.credentials.account}:root"
+    trust = policy({"Effect": "Allow", "Principal": {"AWS": root}, "Action": "sts:AssumeRole"})
+    identities.call("CreateRole", role_name="to-be", assume_role_policy_document=trust)
+    sts = sts_client(sealed.endpoint("f"), sealed.credentials)
+    _, became = assumed(sts, role.replace("unmade", "to-be"))
+    for name in FRONTENDS:
+        assert sts_client(sealed.endpoint(name), became).get_caller_identity()["Arn"].endswith(":assumed-role/to-be/me")
+    # The beginning of a token says who it is, the end proves it.
+    proofs = [held["SecretAccessKey"], held["Token"][-40:], became.secret_access_key, became.token[-40:]]
+
     # A description is no secret: where it is found, a variable would be found too.
     control = canary("control")
     client.update_function_configuration(FunctionName=large, Description=control)
@@ -171,7 +195,7 @@ def test_no_disk_and_no_log_has_a_variable(sealed, function):
     sealed.stop()
     try:
         values = [v for each in (short, long, updated, refused, crashing) for v in each.values()]
-        assert found_in(sealed.directory, [*values, malformed]) == []
+        assert found_in(sealed.directory, [*values, malformed, *proofs]) == []
         where = {Path(file).parts[1] for file, _ in found_in(sealed.directory, [control]) if "data" in Path(file).parts}
         assert where == {node.name for node in sealed.nodes}, "every node has the catalog on its disk"
         log = "".join(node.log_file.read_text(errors="replace") for node in sealed.nodes)

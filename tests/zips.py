@@ -78,6 +78,18 @@ def official_runtime_client() -> bytes:
     return package(files)
 
 
+def with_boto3(module: str) -> bytes:
+    """A sample together with the boto3 of these tests, for the services of this cluster."""
+    files: dict[str, Content] = {f"{module}.py": (FUNCTIONS / f"{module}.py").read_bytes()}
+    for name in ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3"):
+        for path, content in _installed(name):
+            parts = Path(path).parts
+            described = parts[2] if parts[:2] == ("botocore", "data") and len(parts) > 3 else None
+            if described in (None, "lambda", "sts"):
+                files[path] = content
+    return package(files)
+
+
 def _installed(module: str) -> list[tuple[str, bytes]]:
     found = importlib.util.find_spec(module)
     if found is None or found.origin is None:

@@ -29,6 +29,12 @@ pub(crate) enum BodyError {
         /// The limits.
         limits: Box<Limits>,
     },
+    /// A body that belongs to no operation is too large.
+    #[error("expected a body of at most {limit} bytes, got more")]
+    TooLarge {
+        /// The limit.
+        limit: u64,
+    },
     /// All bodies together are too large.
     #[error("the bodies of all requests together reach {limit} bytes, as many as they may")]
     NoMemory {
@@ -91,27 +97,40 @@ impl Budget {
     }
 }
 
-/// What the body of an operation may be.
+/// What bounds the size of a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bound {
+    /// What the operation takes.
+    Operation(Operation),
+    /// This many bytes.
+    Bytes(u64),
+}
+
+/// What a body may be.
 pub(crate) struct BodyLimits<'a> {
-    pub(crate) operation: Operation,
+    pub(crate) bound: Bound,
     pub(crate) limits: &'a Limits,
     pub(crate) stall_max: Duration,
 }
 
 impl BodyLimits<'_> {
     fn max(&self) -> u64 {
-        match self.operation {
-            operation if operation.is_invocation() => self.limits.request_payload.0,
-            _ => self.limits.control_body.0,
+        match self.bound {
+            Bound::Operation(operation) if operation.is_invocation() => {
+                self.limits.request_payload.0
+            }
+            Bound::Operation(_) => self.limits.control_body.0,
+            Bound::Bytes(bytes) => bytes,
         }
     }
 
     fn too_large(&self) -> BodyError {
-        match self.operation {
-            operation if operation.is_invocation() => {
+        match self.bound {
+            Bound::Operation(operation) if operation.is_invocation() => {
                 BodyError::PayloadTooLarge { limit: self.max() }
             }
-            operation => BodyError::ControlTooLarge {
+            Bound::Bytes(limit) => BodyError::TooLarge { limit },
+            Bound::Operation(operation) => BodyError::ControlTooLarge {
                 operation,
                 limits: Box::new(self.limits.clone()),
             },

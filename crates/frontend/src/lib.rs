@@ -29,6 +29,7 @@ mod respond;
 mod server;
 mod source;
 mod stack;
+mod sts;
 mod trace_id;
 mod trail;
 

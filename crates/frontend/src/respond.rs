@@ -27,6 +27,7 @@ pub(crate) fn respond(
             status,
             headers,
             body: Body::Whole(body.into()),
+            refusal: None,
         }
     });
     let mut response = Response::new(answer.body.into_http());
@@ -85,6 +86,9 @@ fn body(error: &BodyError) -> ApiError {
         BodyError::PayloadTooLarge { limit } => ApiError::payload_too_large(*limit),
         BodyError::ControlTooLarge { operation, limits } => {
             ApiError::body_too_large(limits, *operation)
+        }
+        BodyError::TooLarge { limit } => {
+            ApiError::RequestEntityTooLarge(format!("The request is longer than {limit} bytes."))
         }
         BodyError::NoMemory { .. } => throttled(ThrottleReason::CallerRateLimitExceeded),
         BodyError::Stalled(_) => ApiError::InvalidRequestContent(

@@ -19,14 +19,14 @@ use tracing::{Instrument, field};
 
 use crate::{
     auth::{self, Arriving, Caller},
-    body::{self, BodyLimits, Budget},
+    body::{self, BodyLimits, Bound, Budget},
     code_url,
     error::OperationError,
     operations::{self, Received, Workbench},
     options::FrontendOptions,
     respond::{self, Answer, HttpBody},
     source::Source,
-    trace_id,
+    sts, trace_id,
     trail::{Arrival, Asked, AuditLog, Trail},
 };
 
@@ -54,7 +54,13 @@ pub(crate) async fn serve(
     );
     let began = Instant::now();
     let answering = async {
+        let is_sts = sts::is_call(request.method(), request.uri());
         let outcome = let_in(&edge, source, request_id, request).await;
+        let outcome = match outcome {
+            // Also at the door it is told in the words of its service.
+            Err(error) if is_sts => Ok(sts::refusal(request_id, &error.into())),
+            outcome => outcome,
+        };
         let response = respond::respond(request_id, outcome);
         edge.bench.counters.answered(response.status());
         tracing::debug!(status = response.status().as_u16(), took = ?began.elapsed(), "answered");
@@ -93,6 +99,8 @@ async fn record(
     // we know who asks.
     let query = head.uri.query().unwrap_or_default();
     let routed = route::route(&head.method, head.uri.path(), query);
+    // Another service of AWS, on a path that Lambda has not.
+    let is_sts = sts::is_call(&head.method, &head.uri);
     // The one path that is not AWS's: downloads of code, by URLs that we signed.
     let is_download = head.uri.path().starts_with(code_url::PATH);
     let target = routed
@@ -104,6 +112,7 @@ async fn record(
         api: Api::Aws,
         asked: match &routed {
             _ if is_download => Asked::Code,
+            _ if is_sts => Asked::Token(None),
             Ok(routed) => Asked::Operation(routed.operation),
             Err(_) => Asked::Unknown,
         },
@@ -113,7 +122,9 @@ async fn record(
         target,
     });
     let trail = trail.map_err(|error| respond::told(error.into()))?;
-    let outcome = if is_download {
+    let outcome = if is_sts {
+        Ok(sts::answer(edge, source, request_id, &trail, head, body).await)
+    } else if is_download {
         download(edge, &head, &trail).await
     } else {
         operate(edge, source, request_id, &trail, routed, head, body).await
@@ -121,7 +132,7 @@ async fn record(
     // Errors become AWS errors here and nowhere else.
     let outcome = outcome.map_err(respond::told);
     let (status, error) = match &outcome {
-        Ok(answer) => (answer.status, None),
+        Ok(answer) => (answer.status, answer.refusal),
         Err(error) => (error.status(), Some(error.name())),
     };
     let recorded = trail.end(status.as_u16(), error).await;
@@ -147,13 +158,13 @@ async fn operate(
     auth::precheck(&edge.options.auth, &edge.bench.control, &head, now)?;
     // Body: within the limit of the operation, the memory of this node, and a minimal pace.
     let limits = BodyLimits {
-        operation: named.unwrap_or(Operation::Invoke),
+        bound: Bound::Operation(named.unwrap_or(Operation::Invoke)),
         limits: &edge.options.limits,
         stall_max: edge.options.body_stall_max,
     };
     let body = body::read(body, &limits, &edge.bodies).await?;
     // Authenticate: who sent exactly this.
-    let caller = authenticate(edge, source, &head, &body.bytes)?;
+    let caller = authenticate(edge, source, Rules::default(), &head, &body.bytes)?;
     span.record("account", field::display(caller.account));
     trail.known(&caller);
     let Routed { operation, labels } = routed?;
@@ -182,9 +193,11 @@ async fn operate(
     Box::pin(operations::run(&edge.bench, authorized, received)).await
 }
 
-fn authenticate(
+/// Finds out who sent exactly this.
+pub(crate) fn authenticate(
     edge: &Edge,
     source: &Source,
+    rules: Rules,
     head: &Parts,
     body: &[u8],
 ) -> Result<Caller, OperationError> {
@@ -201,7 +214,7 @@ fn authenticate(
     };
     let arriving = Arriving {
         request,
-        rules: Rules::default(),
+        rules,
         source,
         secure: edge.options.public_tls || source.is_inside(),
         now: edge.bench.clock.wall(),

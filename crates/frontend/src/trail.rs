@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use audit::{Api, Call, Event, Outcome, Place, Recorder, Unrecorded, clipped};
 use http::{HeaderMap, header::USER_AGENT};
-use lambda_api::{Operation, Request, page::PageRequest, sigv4};
+use lambda_api::{Operation, Request, page::PageRequest, sigv4, sts};
 use model::{
     AccountId, RequestId,
     iam::{AccessKeyId, Change, EntityId, EntityName},
@@ -54,6 +54,8 @@ pub(crate) enum Asked {
     Operation(Operation),
     /// Something of the service that keeps identities.
     Identity(Action),
+    /// Something of the service that tells who is who, once it is known what.
+    Token(Option<sts::Action>),
     /// Code, by a URL that we signed.
     Code,
     /// What there is not.
@@ -78,6 +80,9 @@ impl Asked {
         match self {
             Self::Operation(operation) => operation.name(),
             Self::Identity(action) => action.name(),
+            Self::Token(Some(sts::Action::GetCallerIdentity)) => "sts:GetCallerIdentity",
+            Self::Token(Some(sts::Action::AssumeRole)) => "sts:AssumeRole",
+            Self::Token(None) => "sts:Unknown",
             Self::Code => "DownloadCode",
             Self::Unknown => "Unknown",
         }
@@ -86,14 +91,17 @@ impl Asked {
     fn is_invocation(self) -> bool {
         match self {
             Self::Operation(operation) => operation.is_invocation(),
-            Self::Identity(_) | Self::Code | Self::Unknown => false,
+            Self::Identity(_) | Self::Token(_) | Self::Code | Self::Unknown => false,
         }
     }
 
+    /// Whether its record must be on disk before it is answered.
     fn changes(self) -> bool {
         match self {
             Self::Operation(operation) => operation.is_mutation(),
             Self::Identity(action) => action.is_change(),
+            // It changes nothing, and makes somebody somebody.
+            Self::Token(action) => action == Some(sts::Action::AssumeRole),
             Self::Code | Self::Unknown => false,
         }
     }
@@ -147,6 +155,22 @@ impl Trail {
             open.call.account = Some(caller.account.to_string());
             open.call.caller = Some(clipped(&caller.to_string(), TEXT_MAX));
             open.call.region = Some(caller.region.to_string());
+        });
+    }
+
+    /// Notes what a call asks for that is known by its body alone.
+    pub(crate) fn is(&self, asked: Asked) {
+        self.note(|open| {
+            asked.name().clone_into(&mut open.call.operation);
+            open.changes = asked.changes();
+        });
+    }
+
+    /// Notes which role somebody wants to be.
+    pub(crate) fn assumes(&self, wanted: &sts::AssumeRole) {
+        self.note(|open| {
+            open.call.resource = Some(wanted.role.to_string());
+            open.call.parameters = identity::of_session(wanted);
         });
     }
 

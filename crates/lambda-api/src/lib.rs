@@ -31,6 +31,7 @@ pub mod response;
 pub mod route;
 pub mod scope;
 pub mod sigv4;
+pub mod sts;
 pub mod target;
 
 pub use demand::Demand;

@@ -61,6 +61,21 @@ pub(crate) fn permit(
     decide(control, caller, &own, &demand)
 }
 
+/// Decides whether a caller may be a role, by what they may and by whom the role trusts.
+///
+/// # Errors
+/// As [`authorize`].
+pub(crate) fn permit_role(
+    control: &Control,
+    caller: &Caller,
+    demand: &Demand,
+    trust: &str,
+) -> Result<(), OperationError> {
+    let own = own(control, caller)?;
+    let trust = control.documents().read(Kind::Trust, trust)?;
+    weigh(control, caller, &own, demand, Some(&trust))
+}
+
 fn decide(
     control: &Control,
     caller: &Caller,
@@ -76,6 +91,17 @@ fn decide(
     if resource.is_none() && is_root(caller) && demand.account == caller.account {
         return Ok(());
     }
+    weigh(control, caller, own, demand, resource.as_deref())
+}
+
+/// Holds a demand against the policies of the caller and of the resource.
+fn weigh(
+    control: &Control,
+    caller: &Caller,
+    own: &Own,
+    demand: &Demand,
+    resource: Option<&Document>,
+) -> Result<(), OperationError> {
     let context = context(control, caller, demand);
     let request = policy::Request {
         principal: &caller.principal,
@@ -88,7 +114,7 @@ fn decide(
         identity: &own.identity,
         boundary: own.boundary.as_deref(),
         session: &own.session,
-        resource: resource.as_deref(),
+        resource,
     };
     let why = match evaluate(&request, &policies) {
         Decision::Allowed => return Ok(()),

@@ -4,11 +4,12 @@ use lambda_api::response::ShownEnvironment;
 use model::{
     AccountId, Failure, FunctionId, Generation, Mutation,
     function::{Environment, FunctionVersion, StoredEnvironment},
+    iam::{Hour, RoleArn},
     mutation::Changed,
 };
 use prost::Message as _;
 use proto::internal as pb;
-use seal::{AccountKey, KEY_BYTES, Place, Zeroizing};
+use seal::{AccountKey, KEY_BYTES, Place, RoleKey, Zeroizing};
 use state::IdempotencyKey;
 
 use super::Control;
@@ -87,6 +88,16 @@ impl Control {
         }
         self.key_to_seal_with(account).await?;
         Ok(())
+    }
+
+    /// What issues sessions of a role in this hour.
+    pub(crate) async fn role_key(
+        &self,
+        role: &RoleArn,
+        hour: Hour,
+    ) -> Result<RoleKey, OperationError> {
+        let key = self.key_to_seal_with(role.account()).await?;
+        Ok(key.role_key(role, hour))
     }
 
     /// The account's newest data key. An account that has none gets its first.

@@ -66,6 +66,7 @@ pub(crate) async fn over_http(
         status: Operation::InvokeWithResponseStream.success(),
         headers,
         body: Body::Pieces(Box::pin(stream::unfold(Some(messages), Messages::next))),
+        refusal: None,
     })
 }
 

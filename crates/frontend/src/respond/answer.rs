@@ -1,4 +1,4 @@
-//! What a success looks like.
+//! What is answered: a success, or the error of a service whose errors look otherwise.
 
 use std::{convert::Infallible, fmt, pin::Pin};
 
@@ -8,12 +8,14 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body_util::{Either, Full, StreamBody};
 use hyper::body::Frame;
 
-/// What a success looks like.
+/// What is answered.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Body,
+    /// The name of the error that it tells; nothing for a success.
+    pub(crate) refusal: Option<&'static str>,
 }
 
 /// The body of an answer.
@@ -40,6 +42,7 @@ impl Answer {
             status,
             headers,
             body: Body::Whole(body.into()),
+            refusal: None,
         }
     }
 
@@ -49,6 +52,7 @@ impl Answer {
             status,
             headers: HeaderMap::new(),
             body: Body::Whole(Bytes::new()),
+            refusal: None,
         }
     }
 

@@ -3,11 +3,20 @@
 //! Policies are here in full: what somebody was allowed is what such a record is read for. Secret halves of access keys are
 //! not, sealed or otherwise.
 
-use lambda_api::page::PageRequest;
+use lambda_api::{page::PageRequest, sts::AssumeRole};
 use model::iam::{AccessKeyId, Change, EntityId, EntityName, Grants};
 use serde_json::json;
 
 use super::{List, Parameters};
+
+/// What somebody says who wants to be a role. What they must know to be it is no secret in AWS's eyes, and is left out.
+pub(in crate::trail) fn of_session(wanted: &AssumeRole) -> Parameters {
+    let mut list = List::default();
+    list.shown("RoleSessionName", Some(&wanted.session));
+    list.put_some("DurationSeconds", wanted.duration.map(|d| d.as_secs()));
+    list.document("Policy", wanted.policy.as_ref());
+    list.0
+}
 
 /// What a change says.
 pub(in crate::trail) fn of(change: &Change) -> Parameters {
