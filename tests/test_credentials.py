@@ -205,6 +205,12 @@ def test_an_sdk_inside_works_within_its_role(cluster, client, deploy, made_role)
     assert called("sts", "assume_role", RoleArn=role, RoleSessionName="inside")["refused"] == "AccessDenied"
 
 
+def test_lambda_must_be_able_to_become_the_role(client, name, made_role):
+    role = made_role("for-ec2", trust=({**TRUST_LAMBDA, "Principal": {"Service": "ec2.amazonaws.com"}},))
+    said = refused(create, client, name, zips.function("echo"), "echo.handler", Role=role)
+    assert said == (400, "InvalidParameterValueException", "The role defined for the function cannot be assumed by Lambda.")
+
+
 def test_they_are_good_outside_as_well(endpoint, session):
     inside = session("caller")
     got = sts_client(endpoint, inside).get_caller_identity()

@@ -112,6 +112,12 @@ impl Principal {
         Ok(Self(Who::Service(name.into())))
     }
 
+    /// Lambda itself, which becomes the roles of functions.
+    #[must_use]
+    pub fn lambda() -> Self {
+        Self(Who::Service("lambda.amazonaws.com".into()))
+    }
+
     /// Somebody whom an identity provider knows, by the provider: the principal of `AssumeRoleWithWebIdentity` and
     /// `AssumeRoleWithSAML`.
     #[must_use]
@@ -291,5 +297,7 @@ mod tests {
         ] {
             assert!(Principal::service(bad).is_err(), "{bad}");
         }
+        let lambda = Principal::service("lambda.amazonaws.com").unwrap();
+        assert_eq!(Principal::lambda(), lambda);
     }
 }

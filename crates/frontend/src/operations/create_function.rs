@@ -10,13 +10,23 @@ use super::{
     deployment::{self, Stored},
     versions,
 };
-use crate::{auth::Authorized, error::OperationError, respond::Answer};
+use crate::{
+    auth::{self, Authorized},
+    error::OperationError,
+    respond::Answer,
+};
 
 pub(crate) async fn run(
     bench: &Workbench,
     authorized: Authorized<CreateFunction>,
 ) -> Result<Shown, OperationError> {
     let (mut request, grant) = authorized.take();
+    auth::check_execution_role(
+        &bench.control,
+        &request.function,
+        &request.config.role,
+        bench.clock.wall(),
+    )?;
     let layers = deployment::layers(bench, &request.layers).await?;
     let Stored { code, object } = match &mut request.source {
         Source::Image(uri) => Stored::image(uri),

@@ -5,13 +5,20 @@ use lambda_api::{Operation, request::update_function_configuration::UpdateFuncti
 use model::{LayerVersionId, function::UsedLayer};
 
 use super::{Shown, Workbench, deployment, versions};
-use crate::{auth::Authorized, error::OperationError, respond::Answer};
+use crate::{
+    auth::{self, Authorized},
+    error::OperationError,
+    respond::Answer,
+};
 
 pub(crate) async fn run(
     bench: &Workbench,
     authorized: Authorized<UpdateFunctionConfiguration>,
 ) -> Result<Shown, OperationError> {
     let (request, grant) = authorized.take();
+    if let Some(role) = &request.patch.role {
+        auth::check_execution_role(&bench.control, &request.function, role, bench.clock.wall())?;
+    }
     let layers = match &request.layers {
         Some(wanted) => Some(layers(bench, &request, wanted).await?),
         None => None,

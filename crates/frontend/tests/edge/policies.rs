@@ -423,6 +423,73 @@ async fn a_key_works_while_it_is_active_and_its_user_there() {
     assert_eq!(gone.error(), (403, "UnrecognizedClientException"));
 }
 
+#[tokio::test]
+async fn lambda_must_be_able_to_become_the_role() {
+    let accounts = Accounts::start().await;
+    let trust = |who: Value, condition: Value| {
+        policy(&json!([{
+            "Effect": "Allow", "Principal": who, "Action": "sts:AssumeRole", "Condition": condition,
+        }]))
+    };
+    let lambda = json!({ "Service": "lambda.amazonaws.com" });
+    let of = |account: &str| json!({ "StringEquals": { "aws:SourceAccount": account } });
+    let roles = [
+        ("good", trust(lambda.clone(), json!({}))),
+        ("ours", trust(lambda.clone(), of(OWN))),
+        ("theirs", trust(lambda, of(OTHER))),
+        (
+            "people",
+            trust(
+                json!({ "AWS": format!("arn:aws:iam::{OWN}:root") }),
+                json!({}),
+            ),
+        ),
+    ];
+    for (role, trust) in roles {
+        accounts.change(Change::CreateRole {
+            account: account(OWN),
+            name: name(role),
+            path: "/".parse().unwrap(),
+            trust,
+            session_max_s: 3600,
+        });
+    }
+    // Brings the frontend's copy up to date.
+    let got = accounts.operator(Method::GET, HELLO, &Value::Null).await;
+    assert_eq!(got.status, 200, "{got:?}");
+    // One that is not kept here, or that stands elsewhere, trusts whom it likes.
+    for (role, taken) in [
+        ("good", true),
+        ("ours", true),
+        ("unmade", true),
+        ("elsewhere/people", true),
+        ("theirs", false),
+        ("people", false),
+    ] {
+        let role = format!("arn:aws:iam::{OWN}:role/{role}");
+        let create = json!({
+            "FunctionName": format!("of-{}", role.replace([':', '/'], "-")), "Role": &role,
+            "Runtime": "python3.13", "Handler": "h.handler", "Code": { "ZipFile": base64(&zip("v1")) },
+        });
+        let (functions, configuration) =
+            ("/2015-03-31/functions", format!("{HELLO}/configuration"));
+        let update = json!({ "Role": &role });
+        for (method, path, body, done) in [
+            (Method::POST, functions, create, 201),
+            (Method::PUT, &*configuration, update, 200),
+        ] {
+            let got = accounts.operator(method, path, &body).await;
+            if taken {
+                assert_eq!(got.status, done, "{role}: {got:?}");
+            } else {
+                assert_eq!(got.error(), (400, "InvalidParameterValueException"));
+                let said = "The role defined for the function cannot be assumed by Lambda.";
+                assert!(got.text().contains(said), "{role}: {got:?}");
+            }
+        }
+    }
+}
+
 const ROLE: &str = "arn:aws:iam::123456789012:role/service-role/worker";
 
 impl Accounts {
