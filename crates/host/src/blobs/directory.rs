@@ -7,6 +7,7 @@
 //! ```
 
 use std::{
+    collections::HashSet,
     fs::{self, File, OpenOptions},
     io::{self, Write as _},
     os::unix::fs::OpenOptionsExt,
@@ -20,9 +21,13 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use model::Digest;
+use parking_lot::Mutex;
 
 use super::{BlobError, Blobs};
 use crate::disk;
+
+/// Blobs that are remembered as settled. When there are more, all are forgotten, and settled once more when they are put.
+const SETTLED_MAX: usize = 65_536;
 
 /// A directory of blobs. One process at a time may have it open.
 #[derive(Debug)]
@@ -36,6 +41,8 @@ struct Layout {
     unfinished: PathBuf,
     rotten: PathBuf,
     counter: AtomicU64,
+    /// Blobs whose names this process has made survive a power loss.
+    settled: Mutex<HashSet<Digest>>,
 }
 
 impl DirectoryBlobs {
@@ -49,6 +56,7 @@ impl DirectoryBlobs {
             unfinished: root.join("unfinished"),
             rotten: root.join("rotten"),
             counter: AtomicU64::new(0),
+            settled: Mutex::default(),
         });
         let blobs = Self { layout };
         blobs.run(Layout::prepare).await?;
@@ -131,8 +139,11 @@ impl Blobs for DirectoryBlobs {
     }
 
     async fn delete(&self, digest: Digest) -> Result<(), BlobError> {
-        self.run(move |layout| found(fs::remove_file(layout.path(digest))).map(drop))
-            .await
+        self.run(move |layout| {
+            layout.settled.lock().remove(&digest);
+            found(fs::remove_file(layout.path(digest))).map(drop)
+        })
+        .await
     }
 
     async fn list(&self) -> Result<Vec<Digest>, BlobError> {
@@ -164,6 +175,9 @@ impl Layout {
 
     fn write(&self, digest: Digest, bytes: &[u8]) -> io::Result<()> {
         if self.size(digest)? == u64::try_from(bytes.len()).ok() {
+            if self.settled.lock().contains(&digest) {
+                return Ok(());
+            }
             // Whoever put it there may not have come to this, or be at it now.
             return self.settle(digest);
         }
@@ -180,6 +194,8 @@ impl Layout {
     }
 
     fn place(&self, unfinished: &Path, digest: Digest) -> io::Result<()> {
+        // The name that is made now was never settled, whatever was there under it before.
+        self.settled.lock().remove(&digest);
         let shelf = self.shelf(digest);
         if !shelf.try_exists()? {
             disk::create_directory(&shelf)?;
@@ -191,10 +207,17 @@ impl Layout {
     /// Makes the name of a blob survive a power loss, and that of its shelf, which another put may have made just now.
     fn settle(&self, digest: Digest) -> io::Result<()> {
         disk::sync_directory(&self.shelf(digest))?;
-        disk::sync_directory(&self.root)
+        disk::sync_directory(&self.root)?;
+        let mut settled = self.settled.lock();
+        if settled.len() >= SETTLED_MAX {
+            settled.clear();
+        }
+        settled.insert(digest);
+        Ok(())
     }
 
     fn set_aside(&self, digest: Digest) -> io::Result<()> {
+        self.settled.lock().remove(&digest);
         let aside = self.rotten.join(digest.to_string());
         found(fs::rename(self.path(digest), aside))?;
         disk::sync_directory(&self.shelf(digest))
