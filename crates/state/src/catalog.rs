@@ -59,6 +59,8 @@ pub struct Catalog {
     // Mappings that are in transition: what the leader's reconciler looks at.
     pub(crate) moving: BTreeSet<MappingId>,
     pub(crate) layers: BTreeMap<LayerId, LayerEntry>,
+    // Bytes of code over all versions, of functions and of layers: every deployment asks.
+    pub(crate) code: BTreeMap<(AccountId, Region), u64>,
     pub(crate) code_signing: BTreeMap<CodeSigningId, Arc<CodeSigningConfig>>,
     pub(crate) capacity: BTreeMap<CapacityProviderId, Arc<CapacityProvider>>,
     pub(crate) iam: BTreeMap<EntityId, Shared>,
@@ -182,19 +184,36 @@ impl Catalog {
     /// What an account uses in a region.
     #[must_use]
     pub fn usage(&self, account: AccountId, region: &Region) -> Usage {
-        let layers = self.layers(account, region, None);
-        let layers = layers.flat_map(|(_, l)| l.versions.values());
-        let shared = Usage {
-            functions: 0,
-            code: layers.map(|v| v.content.size).sum(),
-            reserved: 0,
+        let empty = Usage {
+            code: self.code_bytes(account, region),
+            ..Usage::default()
         };
         self.functions(account, region, None)
-            .fold(shared, |usage, (_, f)| Usage {
+            .fold(empty, |usage, (_, f)| Usage {
                 functions: usage.functions + 1,
-                code: usage.code + f.versions.values().map(|v| v.code.size).sum::<u64>(),
                 reserved: usage.reserved + u64::from(f.reserved().unwrap_or(0)),
+                ..usage
             })
+    }
+
+    /// Bytes of code that an account has in a region, over all versions, of functions and of layers.
+    #[must_use]
+    pub fn code_bytes(&self, account: AccountId, region: &Region) -> u64 {
+        let code = self.code.get(&(account, region.clone()));
+        code.copied().unwrap_or(0)
+    }
+
+    /// Takes note that a version with so much code is there in place of one with so much.
+    pub(crate) fn count_code(&mut self, account: AccountId, region: &Region, old: u64, new: u64) {
+        if old == new {
+            return;
+        }
+        let place = (account, region.clone());
+        let bytes = self.code_bytes(account, region).saturating_sub(old);
+        match bytes.saturating_add(new) {
+            0 => drop(self.code.remove(&place)),
+            bytes => drop(self.code.insert(place, bytes)),
+        }
     }
 
     /// A data key of an account.
@@ -329,11 +348,11 @@ impl Catalog {
         } else {
             self.unsettled.insert(version.id.clone(), version.clone());
         }
-        self.functions
-            .entry(version.id.function.clone())
-            .or_default()
-            .versions
-            .insert(version.id.version, version);
+        let (id, size) = (version.id.function.clone(), version.code.size);
+        let entry = self.functions.entry(id.clone()).or_default();
+        let old = entry.versions.insert(version.id.version, version);
+        let old = old.map_or(0, |old| old.code.size);
+        self.count_code(id.account, &id.region, old, size);
     }
 
     fn forget(&mut self, key: &Key) {
@@ -371,6 +390,7 @@ impl Catalog {
         let btree_map::Entry::Occupied(mut entry) = self.functions.entry(id.clone()) else {
             return;
         };
+        let mut freed = 0;
         match key {
             Key::Function(_) => {
                 entry.get_mut().next_version = 0;
@@ -379,7 +399,8 @@ impl Catalog {
                 entry.get_mut().code_signing = None;
             }
             Key::Version(v) => {
-                entry.get_mut().versions.remove(&v.version);
+                let gone = entry.get_mut().versions.remove(&v.version);
+                freed = gone.map_or(0, |gone| gone.code.size);
             }
             Key::Alias(_, name) => {
                 entry.get_mut().aliases.remove(name);
@@ -403,6 +424,7 @@ impl Catalog {
         if entry.get().is_gone() {
             entry.remove();
         }
+        self.count_code(id.account, &id.region, freed, 0);
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod iam;
 
+use std::collections::BTreeMap;
+
 use model::{FunctionId, Qualifier, Setting, SettingKind, Version, mapping::MappingState};
 
 use crate::{Catalog, FunctionEntry};
@@ -63,8 +65,32 @@ pub fn check(catalog: &Catalog) -> Result<(), Violation> {
         let arn = id.arn(None);
         return Err(Violation(format!("{arn}: is gone and keeps concurrency")));
     }
+    code(catalog)?;
     mappings(catalog)?;
     iam::check(catalog)
+}
+
+/// What is counted is what is there.
+fn code(catalog: &Catalog) -> Result<(), Violation> {
+    let mut there = BTreeMap::new();
+    let functions = catalog.functions.iter().flat_map(|(id, entry)| {
+        let sizes = entry.versions.values().map(|v| v.code.size);
+        sizes.map(|size| (id.account, &id.region, size))
+    });
+    let layers = catalog.layers.iter().flat_map(|(id, entry)| {
+        let sizes = entry.versions.values().map(|v| v.content.size);
+        sizes.map(|size| (id.account, &id.region, size))
+    });
+    for (account, region, size) in functions.chain(layers).filter(|(.., size)| *size > 0) {
+        *there.entry((account, region.clone())).or_default() += size;
+    }
+    if there != catalog.code {
+        let counted = &catalog.code;
+        return Err(Violation(format!(
+            "code is {there:?}, and counted as {counted:?}"
+        )));
+    }
+    Ok(())
 }
 
 const fn keeps(kind: SettingKind) -> bool {

@@ -69,11 +69,11 @@ impl Catalog {
     }
 
     pub(crate) fn put_layer_version(&mut self, version: Arc<LayerVersion>) {
-        self.layers
-            .entry(version.id.layer.clone())
-            .or_default()
-            .versions
-            .insert(version.id.version, version);
+        let (id, size) = (version.id.layer.clone(), version.content.size);
+        let entry = self.layers.entry(id.clone()).or_default();
+        let old = entry.versions.insert(version.id.version, version);
+        let old = old.map_or(0, |old| old.content.size);
+        self.count_code(id.account, &id.region, old, size);
     }
 
     pub(crate) fn forget_layer(&mut self, id: &LayerId) {
@@ -87,10 +87,12 @@ impl Catalog {
 
     pub(crate) fn forget_layer_version(&mut self, id: &LayerVersionId) {
         if let btree_map::Entry::Occupied(mut entry) = self.layers.entry(id.layer.clone()) {
-            entry.get_mut().versions.remove(&id.version);
+            let gone = entry.get_mut().versions.remove(&id.version);
             if entry.get().is_gone() {
                 entry.remove();
             }
+            let freed = gone.map_or(0, |gone| gone.content.size);
+            self.count_code(id.layer.account, &id.layer.region, freed, 0);
         }
     }
 }

@@ -141,7 +141,7 @@ fn check_room(
 ) -> Result<(), ApiError> {
     let used = bench
         .control
-        .glance(|catalog| catalog.usage(account, region).code);
+        .glance(|catalog| catalog.code_bytes(account, region));
     let limit = bench.limits_of(account).code_storage.0;
     if used.saturating_add(more) > limit {
         return Err(ApiError::CodeStorageExceeded(format!(
