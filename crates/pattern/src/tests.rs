@@ -41,6 +41,8 @@ fn every_operator() {
         ("null", Matcher::Equals(Scalar::Null)),
         ("true", Matcher::Equals(Scalar::Bool(true))),
         ("1.5", Matcher::Equals(Scalar::Number(1.5))),
+        // The parser must be exact for this one.
+        ("7.777e36", Matcher::Equals(Scalar::Number(7.777e36))),
         (r#"{"prefix":"x"}"#, Matcher::Prefix(Text::Exact(own("x")))),
         (
             r#"{"prefix":{"equals-ignore-case":"x"}}"#,
