@@ -57,11 +57,17 @@ impl Labels {
 
 /// Finds the operation of a request. `raw_path` and `raw_query` are the path and the query as they came, percent-encoded.
 ///
-/// A path that ends with a literal segment may have one slash more: older clients send `/2015-03-31/functions/`.
+/// A path that ends with a literal segment may have one slash more: older clients send `/2015-03-31/functions/`. Paths with
+/// the segments `.` and `..` belong to no operation: their signature is also that of the path without them, so whoever
+/// gets hold of one request could make another of it. For the same reason a parameter that singles an operation out is
+/// found in every encoding.
 ///
 /// # Errors
 /// [`RouteError`] if no operation fits or a label is not encoded text.
 pub fn route(method: &Method, raw_path: &str, raw_query: &str) -> Result<Routed, RouteError> {
+    if raw_path.split('/').any(|s| matches!(s, "." | "..")) {
+        return Err(RouteError::UnknownPath);
+    }
     let mut error = RouteError::UnknownPath;
     let mut found = None;
     for operation in Operation::ALL {
@@ -91,9 +97,11 @@ pub fn route(method: &Method, raw_path: &str, raw_query: &str) -> Result<Routed,
 }
 
 fn has_parameter(raw_query: &str, (name, value): (&str, &str)) -> bool {
-    raw_query
-        .split('&')
-        .any(|part| part.split_once('=') == Some((name, value)))
+    let is = |text: &str, wanted: &str| percent::decode(text).is_ok_and(|text| text == wanted);
+    raw_query.split('&').any(|part| {
+        part.split_once('=')
+            .is_some_and(|(n, v)| is(n, name) && is(v, value))
+    })
 }
 
 fn match_path<'p>(
@@ -214,6 +222,10 @@ mod tests {
             "GetLayerVersionByArn",
         );
         check(
+            "GET /2018-10-31/layers?Arn=a&fin%64=%4cayerVersion",
+            "GetLayerVersionByArn",
+        );
+        check(
             "GET /2019-09-30/functions/f/provisioned-concurrency?List=ALL",
             "ListProvisionedConcurrencyConfigs FunctionName=f",
         );
@@ -257,6 +269,9 @@ mod tests {
             "/2015-03-31",
             "/2015-03-31/functions/f/",
             "/2015-03-31/functions//configuration",
+            "/2015-03-31/functions/.",
+            "/2015-03-31/functions/./configuration",
+            "/2015-03-31/functions/f/policy/..",
         ] {
             check(&format!("GET {path}"), "no operation has this path");
         }

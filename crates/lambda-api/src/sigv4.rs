@@ -4,8 +4,8 @@
 //! signature covers method, path, query, the signed headers and the hash of the body. What must hold beyond the
 //! signature itself: the credential's scope names the day of the request's own date, our service, and a region, which
 //! the caller of this module decides on; the date is within [`SKEW`] of ours, or the URL has not expired; the host and
-//! every `x-amz-*` header are signed, so that nobody can add meaning to a signed request. Signatures and session tokens
-//! are compared in constant time.
+//! every `x-amz-*` header are signed, and every signed header is there, so that nobody can add meaning to a signed
+//! request or take some away. Signatures and session tokens are compared in constant time.
 //!
 //! [`sign`] and [`presign`] make what [`verify`] accepts, for our own client.
 
@@ -222,7 +222,8 @@ fn check_time(presented: &Presented, now: Timestamp) -> Result<(), SigV4Error> {
     Ok(())
 }
 
-/// A header that means something to us must not be addable by whoever got hold of a signed request.
+/// A header that means something to us must not be addable by whoever got hold of a signed request. One that was signed must
+/// be there: the signature is the same for one that is not and for one that is empty.
 fn check_signed_headers(
     presented: &Presented,
     request: &SignedRequest<'_>,
@@ -230,6 +231,12 @@ fn check_signed_headers(
     let signed = |name: &str| presented.signed_headers.iter().any(|signed| signed == name);
     if !signed("host") {
         return Err(SigV4Error::HostNotSigned);
+    }
+    let there = |name: &str| {
+        request.headers.contains_key(name) || (name == "host" && request.authority.is_some())
+    };
+    if let Some(name) = presented.signed_headers.iter().find(|name| !there(name)) {
+        return Err(SigV4Error::HeaderMissing { name: name.clone() });
     }
     let unsigned = request
         .headers

@@ -5,7 +5,10 @@ use std::time::Duration;
 use model::Timestamp;
 
 use super::date;
-use crate::{error::ApiError, query::InvalidQuery};
+use crate::{error::ApiError, query::InvalidQuery, validate::clip};
+
+/// The most of a credential or of the name of a header that an answer repeats, in characters.
+const NAME_MAX: usize = 256;
 
 /// Why a request is not believed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -75,6 +78,12 @@ pub enum SigV4Error {
         /// Which one.
         name: String,
     },
+    /// A header that was signed is not there.
+    #[error("the signed header {name} is not there")]
+    HeaderMissing {
+        /// Which one.
+        name: String,
+    },
     /// The body is not the one that was signed, or was left out of the signature.
     #[error("the body is not covered by the signature")]
     PayloadHash,
@@ -103,7 +112,7 @@ impl From<SigV4Error> for ApiError {
             | SigV4Error::Malformed { .. }
             | SigV4Error::Query(_) => Self::IncompleteSignature(format!("Authorization cannot be read: {error}.")),
             SigV4Error::ScopeDay { ref scope, ref date } => {
-                let day = date.get(..8).unwrap_or_default();
+                let (day, scope) = (date.get(..8).unwrap_or_default(), clip(scope, NAME_MAX));
                 invalid(format!(
                     "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: \
                      '{scope}' != '{day}', from '{date}'."
@@ -133,6 +142,9 @@ impl From<SigV4Error> for ApiError {
             ),
             SigV4Error::HeaderNotSigned { ref name } => {
                 invalid(format!("'{name}' must be a 'SignedHeader' in the AWS Authorization."))
+            }
+            SigV4Error::HeaderMissing { ref name } => {
+                invalid(format!("The 'SignedHeader' '{}' is not in the request.", clip(name, NAME_MAX)))
             }
             SigV4Error::PayloadHash | SigV4Error::SignatureMismatch => invalid(
                 "The request signature we calculated does not match the signature you provided. Check your AWS Secret \

@@ -203,12 +203,15 @@ fn single<'h>(headers: &'h HeaderMap, name: &'static str) -> Result<Option<&'h s
 
 fn header_date(headers: &HeaderMap) -> Result<Date, SigV4Error> {
     const PART: &str = "X-Amz-Date";
-    match (single(headers, DATE)?, single(headers, "date")?) {
-        (Some(date), _) => Date::parse(date).ok_or(SigV4Error::Malformed { part: PART }),
-        (None, Some(date)) => Date::parse(date)
+    if let Some(date) = single(headers, DATE)? {
+        return Date::parse(date).ok_or(SigV4Error::Malformed { part: PART });
+    }
+    // Only then: a proxy may have added a date of its own, in any form.
+    match single(headers, "date")? {
+        Some(date) => Date::parse(date)
             .or_else(|| Date::parse_http(date))
             .ok_or(SigV4Error::Malformed { part: "Date" }),
-        (None, None) => Err(SigV4Error::Incomplete { part: PART }),
+        None => Err(SigV4Error::Incomplete { part: PART }),
     }
 }
 
