@@ -44,21 +44,25 @@ fn parse(s: &str) -> Option<FunctionReference> {
     let mut parts: Vec<&str> = s.split(':').collect();
     let mut region = None;
     let mut account = None;
-    if parts.first() == Some(&"arn") {
+    // A function may be called `arn` or `function`.
+    if parts.first() == Some(&"arn") && parts.len() > 2 {
         let [_, partition, "lambda", r, a, ..] = parts.as_slice() else {
             return None;
         };
-        if !matches!(*partition, "aws" | "aws-cn" | "aws-us-gov") && !partition.starts_with("aws-")
-        {
+        if !is_partition(partition) {
             return None;
         }
         region = Some(r.parse().ok()?);
         account = Some(a.parse().ok()?);
         parts.drain(..5);
-        if parts.first() != Some(&"function") {
+        // Nothing behind it would leave the word itself for a name.
+        if parts.len() < 2 || parts.first() != Some(&"function") {
             return None;
         }
-    } else if parts.len() >= 3 && parts.get(1) == Some(&"function") {
+    } else if parts.len() >= 3
+        && parts.first() != Some(&"function")
+        && parts.get(1) == Some(&"function")
+    {
         account = Some(parts.first()?.parse().ok()?);
         parts.remove(0);
     }
@@ -76,6 +80,11 @@ fn parse(s: &str) -> Option<FunctionReference> {
         name: name.parse().ok()?,
         qualifier,
     })
+}
+
+/// Whether this is what the second part of an ARN may be: `aws`, `aws-cn` and the like.
+pub(crate) fn is_partition(text: &str) -> bool {
+    text == "aws" || text.starts_with("aws-")
 }
 
 impl FromStr for FunctionArn {
@@ -149,6 +158,8 @@ mod tests {
     fn every_accepted_form() {
         check("hello", Some((None, None, "hello", None)));
         check("function", Some((None, None, "function", None)));
+        check("arn", Some((None, None, "arn", None)));
+        check("arn:live", Some((None, None, "arn", Some("live"))));
         check("hello:live", Some((None, None, "hello", Some("live"))));
         check(
             "hello:$LATEST",
@@ -156,6 +167,10 @@ mod tests {
         );
         check("function:hello", Some((None, None, "hello", None)));
         check("function:hello:7", Some((None, None, "hello", Some("7"))));
+        check(
+            "function:function:7",
+            Some((None, None, "function", Some("7"))),
+        );
         check(
             "123456789012:function:hello",
             Some((None, Some("123456789012"), "hello", None)),
@@ -187,6 +202,8 @@ mod tests {
             "hello:",
             "hello:0",
             "arn:aws:lambda:eu-west-1:123456789012:layer:hello",
+            "arn:aws:lambda:eu-west-1:123456789012:function",
+            "arn:aws:lambda:eu-west-1:123456789012:function:",
         ] {
             check(bad, None);
         }

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
-use crate::{AccountId, Architecture, CapacityProviderName, Region, Timestamp};
+use crate::{AccountId, Architecture, CapacityProviderName, Region, Timestamp, arn::is_partition};
 
 /// A capacity provider's identity in the catalog.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -163,7 +163,7 @@ impl FromStr for CapacityProviderId {
                 account,
                 "capacity-provider",
                 name,
-            ] if partition.starts_with("aws") => Some(Self {
+            ] if is_partition(partition) => Some(Self {
                 account: account.parse().ok()?,
                 region: region.parse().ok()?,
                 name: name.parse().ok()?,
@@ -182,7 +182,12 @@ mod tests {
     fn arns_print_as_they_were() {
         let arn = "arn:aws:lambda:us-east-1:123456789012:capacity-provider:big_ones";
         assert_eq!(arn.parse::<CapacityProviderId>().unwrap().to_string(), arn);
-        for bad in ["", "big_ones", &arn.replace("big_ones", "big ones")] {
+        for bad in [
+            "",
+            "big_ones",
+            &arn.replace("big_ones", "big ones"),
+            &arn.replace("aws", "awsome"),
+        ] {
             assert!(bad.parse::<CapacityProviderId>().is_err(), "{bad}");
         }
     }

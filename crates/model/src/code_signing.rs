@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
-use crate::{AccountId, FunctionId, Region, Timestamp};
+use crate::{AccountId, FunctionId, Region, Timestamp, arn::is_partition};
 
 /// What the name of every configuration begins with.
 const PREFIX: &str = "csc-";
@@ -189,7 +189,7 @@ impl FromStr for CodeSigningId {
                 account,
                 "code-signing-config",
                 name,
-            ] if partition.starts_with("aws") => Some(Self {
+            ] if is_partition(partition) => Some(Self {
                 account: account.parse().ok()?,
                 region: region.parse().ok()?,
                 name: name.parse().ok()?,
@@ -224,6 +224,8 @@ mod tests {
         for bad in ["", "csc-", "csc-0123456789ABCDEFG", "csc-0123456789abcdef"] {
             assert!(bad.parse::<CodeSigningName>().is_err(), "{bad}");
         }
-        assert!(arn.replace("csc", "cs").parse::<CodeSigningId>().is_err());
+        for bad in [arn.replace("csc", "cs"), arn.replace("aws", "awsome")] {
+            assert!(bad.parse::<CodeSigningId>().is_err(), "{bad}");
+        }
     }
 }

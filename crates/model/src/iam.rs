@@ -14,7 +14,7 @@ use std::{
     sync::Arc,
 };
 
-use crate::{AccountId, Sealed, Timestamp};
+use crate::{AccountId, Sealed, Timestamp, arn::is_partition};
 
 pub use change::{Change, Grants, Quota, Refusal};
 pub use name::{AccessKeyId, EntityName, EntityPath, InvalidIam, SessionName, unique_id};
@@ -262,7 +262,7 @@ pub fn role_of(arn: &str) -> Result<(AccountId, EntityName), InvalidIam> {
     };
     let name = rest.strip_prefix("role/").ok_or_else(bad)?;
     let name = name.rsplit('/').next().unwrap_or(name);
-    if !partition.starts_with("aws") {
+    if !is_partition(partition) {
         return Err(bad());
     }
     Ok((account.parse().map_err(|_| bad())?, name.parse()?))
@@ -312,6 +312,7 @@ mod tests {
         for bad in [
             "arn:aws:iam::123456789012:user/worker",
             "arn:aws:iam::123456789012:role/",
+            "arn:awsome:iam::123456789012:role/worker",
             "arn:aws:sts::123456789012:role/worker",
             "worker",
         ] {

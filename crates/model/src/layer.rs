@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, num::NonZeroU64, str::FromStr};
 
 use crate::{
     AccountId, Architecture, LayerName, ObjectAddress, Region, RevisionId, Runtime, Timestamp,
-    function::Code,
+    Version, arn::is_partition, function::Code,
 };
 
 /// A layer's identity in the catalog.
@@ -147,9 +147,12 @@ impl FromStr for LayerVersionId {
     fn from_str(s: &str) -> Result<Self, Self::Err> {
         let split = || {
             let (layer, version) = s.rsplit_once(':')?;
+            let Ok(Version::Number(version)) = version.parse() else {
+                return None;
+            };
             Some(Self {
                 layer: layer.parse().ok()?,
-                version: version.parse().ok()?,
+                version,
             })
         };
         split().ok_or_else(|| invalid(s))
@@ -159,9 +162,7 @@ impl FromStr for LayerVersionId {
 fn parse<'a>(parts: impl Iterator<Item = &'a str>) -> Option<LayerId> {
     let parts: Vec<&str> = parts.collect();
     match parts.as_slice() {
-        ["arn", partition, "lambda", region, account, "layer", name]
-            if partition.starts_with("aws") =>
-        {
+        ["arn", partition, "lambda", region, account, "layer", name] if is_partition(partition) => {
             Some(LayerId {
                 account: account.parse().ok()?,
                 region: region.parse().ok()?,
@@ -193,6 +194,10 @@ mod tests {
             "tools:1",
             arn,
             "arn:aws:lambda:eu-west-1:123456789012:layer:tools:0",
+            "arn:aws:lambda:eu-west-1:123456789012:layer:tools:07",
+            "arn:aws:lambda:eu-west-1:123456789012:layer:tools:+7",
+            "arn:aws:lambda:eu-west-1:123456789012:layer:tools:$LATEST",
+            "arn:awsome:lambda:eu-west-1:123456789012:layer:tools:7",
             "arn:aws:lambda:eu-west-1:123456789012:function:tools:1",
             "arn:aws:lambda:::awslayer:tools",
         ] {
