@@ -12,8 +12,8 @@
 //! `schema/lambda.txt`; what is made of it, in a file of `request/`.
 //!
 //! Invariants: no member of a request is believed before it was held against the schema; every violation of a request is
-//! reported at once; an error text that AWS fixes is written in exactly one place, a constructor of
-//! [`error::ApiError`]; the secret half of a credential has neither `Debug` nor `Display`.
+//! reported at once, as far as a text of bounded length holds them; an error text that AWS fixes is written in exactly one
+//! place, a constructor of [`error::ApiError`]; the secret half of a credential has neither `Debug` nor `Display`.
 
 mod schema;
 mod validate;

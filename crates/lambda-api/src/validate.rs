@@ -7,9 +7,16 @@ use crate::error::ApiError;
 /// The longest value that a violation repeats, in characters.
 const QUOTED_MAX: usize = 2048;
 
+/// Once the violations are so long together, in bytes, further ones are counted and not told: a body can have more of them
+/// than there is memory for their texts.
+const TOLD_MAX: usize = 32 << 10;
+
 /// The violations found so far. Paths are in AWS's notation: `loggingConfig.logFormat`.
 #[derive(Debug, Default)]
-pub(crate) struct Violations(Vec<String>);
+pub(crate) struct Violations {
+    count: usize,
+    told: String,
+}
 
 impl Violations {
     /// The member must be present.
@@ -18,38 +25,47 @@ impl Violations {
         T: ?Sized,
     {
         if value.is_none() {
-            self.0.push(format!(
-                "Value null at '{path}' failed to satisfy constraint: Member must not be null"
-            ));
+            self.tell(|| {
+                format!(
+                    "Value null at '{path}' failed to satisfy constraint: Member must not be null"
+                )
+            });
         }
     }
 
     /// A violation in the caller's own words, which begin with `Member must` or `Map`.
     pub(crate) fn push(&mut self, path: &str, value: impl Display, demand: impl Display) {
-        let value = clip(&value.to_string(), QUOTED_MAX);
-        self.0.push(format!(
-            "Value '{value}' at '{path}' failed to satisfy constraint: {demand}"
-        ));
+        self.tell(|| {
+            let value = clip(&value.to_string(), QUOTED_MAX);
+            format!("Value '{value}' at '{path}' failed to satisfy constraint: {demand}")
+        });
     }
 
     /// A violation by a secret value.
     pub(crate) fn push_hidden(&mut self, path: &str, demand: impl Display) {
-        self.0.push(format!(
-            "Value at '{path}' failed to satisfy constraint: {demand}"
-        ));
+        self.tell(|| format!("Value at '{path}' failed to satisfy constraint: {demand}"));
+    }
+
+    fn tell(&mut self, violation: impl FnOnce() -> String) {
+        self.count += 1;
+        if self.told.len() < TOLD_MAX {
+            if !self.told.is_empty() {
+                self.told.push_str("; ");
+            }
+            self.told.push_str(&violation());
+        }
     }
 
     /// # Errors
     /// [`ApiError::Validation`] if there is any violation.
     pub(crate) fn finish(self) -> Result<(), ApiError> {
-        let count = self.0.len();
+        let Self { count, told } = self;
         if count == 0 {
             return Ok(());
         }
         let errors = if count == 1 { "error" } else { "errors" };
         Err(ApiError::Validation(format!(
-            "{count} validation {errors} detected: {}",
-            self.0.join("; ")
+            "{count} validation {errors} detected: {told}"
         )))
     }
 }
@@ -100,5 +116,17 @@ mod tests {
         let mut violations = Violations::default();
         violations.push("description", "ä".repeat(1_000_000), "Member must be short");
         assert!(violations.finish().unwrap_err().to_string().len() < 3 * QUOTED_MAX);
+    }
+
+    #[test]
+    fn of_very_many_violations_the_first_are_told() {
+        let mut violations = Violations::default();
+        for _ in 0..100_000 {
+            violations.required::<str>("updates.1.member.id", None);
+        }
+        let text = violations.finish().unwrap_err().to_string();
+        assert!(text.starts_with("100000 validation errors detected: Value null at 'updates."));
+        assert!(text.ends_with("Member must not be null"));
+        assert!(text.len() < TOLD_MAX + 200);
     }
 }

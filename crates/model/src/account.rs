@@ -29,7 +29,7 @@ impl FromStr for AccountId {
         let bytes: [u8; 12] = s
             .as_bytes()
             .try_into()
-            .map_err(|_| InvalidAccountId(s.to_owned()))?;
+            .map_err(|_| InvalidAccountId(s.chars().take(100).collect()))?;
         if bytes.iter().all(u8::is_ascii_digit) {
             Ok(Self(bytes))
         } else {
@@ -93,7 +93,7 @@ impl FromStr for Region {
         if (1..=64).contains(&s.len()) && s.bytes().all(legal) {
             Ok(Self(s.into()))
         } else {
-            Err(InvalidRegion(s.to_owned()))
+            Err(InvalidRegion(s.chars().take(100).collect()))
         }
     }
 }

@@ -47,7 +47,7 @@ impl FromStr for Architecture {
         match s {
             "x86_64" => Ok(Self::X86_64),
             "arm64" => Ok(Self::Arm64),
-            other => Err(InvalidArchitecture(other.to_owned())),
+            other => Err(InvalidArchitecture(other.chars().take(100).collect())),
         }
     }
 }

@@ -48,6 +48,11 @@ fn is_word(s: &str) -> bool {
         .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
+/// As much of a text as a refusal shows of it.
+fn shown(s: &str) -> String {
+    s.chars().take(300).collect()
+}
+
 impl FromStr for FunctionName {
     type Err = InvalidName;
 
@@ -55,7 +60,7 @@ impl FromStr for FunctionName {
         if (1..=64).contains(&s.len()) && is_word(s) {
             Ok(Self(s.into()))
         } else {
-            Err(InvalidName::Function(s.to_owned()))
+            Err(InvalidName::Function(shown(s)))
         }
     }
 }
@@ -68,7 +73,7 @@ impl FromStr for AliasName {
         if (1..=128).contains(&s.len()) && is_word(s) && !numeric {
             Ok(Self(s.into()))
         } else {
-            Err(InvalidName::Alias(s.to_owned()))
+            Err(InvalidName::Alias(shown(s)))
         }
     }
 }
@@ -80,7 +85,7 @@ impl FromStr for LayerName {
         if (1..=140).contains(&s.len()) && is_word(s) {
             Ok(Self(s.into()))
         } else {
-            Err(InvalidName::Layer(s.to_owned()))
+            Err(InvalidName::Layer(shown(s)))
         }
     }
 }
@@ -92,7 +97,7 @@ impl FromStr for CapacityProviderName {
         if (1..=140).contains(&s.len()) && is_word(s) {
             Ok(Self(s.into()))
         } else {
-            Err(InvalidName::CapacityProvider(s.to_owned()))
+            Err(InvalidName::CapacityProvider(shown(s)))
         }
     }
 }
@@ -143,5 +148,24 @@ mod tests {
         for bad in ["", "a.b", &"a".repeat(141)] {
             assert!(bad.parse::<LayerName>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_refusal_is_short_however_long_the_text_was() {
+        fn check<T: FromStr<Err: fmt::Display>>() {
+            let refusal = "ä".repeat(100_000).parse::<T>().err().unwrap();
+            assert!(refusal.to_string().len() < 1000, "{refusal:.100}");
+        }
+        check::<FunctionName>();
+        check::<AliasName>();
+        check::<LayerName>();
+        check::<CapacityProviderName>();
+        check::<crate::AccountId>();
+        check::<crate::Region>();
+        check::<crate::Architecture>();
+        check::<crate::Version>();
+        check::<crate::Qualifier>();
+        check::<crate::Role>();
+        check::<crate::Zone>();
     }
 }

@@ -106,7 +106,7 @@ impl FromStr for Role {
             .find(|r| r.as_str() == s)
             .ok_or_else(|| InvalidNodeText {
                 expected: "controller, worker or frontend",
-                got: s.to_owned(),
+                got: s.chars().take(100).collect(),
             })
     }
 }
@@ -158,7 +158,7 @@ macro_rules! label {
                 } else {
                     Err(InvalidNodeText {
                         expected: $expected,
-                        got: s.to_owned(),
+                        got: s.chars().take(100).collect(),
                     })
                 }
             }

@@ -70,7 +70,7 @@ impl FromStr for Version {
             .ok()
             .filter(|_| canonical)
             .and_then(Self::number)
-            .ok_or_else(|| InvalidQualifier(s.to_owned()))
+            .ok_or_else(|| InvalidQualifier(s.chars().take(300).collect()))
     }
 }
 
@@ -83,7 +83,7 @@ impl FromStr for Qualifier {
         }
         s.parse()
             .map(Self::Alias)
-            .map_err(|_| InvalidQualifier(s.to_owned()))
+            .map_err(|_| InvalidQualifier(s.chars().take(300).collect()))
     }
 }
 
