@@ -263,10 +263,8 @@ fn the_authority_stands_for_the_host() {
         verify(&signed, &Rules::default(), NOW, |_| Some(credential(false)))
     };
     assert!(with(Some(HOST)).is_ok());
-    let missing = SigV4Error::HeaderMissing {
-        name: "host".into(),
-    };
-    assert_eq!(with(None), Err(missing));
+    let name = "host".into();
+    assert_eq!(with(None), Err(SigV4Error::HeaderMissing { name }));
 }
 
 #[test]
