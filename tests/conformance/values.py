@@ -68,6 +68,14 @@ def _name(longest: int) -> Callable[[int], str]:
     return fill
 
 
+def _function_arn(length: int) -> str:
+    """An ARN of a function; where a name would be too long, with a qualifier."""
+    name = length - len(FUNCTION_ARN)
+    if name <= 65:
+        return _filled(FUNCTION_ARN)(length)
+    return f"{FUNCTION_ARN}{'f' * 64}:{'q' * (name - 65)}"
+
+
 def _policy(length: int) -> str:
     if length < 100:
         return "{" * length
@@ -136,7 +144,7 @@ TEXTS: dict[str, Text] = {
     "OrganizationId": _text("o-", bad="organization", least=12),
     "Origin": _text("https://", ".example", least=1),
     "Pattern": Text(lambda length: '{"body":[1]}'.ljust(length) if length >= 12 else "{}".ljust(length)[:length], least=2, odd_least=True, odd_most=True),
-    "PolicyResourceArn": _text(FUNCTION_ARN, bad="no ARN", odd_least=True, odd_most=True),
+    "PolicyResourceArn": Text(_function_arn, "no ARN", len(FUNCTION_ARN) + 1, odd_least=True, odd_most=True),
     "Principal": _text(bad="a b", least=1, odd_least=True, odd_most=True),
     "PrincipalOrgID": _text("o-", bad="organization"),
     "ProvisionedPollerGroupName": _text(bad="no name!", odd_most=True),
