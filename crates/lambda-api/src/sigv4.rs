@@ -28,7 +28,7 @@ mod signer;
 pub use error::SigV4Error;
 pub use key::Secret;
 pub use presented::CredentialScope;
-pub use signer::{Signer, presign, sign};
+pub use signer::{Signer, presign, sign, sign_call};
 
 use presented::{Presented, Source};
 

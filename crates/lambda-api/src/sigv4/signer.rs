@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method,
+    header::{AUTHORIZATION, HOST},
+};
 use model::{Region, Timestamp};
 
 use super::{
-    ALGORITHM, DATE, EXPIRES_MAX, Secret, SignedRequest, TOKEN, canonical, date::Date,
-    error::SigV4Error, key, presented::CredentialScope,
+    ALGORITHM, CONTENT_SHA256, DATE, EXPIRES_MAX, Secret, SignedRequest, TOKEN, UNSIGNED_PAYLOAD,
+    body_sha256, canonical, date::Date, error::SigV4Error, key, presented::CredentialScope,
 };
 use crate::{percent, query::Query};
 
@@ -62,6 +65,35 @@ pub fn sign(
     );
     added.insert(AUTHORIZATION, value(&authorization, "Authorization")?);
     Ok(added)
+}
+
+/// The headers that make a gRPC call of this path, `/package.Service/Method`, at this authority a signed one. The messages are
+/// left out of it: a stream has no hash before its end.
+///
+/// # Errors
+/// [`SigV4Error`] if the authority, the access key or the token do not fit in a header.
+pub fn sign_call(
+    path: &str,
+    authority: &str,
+    signer: &Signer<'_>,
+    now: Timestamp,
+) -> Result<HeaderMap, SigV4Error> {
+    let mut headers = HeaderMap::new();
+    headers.insert(HOST, value(authority, "Host")?);
+    headers.insert(CONTENT_SHA256, HeaderValue::from_static(UNSIGNED_PAYLOAD));
+    let request = SignedRequest {
+        method: &Method::POST,
+        path,
+        query: "",
+        headers: &headers,
+        authority: None,
+        body_sha256: body_sha256(b""),
+    };
+    let added = sign(&request, signer, now)?;
+    // The connection has the authority.
+    headers.remove(HOST);
+    headers.extend(added);
+    Ok(headers)
 }
 
 /// The query of a URL that is valid for `expires`, at most a week, and needs no other credential. The host and every
@@ -131,7 +163,7 @@ fn names_to_sign(headers: &HeaderMap) -> Vec<String> {
 fn payload_hash(request: &SignedRequest<'_>) -> String {
     let said = request
         .headers
-        .get(super::CONTENT_SHA256)
+        .get(CONTENT_SHA256)
         .and_then(|v| v.to_str().ok());
     said.map_or_else(|| hex::encode(request.body_sha256), str::to_owned)
 }

@@ -3,8 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use host::{Clock, net::channel};
-use http::{HeaderMap, HeaderValue, Method, header::HOST};
-use lambda_api::sigv4::{self, SERVICE, SignedRequest, Signer};
+use lambda_api::sigv4::{self, SERVICE, Signer};
 use parking_lot::Mutex;
 use proto::v1::{self as pb, identity_client::IdentityClient};
 use tonic::{Code, Request, Response, Status, metadata::MetadataMap, transport::Channel};
@@ -16,6 +15,8 @@ use crate::{
     net::ClientNetwork,
 };
 
+/// The authority of every call over a channel.
+const AUTHORITY: &str = "node";
 /// The trailer of an error that a frontend names.
 const ERROR_TYPE: &str = "dunlin-error-type";
 
@@ -73,14 +74,7 @@ impl IdentityCaller {
         made.clone()
     }
 
-    /// The body is no part of the signature here: a stream has no hash before its end.
     fn sign<M>(&self, frontend: &str, method: &str, message: M) -> Result<Request<M>, Status> {
-        let internal = |error: &dyn std::fmt::Display| Status::internal(error.to_string());
-        let mut headers = HeaderMap::new();
-        // What fills the authority of every call over a channel.
-        headers.insert(HOST, HeaderValue::from_static("node"));
-        let unsigned = HeaderValue::from_static("UNSIGNED-PAYLOAD");
-        headers.insert("x-amz-content-sha256", unsigned);
         let region = model::Region::default();
         let credentials = &self.caller.credentials;
         let signer = Signer {
@@ -90,17 +84,9 @@ impl IdentityCaller {
             region: &region,
             service: SERVICE,
         };
-        let signed = SignedRequest {
-            method: &Method::POST,
-            path: &format!("/dunlin.v1.Identity/{method}"),
-            query: "",
-            headers: &headers,
-            authority: None,
-            body_sha256: sigv4::body_sha256(b""),
-        };
-        let added = sigv4::sign(&signed, &signer, self.caller.clock.wall());
-        headers.extend(added.map_err(|e| internal(&e))?);
-        headers.remove(HOST);
+        let path = format!("/dunlin.v1.Identity/{method}");
+        let headers = sigv4::sign_call(&path, AUTHORITY, &signer, self.caller.clock.wall())
+            .map_err(|error| Status::internal(error.to_string()))?;
         tracing::trace!(frontend, method, "asks");
         let mut request = Request::new(message);
         *request.metadata_mut() = MetadataMap::from_headers(headers);

@@ -4,9 +4,9 @@ use std::{io, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, anyhow, bail};
 use host::{Clock, SystemClock, net::Io};
-use http::{HeaderMap, HeaderValue, Method, Uri, header, uri::Authority};
+use http::{Uri, uri::Authority};
 use hyper_util::rt::TokioIo;
-use lambda_api::sigv4::{self, SignedRequest, Signer};
+use lambda_api::sigv4::{self, Signer};
 use model::{AccountId, Region};
 use proto::v1::identity_client::IdentityClient;
 use rustls::{
@@ -82,19 +82,6 @@ impl Desk {
         let Some(credentials) = &self.credentials else {
             return Ok(request);
         };
-        let mut headers = HeaderMap::new();
-        headers.insert(header::HOST, HeaderValue::try_from(&self.authority)?);
-        // A stream has no hash before its end, so no call of this API has one.
-        let unsigned = HeaderValue::from_static("UNSIGNED-PAYLOAD");
-        headers.insert("x-amz-content-sha256", unsigned);
-        let signed = SignedRequest {
-            method: &Method::POST,
-            path: &format!("/dunlin.v1.Identity/{method}"),
-            query: "",
-            headers: &headers,
-            authority: None,
-            body_sha256: sigv4::body_sha256(b""),
-        };
         let signer = Signer {
             access_key_id: &credentials.access_key_id,
             secret: &credentials.secret,
@@ -102,9 +89,8 @@ impl Desk {
             region: &self.region,
             service: sigv4::SERVICE,
         };
-        let added = sigv4::sign(&signed, &signer, SystemClock.wall())?;
-        headers.extend(added);
-        headers.remove(header::HOST);
+        let path = format!("/dunlin.v1.Identity/{method}");
+        let headers = sigv4::sign_call(&path, &self.authority, &signer, SystemClock.wall())?;
         *request.metadata_mut() = MetadataMap::from_headers(headers);
         request.set_timeout(CALL);
         Ok(request)
