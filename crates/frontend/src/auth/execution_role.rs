@@ -1,12 +1,8 @@
 //! Whether a function may have a role: Lambda must be allowed to become it.
 
 use lambda_api::ApiError;
-use model::{
-    FunctionId, Timestamp,
-    iam::{Entity, EntityId, RoleArn},
-};
+use model::{FunctionId, Timestamp, iam::RoleArn};
 use policy::{Context, Decision, Kind, Policies, Principal, evaluate};
-use state::Catalog;
 
 use crate::{control::Control, error::OperationError};
 
@@ -24,7 +20,7 @@ pub(crate) fn check_execution_role(
     let Some(arn) = role.parse::<RoleArn>().ok() else {
         return Ok(());
     };
-    let Some(trust) = control.glance(|catalog| trust(catalog, &arn)) else {
+    let Some(trust) = control.glance(|catalog| Some(catalog.role_of(&arn)?.trust.clone())) else {
         return Ok(());
     };
     let trust = control.documents().read(Kind::Trust, &trust)?;
@@ -46,18 +42,6 @@ pub(crate) fn check_execution_role(
             "The role defined for the function cannot be assumed by Lambda.".to_owned(),
         )
         .into()),
-    }
-}
-
-/// The trust policy of the role of exactly this ARN.
-fn trust(catalog: &Catalog, arn: &RoleArn) -> Option<String> {
-    let id = EntityId::Role(arn.account(), arn.name().clone());
-    let entity = catalog.entity(&id)?;
-    match &**entity {
-        Entity::Role(role) if entity.arn().as_deref() == Some(arn.as_str()) => {
-            Some(role.trust.clone())
-        }
-        _ => None,
     }
 }
 

@@ -8,7 +8,7 @@ use lambda_api::{
 };
 use model::{
     Timestamp,
-    iam::{AccessKeyId, Entity, EntityId, Hour, Role, RoleArn, Session},
+    iam::{AccessKeyId, Hour, Role, RoleArn, Session},
 };
 use policy::{Document, Kind};
 use prost::Message as _;
@@ -56,16 +56,7 @@ pub(super) async fn run(
 
 /// The role of exactly this ARN. One that this node has not heard of may have been made a moment ago.
 async fn find(edge: &Edge, arn: &RoleArn) -> Result<Option<Role>, OperationError> {
-    let id = EntityId::Role(arn.account(), arn.name().clone());
-    let look = |catalog: &state::Catalog| {
-        let entity = catalog.entity(&id)?;
-        match &**entity {
-            Entity::Role(role) if entity.arn().as_deref() == Some(arn.as_str()) => {
-                Some(role.clone())
-            }
-            _ => None,
-        }
-    };
+    let look = |catalog: &state::Catalog| catalog.role_of(arn).cloned();
     let control = &edge.bench.control;
     if let Some(role) = control.glance(look) {
         return Ok(Some(role));

@@ -4,7 +4,10 @@ use std::ops::Bound;
 
 use model::{
     AccountId,
-    iam::{AccessKey, AccessKeyId, Account, Entity, EntityId, EntityName, Identity, Role, Shared},
+    iam::{
+        AccessKey, AccessKeyId, Account, Entity, EntityId, EntityName, Identity, Role, RoleArn,
+        Shared,
+    },
 };
 
 use super::Catalog;
@@ -30,6 +33,16 @@ impl Catalog {
     pub fn role(&self, account: AccountId, name: &EntityName) -> Option<&Role> {
         match &**self.entity(&EntityId::Role(account, name.clone()))? {
             Entity::Role(role) => Some(role),
+            _ => None,
+        }
+    }
+
+    /// The role of exactly this ARN: one of its name that stands under another path is another role.
+    #[must_use]
+    pub fn role_of(&self, arn: &RoleArn) -> Option<&Role> {
+        let entity = self.entity(&EntityId::Role(arn.account(), arn.name().clone()))?;
+        match &**entity {
+            Entity::Role(role) if entity.arn().as_deref() == Some(arn.as_str()) => Some(role),
             _ => None,
         }
     }
