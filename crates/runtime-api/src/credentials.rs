@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 /// Where `AWS_CONTAINER_CREDENTIALS_FULL_URI` leads.
-pub(crate) const PATH: &str = "/2021-04-23/credentials";
+pub const CREDENTIALS_PATH: &str = "/2021-04-23/credentials";
 
 /// Gives code inside an environment the credentials of its role.
 pub trait Credentials: Send + Sync + 'static {

@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, hea
 use http_body_util::Full;
 use model::RequestId;
 
-use crate::{Invocation, credentials, lifecycle::Refusal};
+use crate::{CREDENTIALS_PATH, Invocation, lifecycle::Refusal};
 
 pub(crate) const ERROR_TYPE: HeaderName =
     HeaderName::from_static("lambda-runtime-function-error-type");
@@ -34,8 +34,8 @@ impl Endpoint {
         let Some(rest) = path.strip_prefix("/2018-06-01/") else {
             return match path {
                 "/ping" => Self::Ping,
-                credentials::PATH if *method == Method::GET => Self::Credentials,
-                credentials::PATH => Self::WrongMethod,
+                CREDENTIALS_PATH if *method == Method::GET => Self::Credentials,
+                CREDENTIALS_PATH => Self::WrongMethod,
                 _ => Self::UnknownPath,
             };
         };
@@ -264,8 +264,8 @@ mod tests {
         );
         check(Method::GET, "/2018-06-01/ping", Endpoint::Ping);
         check(Method::GET, "/ping", Endpoint::Ping);
-        check(Method::GET, credentials::PATH, Endpoint::Credentials);
-        check(Method::POST, credentials::PATH, Endpoint::WrongMethod);
+        check(Method::GET, CREDENTIALS_PATH, Endpoint::Credentials);
+        check(Method::POST, CREDENTIALS_PATH, Endpoint::WrongMethod);
         check(Method::GET, "/", Endpoint::UnknownPath);
         check(
             Method::GET,

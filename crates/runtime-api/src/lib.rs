@@ -18,6 +18,6 @@ mod credentials;
 mod http;
 
 pub use answer::{Answer, InitFailure, Invocation, Outcome};
-pub use credentials::Credentials;
+pub use credentials::{CREDENTIALS_PATH, Credentials};
 pub use lifecycle::Phase;
 pub use server::{Accept, Call, InvokeError, Limits, RuntimeApi};

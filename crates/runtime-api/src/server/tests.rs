@@ -12,7 +12,7 @@ use model::Timestamp;
 use tokio::net::TcpStream;
 
 use super::*;
-use crate::{Outcome, credentials};
+use crate::{CREDENTIALS_PATH, Outcome};
 
 const WAIT: Duration = Duration::from_secs(10);
 
@@ -55,7 +55,7 @@ impl Runtime {
         let mut request = Request::builder()
             .method(method)
             .uri(match path {
-                credentials::PATH => path.to_owned(),
+                CREDENTIALS_PATH => path.to_owned(),
                 _ => format!("/2018-06-01{path}"),
             })
             .header("host", "x");
@@ -523,7 +523,7 @@ async fn credentials_are_for_whoever_has_the_token() {
             let mut code = Runtime::connect(port, &tasks).await;
             let headers = [("authorization", token)];
             let got = code
-                .call("GET", credentials::PATH, &headers, Bytes::new())
+                .call("GET", CREDENTIALS_PATH, &headers, Bytes::new())
                 .await
                 .unwrap();
             assert_eq!(got.status, status, "{}", got.text());

@@ -6,6 +6,7 @@ use model::{
     function::{Environment, FunctionVersion, LogFormat},
     runtime::Family,
 };
+use runtime_api::CREDENTIALS_PATH;
 
 use super::credentials::Credentials;
 
@@ -99,7 +100,7 @@ fn of_role(credentials: &Credentials) -> Vec<(&'static str, String)> {
         Credentials::Endpoint(endpoint) => vec![
             (
                 "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-                format!("http://{RUNTIME_API}/2021-04-23/credentials"),
+                format!("http://{RUNTIME_API}{CREDENTIALS_PATH}"),
             ),
             (
                 "AWS_CONTAINER_AUTHORIZATION_TOKEN",
