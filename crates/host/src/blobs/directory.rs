@@ -41,7 +41,8 @@ struct Layout {
     unfinished: PathBuf,
     rotten: PathBuf,
     counter: AtomicU64,
-    /// Blobs whose names this process has made survive a power loss.
+    /// Names that this process has made survive a power loss. One of a blob that went away since says nothing: only what is
+    /// there is looked up, and what comes under it again is settled anew.
     settled: Mutex<HashSet<Digest>>,
 }
 
@@ -139,11 +140,8 @@ impl Blobs for DirectoryBlobs {
     }
 
     async fn delete(&self, digest: Digest) -> Result<(), BlobError> {
-        self.run(move |layout| {
-            layout.settled.lock().remove(&digest);
-            found(fs::remove_file(layout.path(digest))).map(drop)
-        })
-        .await
+        self.run(move |layout| found(fs::remove_file(layout.path(digest))).map(drop))
+            .await
     }
 
     async fn list(&self) -> Result<Vec<Digest>, BlobError> {
@@ -217,7 +215,6 @@ impl Layout {
     }
 
     fn set_aside(&self, digest: Digest) -> io::Result<()> {
-        self.settled.lock().remove(&digest);
         let aside = self.rotten.join(digest.to_string());
         found(fs::rename(self.path(digest), aside))?;
         disk::sync_directory(&self.shelf(digest))
