@@ -264,8 +264,8 @@ impl LocalCopy {
         });
     }
 
-    /// Takes over the changes up to a revision, in their order: store first, then memory, so that a restart in order never goes back behind
-    /// a read. After a crash the copy may be older by what was not flushed yet.
+    /// Takes over the changes up to a revision, in their order: store first, then memory, so that a restart in order never
+    /// goes back behind a read. After a crash the copy may be older by what was not flushed yet.
     pub(crate) async fn advance(
         &self,
         revision: Revision,

@@ -88,40 +88,51 @@ impl LocalCopy {
             .await
             .map_err(|_| StreamEnd::Silent)??
             .into_inner();
-        let mut after = None;
+        let mut frame = next(&mut stream).await?;
         loop {
-            let frame = match after.take() {
-                Some(frame) => frame,
+            let after = match frame {
+                Frame::CaughtUpTo(revision) => {
+                    self.confirm(Revision(revision));
+                    None
+                }
+                Frame::Rows(rows) => self.take_changes(rows, &mut stream).await?,
+                Frame::SnapshotBegin(begin) => {
+                    self.take_snapshot(begin, &mut stream).await?;
+                    None
+                }
+            };
+            frame = match after {
+                Some(after) => after,
                 None => next(&mut stream).await?,
             };
-            match frame {
-                Frame::CaughtUpTo(revision) => self.confirm(Revision(revision)),
-                Frame::Rows(first) => {
-                    let mut revision = first.revision;
-                    let mut rows = into_rows(first.rows);
-                    let mut confirmed = None;
-                    // Changes that are here already are written together: the disk is asked once for all of them.
-                    while rows.len() < TOGETHER_MAX {
-                        match ready(&mut stream)? {
-                            Some(Frame::Rows(more)) => {
-                                revision = more.revision;
-                                rows.extend(into_rows(more.rows));
-                            }
-                            Some(Frame::CaughtUpTo(to)) if to <= revision => confirmed = Some(to),
-                            other => {
-                                after = other;
-                                break;
-                            }
-                        }
-                    }
-                    self.advance(Revision(revision), rows).await?;
-                    if let Some(confirmed) = confirmed {
-                        self.confirm(Revision(confirmed));
-                    }
+        }
+    }
+
+    /// Takes over these changes, and those after them that are here already: the disk is asked once for all of them. Gives
+    /// back the frame that is none of them.
+    async fn take_changes(
+        &self,
+        first: pb::watch_frame::Rows,
+        stream: &mut Streaming<pb::WatchFrame>,
+    ) -> Result<Option<Frame>, StreamEnd> {
+        let (mut revision, mut rows) = (first.revision, into_rows(first.rows));
+        let (mut confirmed, mut after) = (None, None);
+        while rows.len() < TOGETHER_MAX && after.is_none() {
+            match ready(stream)? {
+                Some(Frame::Rows(more)) => {
+                    revision = more.revision;
+                    rows.extend(into_rows(more.rows));
                 }
-                Frame::SnapshotBegin(begin) => self.take_snapshot(begin, &mut stream).await?,
+                Some(Frame::CaughtUpTo(to)) if to <= revision => confirmed = Some(to),
+                Some(other) => after = Some(other),
+                None => break,
             }
         }
+        self.advance(Revision(revision), rows).await?;
+        if let Some(confirmed) = confirmed {
+            self.confirm(Revision(confirmed));
+        }
+        Ok(after)
     }
 
     async fn take_snapshot(
@@ -153,10 +164,7 @@ impl LocalCopy {
 fn ready(stream: &mut Streaming<pb::WatchFrame>) -> Result<Option<Frame>, StreamEnd> {
     match stream.message().now_or_never() {
         None => Ok(None),
-        Some(message) => {
-            let frame = message?.ok_or(StreamEnd::Closed)?.frame;
-            frame.ok_or(StreamEnd::Disordered).map(Some)
-        }
+        Some(message) => frame_of(message?).map(Some),
     }
 }
 
@@ -164,10 +172,12 @@ async fn next(stream: &mut Streaming<pb::WatchFrame>) -> Result<Frame, StreamEnd
     let message = tokio::time::timeout(SILENCE_MAX, stream.message())
         .await
         .map_err(|_| StreamEnd::Silent)??;
-    message
-        .ok_or(StreamEnd::Closed)?
-        .frame
-        .ok_or(StreamEnd::Disordered)
+    frame_of(message)
+}
+
+fn frame_of(message: Option<pb::WatchFrame>) -> Result<Frame, StreamEnd> {
+    let message = message.ok_or(StreamEnd::Closed)?;
+    message.frame.ok_or(StreamEnd::Disordered)
 }
 
 fn into_rows(rows: Vec<pb::Row>) -> Vec<Row> {
