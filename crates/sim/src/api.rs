@@ -1,5 +1,7 @@
 //! The calls of the AWS API that workloads make.
 
+use std::time::Duration;
+
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http::Method;
@@ -25,6 +27,18 @@ pub(crate) async fn create(
 ) -> Result<Answer, NoAnswer> {
     let body = creation(name, zip, description);
     send(caller, frontend, Method::POST, FUNCTIONS, &body).await
+}
+
+/// Creates a function, again and again until it is there or it is time to stop.
+pub(crate) async fn create_until_there(caller: &Caller, name: &str, zip: &[u8], description: &str) {
+    while !caller.is_quiet() {
+        let created = create(caller, &caller.frontend(), name, zip, description).await;
+        // One that was lost may have been taken.
+        if created.is_ok_and(|a| a.is_success() || a.status == 409) {
+            break;
+        }
+        caller.rest(Duration::from_millis(400)).await;
+    }
 }
 
 /// `UpdateFunctionCode`.

@@ -15,6 +15,8 @@ use crate::{
 pub(crate) struct Kind {
     /// What reports call it.
     pub(crate) name: &'static str,
+    /// Whether it belongs to the function that is its place, and goes with it.
+    pub(crate) is_of_function: bool,
     /// What can be done to one whose name is known.
     pub(crate) verbs: &'static [Verb],
     /// How it is made, if the catalog gives the name.
@@ -45,6 +47,7 @@ const EACH: &[Verb] = &[Verb::Create, Verb::Update, Verb::Delete, Verb::Read];
 pub(crate) const KINDS: &[Kind] = &[
     Kind {
         name: "reserved concurrency",
+        is_of_function: true,
         verbs: &[Verb::Put, Verb::Remove, Verb::Read],
         minted: None,
         request: |function, act| match act {
@@ -60,6 +63,7 @@ pub(crate) const KINDS: &[Kind] = &[
     },
     Kind {
         name: "event-invoke configuration",
+        is_of_function: true,
         verbs: &[Verb::Put, Verb::Update, Verb::Delete, Verb::Read],
         minted: None,
         request: |function, act| {
@@ -80,6 +84,7 @@ pub(crate) const KINDS: &[Kind] = &[
     },
     Kind {
         name: "function URL",
+        is_of_function: true,
         verbs: EACH,
         minted: None,
         request: |function, act| {
@@ -96,6 +101,7 @@ pub(crate) const KINDS: &[Kind] = &[
     },
     Kind {
         name: "tag",
+        is_of_function: true,
         verbs: &[Verb::Put, Verb::Remove, Verb::Read],
         minted: None,
         request: |function, act| {
@@ -110,6 +116,7 @@ pub(crate) const KINDS: &[Kind] = &[
     },
     Kind {
         name: "permission",
+        is_of_function: true,
         verbs: &[Verb::Create, Verb::Delete, Verb::Read],
         minted: None,
         request: |function, act| {
@@ -135,6 +142,7 @@ pub(crate) const KINDS: &[Kind] = &[
     },
     Kind {
         name: "capacity provider",
+        is_of_function: false,
         verbs: EACH,
         minted: None,
         request: |name, act| {
@@ -166,6 +174,7 @@ pub(crate) const KINDS: &[Kind] = &[
     },
     Kind {
         name: "code-signing configuration",
+        is_of_function: false,
         verbs: &[Verb::Update, Verb::Delete, Verb::Read],
         minted: Some(Minted {
             request: |_, value| {
@@ -200,6 +209,7 @@ pub(crate) const KINDS: &[Kind] = &[
     },
     Kind {
         name: "event source mapping",
+        is_of_function: false,
         verbs: &[Verb::Update, Verb::Delete, Verb::Read],
         minted: Some(Minted {
             request: |function, value| {
@@ -231,6 +241,7 @@ pub(crate) const KINDS: &[Kind] = &[
     },
     Kind {
         name: "layer version",
+        is_of_function: false,
         verbs: &[Verb::Remove, Verb::Read],
         minted: Some(Minted {
             request: |_, value| {

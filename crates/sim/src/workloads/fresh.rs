@@ -24,13 +24,7 @@ pub(crate) const ENTRY: WorkloadEntry = WorkloadEntry {
 
 async fn work(caller: Arc<Caller>) {
     let zip = package(FUNCTION, 5);
-    while !caller.is_quiet() {
-        let created = api::create(&caller, &caller.frontend(), FUNCTION, &zip, "0").await;
-        if created.is_ok_and(|a| a.is_success() || a.status == 409) {
-            break;
-        }
-        caller.rest(Duration::from_millis(400)).await;
-    }
+    api::create_until_there(&caller, FUNCTION, &zip, "0").await;
     let (mut turn, mut known) = (0_u64, 0_u64);
     // Changes that may come through at any time from now on, or never.
     let mut open = BTreeSet::new();

@@ -20,14 +20,7 @@ pub(crate) const ENTRY: WorkloadEntry = WorkloadEntry {
 async fn work(caller: Arc<Caller>, n: u32) {
     let name = format!("steady-{n}");
     let zip = package(&name, 10 + caller.entropy.below(150));
-    while !caller.is_quiet() {
-        let frontend = caller.frontend();
-        let created = api::create(&caller, &frontend, &name, &zip, "steady").await;
-        if created.is_ok_and(|a| a.is_success() || a.status == 409) {
-            break;
-        }
-        caller.rest(Duration::from_millis(400)).await;
-    }
+    api::create_until_there(&caller, &name, &zip, "steady").await;
     while !caller.is_quiet() {
         let (told, millis) = match caller.entropy.below(100) {
             0..80 => ("echo", 0),

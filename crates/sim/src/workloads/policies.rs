@@ -12,7 +12,7 @@ use super::WorkloadEntry;
 use crate::{
     api,
     caller::{Caller, Credentials, package},
-    history::registers::{Act, Fate},
+    history::registers::{Act, Answer, Fate},
     records::identity::{IdentityCaller, allowing, refusal},
 };
 
@@ -43,13 +43,7 @@ struct Guest {
 async fn work(caller: Arc<Caller>) {
     let identity = IdentityCaller::new(caller.clone());
     let zip = package(FUNCTION, 5);
-    while !caller.is_quiet() {
-        let created = api::create(&caller, &caller.frontend(), FUNCTION, &zip, "guarded").await;
-        if created.is_ok_and(|a| a.is_success() || a.status == 409) {
-            break;
-        }
-        caller.rest(Duration::from_millis(400)).await;
-    }
+    api::create_until_there(&caller, FUNCTION, &zip, "guarded").await;
     let (mut number, mut guest) = (0_u64, None::<Guest>);
     while !caller.is_quiet() {
         caller.rest(Duration::from_millis(400)).await;
@@ -125,7 +119,7 @@ async fn change(identity: &IdentityCaller, guest: &mut Guest) -> Fate {
             guest.may = may;
             guest.at = identity.caller.world.elapsed.now();
             guest.through = through;
-            Fate::Known(crate::history::registers::Answer::Done)
+            Fate::Known(Answer::Done)
         }
         Err(status) => refusal(&status, Act::Put(0)),
     }

@@ -36,9 +36,7 @@ async fn work(caller: Arc<Caller>) {
 async fn lives(caller: &Caller, name: &str) -> Option<()> {
     let zip = package(name, 5);
     let mine = |verb: Verb| {
-        let of_function = lambda::KINDS
-            .iter()
-            .filter(|k| k.minted.is_none() && k.name != "capacity provider");
+        let of_function = lambda::KINDS.iter().filter(|k| k.is_of_function);
         of_function.filter(move |k| k.verbs.contains(&verb))
     };
     done(

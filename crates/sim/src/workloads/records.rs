@@ -1,10 +1,9 @@
 //! Clients that create, change, read and delete a few records of every kind that is not a function, a version or an alias,
 //! through all frontends, and take down what they saw.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures::FutureExt;
-use parking_lot::Mutex;
 
 use super::WorkloadEntry;
 use crate::{
@@ -20,8 +19,6 @@ use crate::{
 
 /// Few enough that clients meet.
 const PLACES: [&str; 2] = ["recorded-0", "recorded-1"];
-/// Records whose names the catalog gave that are looked at for longer.
-const KEPT_MAX: usize = 4;
 
 pub(crate) const ENTRY: WorkloadEntry = WorkloadEntry {
     name: "records",
@@ -42,13 +39,14 @@ struct Client {
     identity: IdentityCaller,
     number: u64,
     turns: u64,
-    /// Names that the catalog gave, of the kind at this place.
-    given: Mutex<Vec<(usize, String)>>,
+    /// The newest name that the catalog gave, of the kind at this place.
+    given: BTreeMap<usize, String>,
 }
 
 async fn work(caller: Arc<Caller>, number: u32) {
-    if !create_functions(&caller).await {
-        return;
+    let zip = package("recorded", 5);
+    for name in PLACES {
+        api::create_until_there(&caller, name, &zip, "recorded").await;
     }
     let mut client = Client::new(caller, u64::from(number));
     let kinds = kinds();
@@ -71,23 +69,6 @@ async fn conclude(caller: Arc<Caller>) {
             }
         }
     }
-}
-
-async fn create_functions(caller: &Caller) -> bool {
-    let zip = package("recorded", 5);
-    for name in PLACES {
-        loop {
-            if caller.is_quiet() {
-                return false;
-            }
-            let created = api::create(caller, &caller.frontend(), name, &zip, "recorded").await;
-            if created.is_ok_and(|a| a.is_success() || a.status == 409) {
-                break;
-            }
-            caller.rest(Duration::from_millis(400)).await;
-        }
-    }
-    true
 }
 
 fn kinds() -> Vec<Kind> {
@@ -127,7 +108,7 @@ impl Client {
             caller,
             number,
             turns: 0,
-            given: Mutex::default(),
+            given: BTreeMap::new(),
         }
     }
 
@@ -152,9 +133,9 @@ impl Client {
             self.call(kind, &frontend, place, act).await;
             return;
         };
-        let known = self.given.lock().iter().find(|g| g.0 == nth).cloned();
+        let known = self.given.get(&nth).cloned();
         match known.filter(|_| self.caller.entropy.below(4) != 0) {
-            Some((_, name)) => self.call(kind, &frontend, &name, act).await,
+            Some(name) => self.call(kind, &frontend, &name, act).await,
             None => self.make(nth, kind, minted, &frontend, place, value).await,
         }
     }
@@ -170,17 +151,12 @@ impl Client {
         if !self.caller.is_quiet() {
             world.count("records", matches!(fate, Fate::Known(_)));
         }
-        // A read that failed shows nothing.
-        let fate = match (fate, act) {
-            (Fate::Unknown, Act::Read) => Fate::Refused,
-            (fate, _) => fate,
-        };
         tracing::debug!(name, ?act, frontend, ?fate, "record");
         world.registers.end(call, fate, world.elapsed.now());
     }
 
     async fn make(
-        &self,
+        &mut self,
         nth: usize,
         kind: Kind,
         minted: &Minted,
@@ -197,13 +173,7 @@ impl Client {
         if let Some(name) = name {
             let named = format!("{} of {name}", kind.name());
             world.registers.named(call, &named);
-            let mut given = self.given.lock();
-            given.insert(0, (nth, name));
-            let mut kept = 0;
-            given.retain(|g| {
-                kept += usize::from(g.0 == nth);
-                g.0 != nth || kept <= KEPT_MAX
-            });
+            self.given.insert(nth, name);
         }
         tracing::debug!(kind = kind.name(), value, frontend, ?fate, "record is made");
         world.registers.end(call, fate, world.elapsed.now());

@@ -28,13 +28,7 @@ pub(crate) const ENTRY: WorkloadEntry = WorkloadEntry {
 
 async fn work(caller: Arc<Caller>) {
     let zip = package(FUNCTION, 5);
-    while !caller.is_quiet() {
-        let created = api::create(&caller, &caller.frontend(), FUNCTION, &zip, "new").await;
-        if created.is_ok_and(|a| a.is_success() || a.status == 409) {
-            break;
-        }
-        caller.rest(Duration::from_millis(400)).await;
-    }
+    api::create_until_there(&caller, FUNCTION, &zip, "new").await;
     while !caller.is_quiet() {
         caller.rest(Duration::from_millis(1200)).await;
         let call = RequestId::from_random(caller.entropy.next_u128()).to_string();
