@@ -10,7 +10,6 @@ rounds. docs/benchmarks.md says how to read them.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -19,6 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "deploy" / "local"), str(ROOT / "tests")]
 
+import arguments  # noqa: E402
 from floors import Floor  # noqa: E402
 from product import Product  # noqa: E402
 from report import Report  # noqa: E402
@@ -32,7 +32,7 @@ NAMESPACES = ["unshare", "--mount", "--uts", "--ipc", "--net", "--pid", "--cgrou
 
 
 def main() -> int:
-    options = parse()
+    options = arguments.parse(arguments.parser(__doc__, rounds=3))
     report = Report(options.rounds, options.seconds, options.binary)
     report.warn_if_busy()
     with ExitStack() as stack:
@@ -50,21 +50,6 @@ def main() -> int:
     report.print()
     report.save(options.out)
     return 1 if report.failures else 0
-
-
-def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=2.0, help="length of one measurement (default %(default)s)")
-    parser.add_argument("--binary", type=Path, default=ROOT / "target" / "release" / "dunlin")
-    parser.add_argument("--floor", type=Path, default=ROOT / "target" / "release" / "bench-floor")
-    parser.add_argument("--out", type=Path, default=ROOT / "bench-results")
-    parser.add_argument("--data", type=Path, default=None, help="where the nodes keep their data; a real disk, not a tmpfs")
-    options = parser.parse_args()
-    for program in (options.binary, options.floor):
-        if not program.is_file():
-            parser.error(f"{program} is missing; build it first: cargo build --release --bins")
-    return options
 
 
 def measure_warm(report: Report, floor: Floor, product: Product, handlers: str, proxy: str, seconds: float) -> None:

@@ -23,6 +23,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "deploy" / "local"), str(ROOT / "tests")]
 
+import arguments  # noqa: E402
 from cluster import Node, wait_until  # noqa: E402
 from floors import Floor  # noqa: E402
 from product import FUNCTIONS, Product  # noqa: E402
@@ -34,7 +35,9 @@ SNAPSHOT_WAIT = 120
 
 
 def main() -> int:
-    options = parse()
+    parser = arguments.parser(__doc__, rounds=5)
+    parser.add_argument("--functions", type=int, default=100_000)
+    options = arguments.parse(parser)
     result: dict[str, Any] = {**about(options.binary), "functions": options.functions}
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dunlin-scale-", dir=options.data)))
@@ -72,22 +75,6 @@ def main() -> int:
     show(result)
     save(result, options.out, "scale")
     return 1 if result["create"]["failures"] else 0
-
-
-def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--functions", type=int, default=100_000)
-    parser.add_argument("--rounds", type=int, default=5, help="turns of the two clusters (default %(default)s)")
-    parser.add_argument("--seconds", type=float, default=2.0, help="length of one measurement (default %(default)s)")
-    parser.add_argument("--binary", type=Path, default=ROOT / "target" / "release" / "dunlin")
-    parser.add_argument("--floor", type=Path, default=ROOT / "target" / "release" / "bench-floor")
-    parser.add_argument("--out", type=Path, default=ROOT / "bench-results")
-    parser.add_argument("--data", type=Path, default=None, help="where the nodes keep their data; a real disk, not a tmpfs")
-    options = parser.parse_args()
-    for program in (options.binary, options.floor):
-        if not program.is_file():
-            parser.error(f"{program} is missing; build it first: make bench")
-    return options
 
 
 def create(floor: Floor, product: Product, functions: int) -> dict[str, Any]:

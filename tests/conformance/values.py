@@ -57,22 +57,14 @@ def _text(prefix: str = "", suffix: str = "", unit: str = "a", bad: Optional[str
 def _name(longest: int) -> Callable[[int], str]:
     """A function's name; from 65 characters on, the ARN of a function with a qualifier."""
 
-    def fill(length: int) -> str:
-        if length <= 64 or length > longest:
-            return "f" * length
-        qualifier = length - len(FUNCTION_ARN) - 65
-        if qualifier < 1:
-            return FUNCTION_ARN + "f" * (length - len(FUNCTION_ARN))
-        return f"{FUNCTION_ARN}{'f' * 64}:{'q' * qualifier}"
-
-    return fill
+    return lambda length: "f" * length if length <= 64 or length > longest else _function_arn(length)
 
 
 def _function_arn(length: int) -> str:
     """An ARN of a function; where a name would be too long, with a qualifier."""
     name = length - len(FUNCTION_ARN)
     if name <= 65:
-        return _filled(FUNCTION_ARN)(length)
+        return _filled(FUNCTION_ARN, unit="f")(length)
     return f"{FUNCTION_ARN}{'f' * 64}:{'q' * (name - 65)}"
 
 
