@@ -324,6 +324,12 @@ def test_the_frontend_of_its_zone_may_be_dead(dunlin, tmp_path_factory):
         def took(request_id, node):
             return any(record.get("request_id") == request_id for record in audited(cluster.node(node)))
 
+        def heard():
+            status = cluster.status("works")
+            return status is not None and {"far", "near"} <= {member["name"] for member in status["members"]}
+
+        # Ready nodes need not have heard of each other yet.
+        wait_until(heard, 10, "the worker hears of both frontends")
         # What changes nothing is on disk a moment after it was answered.
         first = asked()
         wait_until(lambda: took(first, "near"), 5, "the nearest frontend is asked first")
