@@ -7,7 +7,7 @@
 use std::{
     collections::HashMap,
     fs::File,
-    io,
+    io, mem,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -208,8 +208,12 @@ impl Engine {
 
     fn flush(&self) -> io::Result<()> {
         self.database.flush().map_err(as_io)?;
-        File::open(self.directory.join("db"))?.sync_all()?;
+        self.sync_file()?;
         disk::sync_directory(&self.directory)
+    }
+
+    fn sync_file(&self) -> io::Result<()> {
+        File::open(self.directory.join("db"))?.sync_all()
     }
 
     fn tree(&self, table: &str) -> io::Result<sled::Tree> {
@@ -240,6 +244,17 @@ impl Engine {
         StoreError::Engine {
             path: self.directory.display().to_string(),
             source,
+        }
+    }
+}
+
+impl Drop for Engine {
+    /// Closes the database. sled writes and syncs once more when it is closed; on a disk that fails it panics there, or waits
+    /// for ever. After an error it is left open instead: its process is about to end, and what it had not flushed was never
+    /// promised.
+    fn drop(&mut self) {
+        if self.poison.get_mut().is_some() || self.sync_file().is_err() {
+            mem::forget(self.database.clone());
         }
     }
 }
