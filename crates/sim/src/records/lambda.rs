@@ -51,10 +51,9 @@ pub(crate) const KINDS: &[Kind] = &[
         verbs: &[Verb::Put, Verb::Remove, Verb::Read],
         minted: None,
         request: |function, act| match act {
-            // The account keeps a part of its thousand for functions without any.
             Act::Put(value) => put(
                 format!("/2017-10-31/functions/{function}/concurrency"),
-                json!({ "ReservedConcurrentExecutions": value % 300 }),
+                json!({ "ReservedConcurrentExecutions": value }),
             ),
             Act::Remove => delete(format!("/2017-10-31/functions/{function}/concurrency")),
             _ => get(format!("/2019-09-30/functions/{function}/concurrency")),
