@@ -42,8 +42,9 @@ pub(crate) fn spawn(shared: &Arc<Shared>) {
     let fetching = shared.clone();
     tasks.spawn(Kind::Background, "fetch-blobs", async move {
         let mut applied = fetching.replica.applied();
+        let mut blobs = blobs::Fetching::default();
         loop {
-            blobs::run(&fetching).await;
+            blobs.run(&fetching).await;
             if let Ok(Err(_)) = tokio::time::timeout(PERIOD, applied.changed()).await {
                 return; // The replica has stopped.
             }

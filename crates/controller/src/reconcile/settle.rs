@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures::StreamExt;
 use model::{
     Mutation,
     function::{FunctionVersion, Reason},
@@ -14,6 +15,9 @@ use crate::{
     proposals::PROPOSE_MAX,
 };
 
+/// Versions that are settled at a time.
+const TOGETHER: usize = 32;
+
 /// Settles every version that is ready, if this controller leads. What is not ready stays for the next round.
 pub(super) async fn run(shared: &Arc<Shared>) {
     if !shared.replica.status().is_leader {
@@ -22,22 +26,31 @@ pub(super) async fn run(shared: &Arc<Shared>) {
     let open: Vec<Arc<FunctionVersion>> = shared
         .replica
         .read(|machine, _| machine.catalog().unsettled().cloned().collect());
-    for version in open {
-        if !is_held(shared, &version).await {
-            tracing::warn!(version = ?version.id, "its code is not on a quorum of controllers yet");
-            continue;
-        }
-        let settle = Mutation::Settle {
-            version: version.id.clone(),
-            revision: version.revision_id,
-            failure: hopeless(&version),
-        };
-        // Without a key: settling twice is harmless, the second finds another revision.
-        if let Err(error) = shared.mutate(IdempotencyKey(0), settle, PROPOSE_MAX).await {
-            tracing::debug!(error = %error, "settling is put off");
-            return;
-        }
+    // Many at a time, or whoever creates functions faster than one change after the other is made waits for ever.
+    let settled = futures::stream::iter(open)
+        .map(|version| async move { settle(shared, &version).await })
+        .buffer_unordered(TOGETHER)
+        .take_while(|is_done| std::future::ready(*is_done));
+    settled.for_each(|_| std::future::ready(())).await;
+}
+
+/// Ends the creation or update of one version, if its code is there. `false` if changes cannot be made at present.
+async fn settle(shared: &Arc<Shared>, version: &FunctionVersion) -> bool {
+    if !is_held(shared, version).await {
+        tracing::warn!(version = ?version.id, "its code is not on a quorum of controllers yet");
+        return true;
     }
+    let settle = Mutation::Settle {
+        version: version.id.clone(),
+        revision: version.revision_id,
+        failure: hopeless(version),
+    };
+    // Without a key: settling twice is harmless, the second finds another revision.
+    let settled = shared.mutate(IdempotencyKey(0), settle, PROPOSE_MAX).await;
+    if let Err(error) = &settled {
+        tracing::debug!(error = %error, "settling is put off");
+    }
+    settled.is_ok()
 }
 
 /// Whether everything that it runs is on a quorum of controllers.
