@@ -2,7 +2,7 @@
 # What is built for release is always built together, here and by deploy/local/up.sh: another choice of packages gives their
 # dependencies other features, and ten minutes of work would be done again.
 RELEASED := --package node --package bench-floor
-.PHONY: help up down dev test check fix compatibility bench sim sim-soak sim-planted chaos chaos-soak upgrade
+.PHONY: help up down dev test check fix compatibility bench sim sim-soak sim-planted fuzz chaos chaos-soak upgrade
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,7 +23,7 @@ test: ## Run every test: crates, then real clients against a real cluster
 
 check: ## Formatting, lints, house rules; changes nothing
 	cargo fmt --all --check
-	rustfmt --edition 2024 --check crates/sim/src/faults/*.rs crates/sim/src/workloads/*.rs crates/sim/src/invariants/*.rs tests/sdk/rust/src/*.rs
+	rustfmt --edition 2024 --check crates/sim/src/faults/*.rs crates/sim/src/workloads/*.rs crates/sim/src/invariants/*.rs tests/sdk/rust/src/*.rs tests/fuzz/src/*.rs tests/fuzz/src/bin/*.rs
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo test --quiet --locked --package node --test tidy
 
@@ -31,7 +31,7 @@ fix: ## Format, apply lints, make the generated pages anew
 	cargo run --quiet --package node -- config reference > docs/configuration.md
 	cargo clippy --workspace --all-targets --fix --allow-dirty --allow-staged
 	cargo fmt --all
-	rustfmt --edition 2024 crates/sim/src/faults/*.rs crates/sim/src/workloads/*.rs crates/sim/src/invariants/*.rs tests/sdk/rust/src/*.rs
+	rustfmt --edition 2024 crates/sim/src/faults/*.rs crates/sim/src/workloads/*.rs crates/sim/src/invariants/*.rs tests/sdk/rust/src/*.rs tests/fuzz/src/*.rs tests/fuzz/src/bin/*.rs
 
 compatibility: ## Try every operation of the API, write docs/compatibility.md
 	@deploy/local/toolchain.sh && deploy/local/venv.sh
@@ -49,6 +49,10 @@ sim-soak: ## Run the simulator with new seeds until one fails
 sim-planted: ## Plant bugs, one at a time, and prove that the checks find them
 	@deploy/local/toolchain.sh
 	@python3 -B deploy/local/planted.py $(OPTIONS)
+
+fuzz: ## Fuzz every parser from the kept corpus: make fuzz FUZZ_SECONDS=600 OPTIONS='--target=policy'
+	@deploy/local/toolchain.sh
+	@python3 -B deploy/local/fuzz.py run $(OPTIONS)
 
 chaos: ## Break a local cluster under load, as root: make chaos SCENARIO=leader OPTIONS='--seed=7'
 	@deploy/local/toolchain.sh && deploy/local/venv.sh boto3
