@@ -2,6 +2,9 @@
 # What is built for release is always built together, here and by deploy/local/up.sh: another choice of packages gives their
 # dependencies other features, and ten minutes of work would be done again.
 RELEASED := --package node --package bench-floor
+# What the formatter of the workspace does not see: modules that macros find, and workspaces of their own.
+UNSEEN := crates/sim/src/faults/*.rs crates/sim/src/workloads/*.rs crates/sim/src/invariants/*.rs \
+	tests/sdk/rust/src/*.rs tests/fuzz/src/*.rs tests/fuzz/src/bin/*.rs
 .PHONY: help up down dev test check fix compatibility bench sim sim-soak sim-planted fuzz chaos chaos-soak upgrade
 
 help: ## Show this list
@@ -23,7 +26,7 @@ test: ## Run every test: crates, then real clients against a real cluster
 
 check: ## Formatting, lints, house rules; changes nothing
 	cargo fmt --all --check
-	rustfmt --edition 2024 --check crates/sim/src/faults/*.rs crates/sim/src/workloads/*.rs crates/sim/src/invariants/*.rs tests/sdk/rust/src/*.rs tests/fuzz/src/*.rs tests/fuzz/src/bin/*.rs
+	rustfmt --edition 2024 --check $(UNSEEN)
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo test --quiet --locked --package node --test tidy
 
@@ -31,7 +34,7 @@ fix: ## Format, apply lints, make the generated pages anew
 	cargo run --quiet --package node -- config reference > docs/configuration.md
 	cargo clippy --workspace --all-targets --fix --allow-dirty --allow-staged
 	cargo fmt --all
-	rustfmt --edition 2024 crates/sim/src/faults/*.rs crates/sim/src/workloads/*.rs crates/sim/src/invariants/*.rs tests/sdk/rust/src/*.rs tests/fuzz/src/*.rs tests/fuzz/src/bin/*.rs
+	rustfmt --edition 2024 $(UNSEEN)
 
 compatibility: ## Try every operation of the API, write docs/compatibility.md
 	@deploy/local/toolchain.sh && deploy/local/venv.sh
