@@ -27,11 +27,10 @@ pub(super) async fn run(shared: &Arc<Shared>) {
         .replica
         .read(|machine, _| machine.catalog().unsettled().cloned().collect());
     // Many at a time, or whoever creates functions faster than one change after the other is made waits for ever.
-    let settled = futures::stream::iter(open)
+    let mut settled = futures::stream::iter(open)
         .map(|version| async move { settle(shared, &version).await })
-        .buffer_unordered(TOGETHER)
-        .take_while(|is_done| std::future::ready(*is_done));
-    settled.for_each(|_| std::future::ready(())).await;
+        .buffer_unordered(TOGETHER);
+    while settled.next().await == Some(true) {}
 }
 
 /// Ends the creation or update of one version, if its code is there. `false` if changes cannot be made at present.
