@@ -54,9 +54,17 @@ pub fn encode_change(change: &Change) -> Row {
 /// # Errors
 /// [`CodecError`] if this build cannot read it.
 pub fn decode_row(row: &Row) -> Result<Change, CodecError> {
+    decode_change(&row.key, row.value.as_deref())
+}
+
+/// The key and the value of a row as a change; without a value the record is gone.
+///
+/// # Errors
+/// [`CodecError`] if this build cannot read it.
+pub fn decode_change(key: &[u8], value: Option<&[u8]>) -> Result<Change, CodecError> {
     // The format first: a newer build also has keys that this one does not know.
-    let record = row.value.as_deref().map(read_record).transpose()?;
-    let key: Key = String::from_utf8_lossy(&row.key).parse()?;
+    let record = value.map(read_record).transpose()?;
+    let key: Key = String::from_utf8_lossy(key).parse()?;
     match record {
         None => Ok(Change::Gone(key)),
         Some(record) => to_record(&key, record).map(Change::Put),

@@ -69,15 +69,11 @@ impl StateMachine for CatalogMachine {
     fn restore(&mut self, rows: Vec<(Vec<u8>, Vec<u8>)>) -> Result<(), RestoreError> {
         let mut catalog = Catalog::default();
         for (key, value) in rows {
-            let row = Row {
-                key,
-                value: Some(value),
-            };
-            let change = codec::decode_row(&row);
+            let change = codec::decode_change(&key, Some(&value));
             if let Err(CodecError::Message(InvalidMessage::Format(format))) = change {
                 self.check(format)?;
             }
-            catalog.put(change.map_err(|error| CorruptRow::new(&row.key, error))?);
+            catalog.put(change.map_err(|error| CorruptRow::new(&key, error))?);
         }
         self.check(catalog.format())?;
         self.catalog = catalog;

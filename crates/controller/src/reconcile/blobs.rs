@@ -6,7 +6,7 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use bytes::BytesMut;
-use catalog::codec::{self, Row};
+use catalog::codec;
 use model::{Digest, Role};
 use proto::internal::{self as pb, blobs_client::BlobsClient};
 use state::{Change, Record};
@@ -31,9 +31,9 @@ pub(super) struct Fetching {
 
 impl Fetching {
     pub(super) async fn run(&mut self, shared: &Arc<Shared>) {
-        let changes = shared.replica.changes_after(self.seen);
         let is_due = self.all_at.is_none_or(|at| at <= Instant::now());
-        match changes.filter(|_| !is_due) {
+        let changes = (!is_due).then(|| shared.replica.changes_after(self.seen));
+        match changes.flatten() {
             Some(changes) => {
                 let mut wanted = BTreeSet::new();
                 for (index, rows) in changes {
@@ -74,11 +74,7 @@ impl Fetching {
 
 /// The blobs that a row which was written needs.
 fn blobs_of(row: &replica::RowChange) -> Vec<Digest> {
-    let row = Row {
-        key: row.key.clone(),
-        value: row.value.clone(),
-    };
-    match codec::decode_row(&row) {
+    match codec::decode_change(&row.key, row.value.as_deref()) {
         Ok(Change::Put(Record::Version(version))) => version.blobs().collect(),
         Ok(Change::Put(Record::LayerVersion(version))) => vec![version.content.digest],
         // The machine itself wrote the row; whoever follows it says what is wrong with it.
