@@ -297,4 +297,4 @@ const fn check_format(format: u32) -> Result<(), InvalidMessage> {
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

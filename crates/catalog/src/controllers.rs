@@ -13,7 +13,10 @@ use std::{
     time::Duration,
 };
 
-use host::{Membership, net::channel::Channels};
+use host::{
+    Membership,
+    net::channel::{Channels, NodeChannel},
+};
 use model::{
     ErrorKind, Failure, Mutation, Revision, Role,
     mutation::{Changed, Rejection},
@@ -25,7 +28,7 @@ use proto::{
 };
 use state::IdempotencyKey;
 use tokio::time::Instant;
-use tonic::{Code, transport::Channel};
+use tonic::Code;
 
 use crate::codec;
 
@@ -61,7 +64,7 @@ struct Shared {
 
 impl Shared {
     /// A channel to a controller: nobody else's certificate is accepted there.
-    fn channel(&self, address: &str) -> Channel {
+    fn channel(&self, address: &str) -> NodeChannel {
         self.channels.get_to(address, Role::Controller)
     }
 }
@@ -207,7 +210,7 @@ impl Controllers {
     /// Asks the leader, following hints, until it answers or patience ends.
     async fn at_leader<T, F, Fut>(&self, patience: Duration, ask: F) -> Result<T, ControllerError>
     where
-        F: Fn(CatalogClient<Channel>, Duration) -> Fut,
+        F: Fn(CatalogClient<NodeChannel>, Duration) -> Fut,
         Fut: Future<Output = Result<Attempt<T>, tonic::Status>>,
     {
         let deadline = Instant::now() + patience;
@@ -276,7 +279,7 @@ impl Controllers {
     }
 
     /// A controller to stream from: this node's own if it is one, else each in turn.
-    pub(crate) fn next_to_watch(&self) -> Option<Channel> {
+    pub(crate) fn next_to_watch(&self) -> Option<NodeChannel> {
         let own = self.shared.options.own.clone();
         own.or_else(|| self.next_address())
             .map(|address| self.shared.channel(&address))

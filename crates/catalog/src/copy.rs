@@ -1,9 +1,12 @@
 //! A copy of the catalog in memory, backed by one on disk.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use host::store::{Store, StoreError, Write};
-use model::{ErrorKind, Failure, Revision};
+use model::{ErrorKind, Failure, Revision, VersionId, function::FunctionVersion};
 use parking_lot::{Mutex, RwLock};
 use proto::{FORMATS, TooOld};
 use state::{Catalog, Change, Record};
@@ -20,6 +23,9 @@ const MARK: &[u8] = b"!mark";
 const PAGE: usize = 1000;
 /// How long what was written waits for more before it is flushed.
 const FLUSH_AFTER: Duration = Duration::from_secs(1);
+
+/// Where else in this process versions are held.
+type Versions = Box<dyn Fn(&VersionId) -> Option<Arc<FunctionVersion>> + Send + Sync>;
 
 /// Why a local copy could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +72,8 @@ struct Shared {
     failed: watch::Sender<Option<Arc<StoreError>>>,
     /// Why controllers do not let this node follow, if they do not.
     refusal: Mutex<Option<String>>,
+    /// See [`LocalCopy::share_versions`].
+    versions: OnceLock<Versions>,
 }
 
 /// Where a copy stands.
@@ -107,6 +115,7 @@ impl LocalCopy {
             written: Notify::new(),
             failed: watch::Sender::new(None),
             refusal: Mutex::new(None),
+            versions: OnceLock::new(),
         };
         Ok(Self {
             shared: Arc::new(shared),
@@ -116,6 +125,23 @@ impl LocalCopy {
     /// Looks into the catalog. `f` runs under a read lock: no waiting inside.
     pub fn read<T>(&self, f: impl FnOnce(&Catalog) -> T) -> T {
         f(&self.shared.catalog.read())
+    }
+
+    /// Tells where else in this process versions are held: one that is the same there is held in memory once. A node that
+    /// is a controller, too, needs less memory so. Only the first call counts.
+    pub fn share_versions(
+        &self,
+        held: impl Fn(&VersionId) -> Option<Arc<FunctionVersion>> + Send + Sync + 'static,
+    ) {
+        if self.shared.versions.set(Box::new(held)).is_err() {
+            return;
+        }
+        let mine = self.read(|catalog| catalog.versions().cloned().collect::<Vec<_>>());
+        let shared: Vec<_> = mine.iter().filter_map(|v| self.shared.twin(v)).collect();
+        let mut catalog = self.shared.catalog.write();
+        for version in shared {
+            catalog.put(Change::Put(Record::Version(version)));
+        }
     }
 
     /// The revision that reads see at least.
@@ -228,7 +254,7 @@ impl LocalCopy {
         match operation.await {
             Ok(()) => Ok(()),
             Err(large @ StoreError::ValueTooLarge(_)) => Err(FollowError::TooLarge(large)),
-            Err(error @ StoreError::Engine { .. }) => {
+            Err(error @ (StoreError::Engine { .. } | StoreError::Damaged { .. })) => {
                 let error = Arc::new(error);
                 let first = self.shared.failed.send_if_modified(|failed| {
                     let first = failed.is_none();
@@ -281,6 +307,7 @@ impl LocalCopy {
         batch.push(mark(&cluster_id, revision));
         self.write(batch).await?;
         {
+            let changes: Vec<_> = changes.into_iter().map(|c| self.shared.share(c)).collect();
             let mut catalog = self.shared.catalog.write();
             for change in changes {
                 catalog.put(change);
@@ -299,7 +326,7 @@ impl LocalCopy {
     ) -> Result<(), FollowError> {
         let mut catalog = Catalog::default();
         for change in decode_all(&rows, self.shared.newest)? {
-            catalog.put(change);
+            catalog.put(self.shared.share(change));
         }
         self.write(vec![Write::Delete { key: MARK.to_vec() }])
             .await?;
@@ -325,6 +352,25 @@ impl LocalCopy {
             };
         });
         Ok(())
+    }
+}
+
+impl Shared {
+    /// The same version where it is held elsewhere in this process.
+    fn twin(&self, version: &Arc<FunctionVersion>) -> Option<Arc<FunctionVersion>> {
+        let held = self.versions.get()?;
+        held(&version.id).filter(|held| held == version)
+    }
+
+    /// The same change, with the twin of its version if there is one.
+    fn share(&self, change: Change) -> Change {
+        match change {
+            Change::Put(Record::Version(version)) => {
+                let twin = self.twin(&version);
+                Change::Put(Record::Version(twin.unwrap_or(version)))
+            }
+            change => change,
+        }
     }
 }
 

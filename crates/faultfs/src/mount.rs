@@ -18,6 +18,7 @@ use crate::{
 
 /// How long files may stay open when a disk is taken down.
 const CLOSING: Duration = Duration::from_secs(2);
+const POLL: Duration = Duration::from_millis(5);
 
 /// What a disk begins with.
 #[derive(Clone, Debug)]
@@ -146,8 +147,7 @@ impl Mount {
             tracing::warn!(at = %at.display(), %error, "could not unmount a disk");
             return;
         }
-        if self.disk.lock().is_idle() {
-            // It was the last use: the kernel has ended the session.
+        if self.disk.lock().is_idle() && ends(&session) {
             if let Err(error) = session.join() {
                 tracing::debug!(%error, "the session of a disk ended with an error");
             }
@@ -170,6 +170,17 @@ impl Drop for Mount {
     fn drop(&mut self) {
         self.detach();
     }
+}
+
+/// Whether the kernel ends a session whose mount was taken away. It does so with the last use, which may be a copy of the
+/// mount in a namespace that somebody made meanwhile: that is not ours to wait for.
+fn ends(session: &BackgroundSession) -> bool {
+    let mut looks = CLOSING.as_millis() / POLL.as_millis();
+    while !session.guard.is_finished() && looks > 0 {
+        std::thread::sleep(POLL);
+        looks -= 1;
+    }
+    session.guard.is_finished()
 }
 
 fn empty(directory: &Path) -> io::Result<()> {

@@ -15,6 +15,7 @@ use std::{
     io::{ErrorKind, Read as _, Seek as _, SeekFrom, Write as _},
     os::unix::fs::{FileExt as _, PermissionsExt as _},
     path::Path,
+    process::Command,
     time::Duration,
 };
 
@@ -260,6 +261,36 @@ fn a_backing_directory_keeps_the_disk_between_mounts() {
         disk.mount.unmount().unwrap();
         assert_eq!(fs::read_dir(&root).unwrap().count(), 0, "it is unmounted");
     }
+}
+
+#[test]
+fn a_copy_of_the_mount_elsewhere_does_not_keep_the_disk_up() {
+    let Some(disk) = disk_or_skip(Options::default()) else {
+        return;
+    };
+    let root = disk.directory.path().to_owned();
+    fs::write(root.join("file"), b"here").unwrap();
+    // Whoever makes a sandbox on the machine copies every mount into it.
+    let mut elsewhere = Command::new("unshare")
+        .args(["--mount", "sleep", "60"])
+        .spawn()
+        .unwrap();
+    let mounts = format!("/proc/{}/mountinfo", elsewhere.id());
+    let own = fs::read_link("/proc/self/ns/mnt").unwrap();
+    let place = format!("/proc/{}/ns/mnt", elsewhere.id());
+    while fs::read_link(&place).unwrap() == own {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let (told, ended) = std::sync::mpsc::channel();
+    std::thread::spawn(move || told.send(disk.mount.unmount()));
+    let unmounted = ended.recv_timeout(PATIENCE);
+    let is_there_too = fs::read_to_string(mounts).unwrap();
+    elsewhere.kill().unwrap();
+    elsewhere.wait().unwrap();
+    assert!(is_there_too.contains(&*root.to_string_lossy()));
+    // It did not wait for the copy.
+    unmounted.unwrap().unwrap();
+    assert_eq!(fs::read_dir(&root).unwrap().count(), 0, "it is unmounted");
 }
 
 #[test]

@@ -31,8 +31,20 @@ impl Clock for SystemClock {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_system_clock_keeps_the_contract() {
-        contract::it_was_set_and_goes_on(&SystemClock);
+    #[tokio::test]
+    async fn the_system_clock_keeps_the_contract() {
+        contract::it_was_set_and_goes_on(&SystemClock).await;
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "within 50ms")]
+    async fn a_clock_that_stands_does_not() {
+        struct Standing;
+        impl Clock for Standing {
+            fn wall(&self) -> Timestamp {
+                Timestamp(1_800_000_000_000)
+            }
+        }
+        contract::it_was_set_and_goes_on(&Standing).await;
     }
 }

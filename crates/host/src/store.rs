@@ -1,11 +1,12 @@
 //! Small durable records, in named tables.
 //!
-//! [`SledStore`] is the real one. It holds what can be rebuilt from the log: a lost tail is replayed, never missed.
+//! [`SledStore`] is the real one. It holds what can be rebuilt from the log: a lost tail is replayed, never missed, and so is
+//! all of it where a loss of power left something that the engine does not read.
 
 pub mod contract;
 mod sled_store;
 
-pub use sled_store::SledStore;
+pub use sled_store::{SetAside, SledStore};
 
 use async_trait::async_trait;
 
@@ -35,11 +36,23 @@ pub enum StoreError {
     /// A value above [`VALUE_MAX`].
     #[error("expected a value of at most {VALUE_MAX} bytes, got {0}")]
     ValueTooLarge(usize),
-    /// The disk or the engine failed, or a record is damaged; the process must end.
+    /// The disk or the engine failed; the process must end.
     #[error(
-        "store at {path} failed: this node must stop; check the disk and its free space before it is started again, and empty the whole data directory if the store is damaged"
+        "store at {path} failed: this node must stop; check the disk and its free space before it is started again"
     )]
     Engine {
+        /// Where.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The engine does not read what is on the disk, and the disk is not to blame: most likely it lost its power in the
+    /// middle of a write. The process must end. [`SledStore::open_or_begin_anew`] goes on without it.
+    #[error(
+        "the store at {path} is damaged: this node must stop; when it is started again it makes a new one from its log and the other nodes"
+    )]
+    Damaged {
         /// Where.
         path: String,
         /// Why.
@@ -52,10 +65,11 @@ pub enum StoreError {
 ///
 /// Contract: a batch is atomic, also over a crash; batches of one table become visible and durable in order; after a crash
 /// the table is a prefix of the batches that were applied, which holds at least all that were applied before the last
-/// [`Store::flush`] that returned.
+/// [`Store::flush`] that returned. The first error of the engine is told to whoever calls next, and to all after that.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
-    /// Applies a batch to one table at once.
+    /// Applies a batch to one table at once. Later reads see it; that it could not be written may be told to a later call
+    /// only. Waits while too much waits to be written.
     async fn apply(&self, table: &str, batch: Vec<Write>) -> Result<(), StoreError>;
 
     /// Replaces the whole content of a table. Not atomic over a crash: the caller marks completeness in a record of the

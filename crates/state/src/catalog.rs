@@ -239,11 +239,15 @@ impl Catalog {
         self.unsettled.values()
     }
 
+    /// Every version of every function.
+    pub fn versions(&self) -> impl Iterator<Item = &Arc<FunctionVersion>> {
+        self.functions.values().flat_map(|f| f.versions.values())
+    }
+
     /// Every blob that a version of a function or of a layer needs.
     pub fn blobs(&self) -> impl Iterator<Item = Digest> {
-        let functions = self.functions.values().flat_map(|f| f.versions.values());
         let layers = self.layers.values().flat_map(|l| l.versions.values());
-        functions
+        self.versions()
             .flat_map(|v| v.blobs())
             .chain(layers.map(|v| v.content.digest))
     }

@@ -28,7 +28,7 @@ pub(super) fn function() -> FunctionId {
     }
 }
 
-pub(super) fn version(state: State, last_update: Option<LastUpdate>) -> FunctionVersion {
+pub(crate) fn version(state: State, last_update: Option<LastUpdate>) -> FunctionVersion {
     FunctionVersion {
         id: VersionId {
             function: function(),

@@ -7,7 +7,7 @@ use std::{
 };
 
 use host::store::SledStore;
-use model::{AccountId, FunctionId, Region};
+use model::{AccountId, FunctionId, Region, Version, function::State};
 use state::{Change, Record};
 
 use super::*;
@@ -288,4 +288,37 @@ async fn a_record_that_is_too_large_is_no_failure_of_the_store() {
     let refused = copy.write(vec![large]).await;
     assert!(matches!(refused, Err(FollowError::TooLarge(_))));
     assert!(futures::FutureExt::now_or_never(copy.failed()).is_none());
+}
+
+#[tokio::test]
+async fn a_version_that_is_held_elsewhere_is_held_once() {
+    let version = |name: &str, description: &str| {
+        let mut version = crate::codec::tests::version(State::Active, None);
+        version.id = VersionId {
+            function: function(name),
+            version: Version::Latest,
+        };
+        version.config.description = description.to_owned();
+        Arc::new(version)
+    };
+    let row = |version: &Arc<FunctionVersion>| {
+        codec::encode_change(&Change::Put(Record::Version(version.clone())))
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let copy = LocalCopy::open(store(&dir).await).await.unwrap();
+    let (before, after, other) = (version("a", ""), version("b", ""), version("c", "here"));
+    let elsewhere = [before.clone(), after.clone(), version("c", "there")];
+    copy.replace("c1", Revision(5), vec![head("a", 1), row(&before)])
+        .await
+        .unwrap();
+    copy.share_versions(move |id| elsewhere.iter().find(|v| v.id == *id).cloned());
+    let rows = [head("b", 1), row(&after), head("c", 1), row(&other)];
+    copy.advance(Revision(6), rows.into()).await.unwrap();
+    let held = |version: &Arc<FunctionVersion>| {
+        copy.read(|catalog| catalog.version(&version.id).unwrap().clone())
+    };
+    assert!(Arc::ptr_eq(&held(&before), &before));
+    assert!(Arc::ptr_eq(&held(&after), &after));
+    // What is not the same there is kept as it came.
+    assert_eq!(held(&other), other);
 }

@@ -27,6 +27,9 @@ const ERRORS: [(&str, Errno, Lasting); 3] = [
     ("full-on", Errno::NoSpace, Lasting::UntilHealed),
 ];
 
+/// The kinds of [`survivals`].
+const CUTS: [&str; 5] = ["dropped", "kept", "some", "reordered", "torn"];
+
 pub(crate) struct Run<S> {
     subject: S,
     only: Option<String>,
@@ -38,8 +41,30 @@ pub(crate) struct Run<S> {
 /// What was tried and what failed.
 #[derive(Default)]
 pub(crate) struct Report {
-    tried: BTreeMap<String, usize>,
+    /// By subject and kind.
+    tried: BTreeMap<(&'static str, &'static str), Tried>,
     pub(crate) failures: Vec<String>,
+}
+
+/// Points of one kind on one subject.
+#[derive(Clone, Copy, Default)]
+struct Tried {
+    points: usize,
+    /// Of them, those after which the subject began anew. That is allowed for copies, and proves less.
+    anew: usize,
+}
+
+/// What a subject has to show at least, for its part of the matrix to say something.
+pub(crate) struct Floor {
+    pub(crate) subject: &'static str,
+    /// Points of all kinds.
+    pub(crate) points: usize,
+    /// Points of each kind of cut.
+    pub(crate) cuts: usize,
+    /// Points of each kind of error; 0 if it meets none.
+    pub(crate) errors: usize,
+    /// Of a hundred points, after how many it may begin anew.
+    pub(crate) anew_percent: usize,
 }
 
 impl<S: Subject> Run<S> {
@@ -196,14 +221,16 @@ fn materialise(image: &Image) -> TempDir {
 }
 
 impl Report {
-    fn note(&mut self, subject: &str, kind: &str, point: &str, outcome: Result<Found, String>) {
-        let refused = if outcome == Ok(Found::Refused) {
-            ", refused"
-        } else {
-            ""
-        };
-        let key = format!("{subject} {kind}{refused}");
-        *self.tried.entry(key).or_default() += 1;
+    fn note(
+        &mut self,
+        subject: &'static str,
+        kind: &'static str,
+        point: &str,
+        outcome: Result<Found, String>,
+    ) {
+        let tried = self.tried.entry((subject, kind)).or_default();
+        tried.points += 1;
+        tried.anew += usize::from(outcome == Ok(Found::Anew));
         if let Err(why) = outcome {
             self.failures.push(format!(
                 "{point}: {why}\n  FAULTFS_POINT={point} cargo test -p faultfs --test crash_matrix -- --nocapture"
@@ -217,7 +244,48 @@ impl Report {
     }
 
     pub(crate) fn points(&self) -> usize {
-        self.tried.values().sum()
+        self.sum(|_| true).points
+    }
+
+    /// Where less was tried than has to be, or a subject began anew more often than it may.
+    pub(crate) fn shortfalls(&self, floors: &[Floor]) -> Vec<String> {
+        let mut short = Vec::new();
+        let cuts = CUTS.map(|kind| (kind, true));
+        let errors = ERRORS.map(|(kind, ..)| (kind, false));
+        for floor in floors {
+            let name = floor.subject;
+            for (kind, is_cut) in cuts.into_iter().chain(errors) {
+                let least = if is_cut { floor.cuts } else { floor.errors };
+                let points = self.sum(|key| key == (name, kind)).points;
+                if points < least {
+                    short.push(format!(
+                        "expected at least {least} points of {name} {kind}, tried {points}"
+                    ));
+                }
+            }
+            let all = self.sum(|(subject, _)| subject == name);
+            if all.points < floor.points {
+                short.push(format!(
+                    "expected at least {} points of {name}, tried {}",
+                    floor.points, all.points
+                ));
+            }
+            if all.anew * 100 > all.points * floor.anew_percent {
+                short.push(format!(
+                    "expected {name} to begin anew after at most {} % of its points, it did after {} of {}",
+                    floor.anew_percent, all.anew, all.points
+                ));
+            }
+        }
+        short
+    }
+
+    fn sum(&self, which: impl Fn((&str, &str)) -> bool) -> Tried {
+        let those = self.tried.iter().filter(|(key, _)| which(**key));
+        those.fold(Tried::default(), |sum, (_, tried)| Tried {
+            points: sum.points + tried.points,
+            anew: sum.anew + tried.anew,
+        })
     }
 }
 
@@ -226,8 +294,12 @@ impl fmt::Display for Report {
         for failure in self.failures.iter().take(SHOWN) {
             writeln!(f, "FAILED {failure}")?;
         }
-        for (kind, count) in &self.tried {
-            writeln!(f, "{count:6} {kind}")?;
+        for ((subject, kind), Tried { points, anew }) in &self.tried {
+            write!(f, "{points:6} {subject} {kind}")?;
+            match anew {
+                0 => writeln!(f)?,
+                anew => writeln!(f, ", begun anew after {anew}")?,
+            }
         }
         write!(
             f,

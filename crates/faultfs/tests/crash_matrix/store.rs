@@ -63,9 +63,19 @@ impl Subject for Tables {
     }
 
     async fn verify(&self, directory: &Path, progress: Progress) -> Result<Found, String> {
-        let opened = SledStore::open(&directory.join("store")).await;
-        let Ok(store) = opened else {
-            return Ok(Found::Refused);
+        let opened = SledStore::open_or_begin_anew(&directory.join("store")).await;
+        let store = match opened {
+            Ok((store, None)) => store,
+            Ok((store, Some(_))) => {
+                let left = read(&store, TABLES[0]).await;
+                let left = left.map_err(|e| format!("a new store does not read: {e:?}"))?;
+                if !left.is_empty() {
+                    return Err("a new store is not empty".to_owned());
+                }
+                write(&store, b"works").await?;
+                return Ok(Found::Anew);
+            }
+            Err(error) => return Err(format!("does not open: {error:?}")),
         };
         for table in TABLES {
             let found = read(&store, table)

@@ -9,8 +9,8 @@ use crate::model::{Ledger, Progress};
 pub(crate) enum Found {
     /// It opens, everything acknowledged is there, and it works.
     Whole,
-    /// It does not open and says so: the node is to be replaced. Only for what others have, too.
-    Refused,
+    /// It could not make sense of what is left, set that aside, and works with nothing. Only for copies.
+    Anew,
 }
 
 pub(crate) trait Subject {

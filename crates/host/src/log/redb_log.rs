@@ -22,7 +22,7 @@ const BARRIER_BATCHES_MAX: usize = 1024;
 /// Bytes under one barrier at most, give or take the last batch.
 const BARRIER_BYTES_MAX: usize = 8 << 20;
 /// Memory for pages; the recent tail of every group stays in it.
-const CACHE_BYTES: usize = 64 << 20;
+const CACHE_BYTES: usize = 16 << 20;
 
 /// Key: group and index, big endian.
 const ENTRIES: TableDefinition<'_, &[u8; 16], &[u8]> = TableDefinition::new("entries");

@@ -69,6 +69,80 @@ async fn a_lock_that_goes_away_soon_is_waited_for() {
     second.await.unwrap();
 }
 
+#[tokio::test]
+async fn a_damaged_store_is_set_aside() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("store");
+    let aside = directory.path().join("store.damaged");
+    for round in 0..2 {
+        let (store, set_aside) = SledStore::open_or_begin_anew(&path).await.unwrap();
+        assert!(set_aside.is_none());
+        store.apply("t", vec![put("k")]).await.unwrap();
+        store.flush().await.unwrap();
+        drop(store);
+        std::fs::write(
+            path.join("conf"),
+            format!("no settings of an engine, round {round}"),
+        )
+        .unwrap();
+        let refused = SledStore::open(&path).await.map(drop);
+        assert!(
+            matches!(refused, Err(StoreError::Damaged { .. })),
+            "{refused:?}"
+        );
+        let (store, set_aside) = SledStore::open_or_begin_anew(&path).await.unwrap();
+        let set_aside = set_aside.unwrap();
+        assert_eq!(set_aside.to, aside);
+        assert!(matches!(set_aside.why, StoreError::Damaged { .. }));
+        assert_eq!(store.get("t", b"k").await.unwrap(), None);
+        let kept = std::fs::read_to_string(aside.join("conf")).unwrap();
+        assert_eq!(kept, format!("no settings of an engine, round {round}"));
+    }
+}
+
+#[tokio::test]
+async fn a_disk_that_fails_is_no_damage() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("store");
+    std::fs::create_dir_all(path.join("db")).unwrap();
+    let failed = SledStore::open_or_begin_anew(&path).await.map(drop);
+    assert!(
+        matches!(failed, Err(StoreError::Engine { .. })),
+        "{failed:?}"
+    );
+    assert!(
+        path.join("db").try_exists().unwrap(),
+        "it stays where it is"
+    );
+}
+
+#[tokio::test]
+async fn damage_that_shows_late_is_known_to_the_next_process() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("store");
+    let store = SledStore::open(&path).await.unwrap();
+    let damage = io::Error::new(io::ErrorKind::InvalidData, "a page is not what it was");
+    assert!(matches!(
+        store.engine.fail(&damage),
+        StoreError::Damaged { .. }
+    ));
+    assert!(matches!(
+        store.get("t", b"k").await,
+        Err(StoreError::Damaged { .. })
+    ));
+    drop(store);
+    let (store, set_aside) = SledStore::open_or_begin_anew(&path).await.unwrap();
+    assert!(set_aside.is_some());
+    store.flush().await.unwrap();
+}
+
+fn put(key: &str) -> Write {
+    Write::Put {
+        key: key.as_bytes().to_vec(),
+        value: vec![1],
+    }
+}
+
 fn copy_files(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
