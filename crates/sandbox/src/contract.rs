@@ -1,9 +1,11 @@
 //! The contract of [`Driver`] and [`Sandbox`] as runnable cases: every driver passes all that its report allows.
 //!
-//! A case gets a [`Fixture`] and answers what is broken, if anything. Code inside a sandbox is `/bin/sh` and
-//! `/usr/bin/python3`, which the root that a driver provides must have. Waits are for a condition, with a generous
-//! limit; only the absence of something (a frozen process makes no progress) is watched for a fixed time.
+//! A case gets a [`Fixture`] and answers what is broken, if anything. Some ask of the code inside only that it stays; any
+//! driver runs those. In the others it is `/bin/sh` and `/usr/bin/python3`, which the root that a driver provides must
+//! have; a driver that [runs no interpreters](Driver::runs_interpreters) cannot be asked those. Waits are for a condition,
+//! with a generous limit; only the absence of something (a frozen process makes no progress) is watched for a fixed time.
 
+mod any;
 mod life;
 mod limits;
 mod view;
@@ -83,16 +85,27 @@ pub struct Case {
     pub name: &'static str,
     /// Pieces without which the promise cannot be made.
     pub needs: &'static [Piece],
+    /// What the code inside must do.
+    pub code: Code,
     run: for<'a> fn(&'a Fixture<'a>) -> Running<'a>,
 }
 
+/// What a case asks of the code inside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// That it says `up` and stays.
+    Stays,
+    /// That it is a program of `/bin/sh` or `/usr/bin/python3`.
+    Program,
+}
+
 impl Case {
-    /// Runs it; `None` if the driver's report lacks a piece it needs.
+    /// Runs it; `None` if the driver's report lacks a piece it needs, or the driver runs no such code.
     pub async fn run(&self, fixture: &Fixture<'_>) -> Option<Verdict> {
-        if !self
-            .needs
-            .iter()
-            .all(|piece| fixture.driver.report().enforces(*piece))
+        let driver = fixture.driver;
+        let enforced = |piece: &Piece| driver.report().enforces(*piece);
+        if !self.needs.iter().all(enforced)
+            || (self.code == Code::Program && !driver.runs_interpreters())
         {
             return None;
         }
@@ -105,19 +118,25 @@ impl fmt::Debug for Case {
         f.debug_struct("Case")
             .field("name", &self.name)
             .field("needs", &self.needs)
+            .field("code", &self.code)
             .finish_non_exhaustive()
     }
 }
 
 /// All cases.
 pub fn cases() -> impl Iterator<Item = &'static Case> {
-    life::CASES.iter().chain(limits::CASES).chain(view::CASES)
+    any::CASES
+        .iter()
+        .chain(life::CASES)
+        .chain(limits::CASES)
+        .chain(view::CASES)
 }
 
 /// What cases run on.
 pub struct Fixture<'a> {
     driver: &'a dyn Driver,
     dir: PathBuf,
+    stays: Command,
     made: AtomicU64,
 }
 
@@ -148,8 +167,25 @@ impl<'a> Fixture<'a> {
         Ok(Self {
             driver,
             dir: dir.to_owned(),
+            stays: command(&["/bin/sh", "-c", "echo up; while :; do sleep 1000; done"]),
             made: AtomicU64::new(0),
         })
+    }
+
+    /// The same for a driver with code of its own: `stays` says `up` in its log and then does nothing until it is killed.
+    ///
+    /// # Errors
+    /// If a file cannot be written.
+    pub fn with_code(driver: &'a dyn Driver, dir: &Path, stays: Command) -> io::Result<Self> {
+        Ok(Self {
+            stays,
+            ..Self::new(driver, dir)?
+        })
+    }
+
+    /// Code that says `up` and stays.
+    fn stays(&self) -> &Command {
+        &self.stays
     }
 
     /// A spec of the directories made here, with a fresh id, and with as much CPU as there is: cases are about other
@@ -218,15 +254,18 @@ impl Inside {
     }
 
     async fn start(&self, argv: &[&str]) -> Verdict {
-        let command = Command {
-            argv: argv.iter().map(|&a| a.to_owned()).collect(),
-            env: vec![("PATH".to_owned(), "/usr/bin:/bin".to_owned())],
-            cwd: "/tmp".into(),
-        };
-        timeout(LIMIT, self.sandbox.start(command))
+        timeout(LIMIT, self.sandbox.start(command(argv)))
             .await
             .map_err(|_| late("start"))?
             .map_err(Into::into)
+    }
+
+    /// Starts the code that stays, and waits until it says that it is up.
+    async fn stay(&mut self, fixture: &Fixture<'_>) -> Verdict {
+        timeout(LIMIT, self.sandbox.start(fixture.stays().clone()))
+            .await
+            .map_err(|_| late("start"))??;
+        self.logged("up").await.map(drop)
     }
 
     /// Waits for the end of the runtime process.
@@ -306,6 +345,24 @@ impl Inside {
     }
 }
 
+/// Waits until something holds; answers whether it does.
+async fn until(holds: impl Fn() -> bool) -> bool {
+    let waiting = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(LIMIT, waiting).await.is_ok()
+}
+
+fn command(argv: &[&str]) -> Command {
+    Command {
+        argv: argv.iter().map(|&a| a.to_owned()).collect(),
+        env: vec![("PATH".to_owned(), "/usr/bin:/bin".to_owned())],
+        cwd: "/tmp".into(),
+    }
+}
+
 fn late(what: &str) -> Broken {
     Broken::new(format!("{what} took longer than {LIMIT:?}"))
 }
@@ -321,12 +378,16 @@ fn demand(holds: bool, promise: impl Into<String>) -> Verdict {
 
 macro_rules! case {
     ($name:literal, $run:ident) => {
-        $crate::contract::case!($name, $run, [])
+        $crate::contract::case!($name, $run, [], Program)
     };
     ($name:literal, $run:ident, [$($need:ident),*]) => {
+        $crate::contract::case!($name, $run, [$($need),*], Program)
+    };
+    ($name:literal, $run:ident, [$($need:ident),*], $code:ident) => {
         $crate::contract::Case {
             name: $name,
             needs: &[$($crate::report::Piece::$need),*],
+            code: $crate::contract::Code::$code,
             run: |fixture| Box::pin($run(fixture)),
         }
     };

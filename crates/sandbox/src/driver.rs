@@ -106,16 +106,17 @@ pub trait Sandbox: Send + Sync {
     /// What the sandbox uses now.
     async fn stats(&self) -> Result<Stats, ControlError>;
 
-    /// [`Stats::memory_peak`] less what lies in `/tmp` now; cheap enough to be asked after every invocation.
+    /// [`Stats::memory_peak`] less what lies in `/tmp` now; cheap enough to be asked after every invocation. Told by every
+    /// driver for whatever ran for a while, if less exactly where a piece is missing.
     fn memory_peak(&self) -> Option<ByteCount>;
 
-    /// Memory of the processes themselves now, without `/tmp` and caches; cheap enough to be watched. The limit of the
-    /// kernel counts `/tmp` in, which a function may use beside its memory, so a caller that means the memory alone
-    /// watches this.
+    /// Memory of the processes themselves now, without `/tmp` and caches, and once for each page that several of them
+    /// share; cheap enough to be watched. The limit of the kernel counts `/tmp` in, which a function may use beside its
+    /// memory, so a caller that means the memory alone watches this; where the kernel has no limit it is the only one.
     fn memory_of_processes(&self) -> Option<ByteCount>;
 
     /// Kills every process inside (thawing first if need be), and keeps `/tmp`, the network and the listener, so that
-    /// [`start`](Self::start) works again.
+    /// [`start`](Self::start) works again, with the boost of [`InitCpu::Full`] if the sandbox was made with it.
     async fn reset_processes(&self) -> Result<(), ControlError>;
 
     /// Ends the sandbox: when this returns every process is gone and mounts, limits and `/tmp` are released.
@@ -191,7 +192,8 @@ pub enum InitCpu {
     /// The function's quota from the start.
     #[default]
     Quota,
-    /// As much as the host has, until [`Sandbox::limit_cpu`] or [`Sandbox::freeze`].
+    /// As much as the host has, until [`Sandbox::limit_cpu`] or [`Sandbox::freeze`]; after
+    /// [`Sandbox::reset_processes`] again.
     Full,
 }
 

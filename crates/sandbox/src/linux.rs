@@ -8,6 +8,7 @@ mod blueprint;
 pub(crate) mod cgroup;
 mod link;
 mod mailbox;
+mod processes;
 mod shell;
 
 use std::{
@@ -40,8 +41,27 @@ const CREATE_LIMIT: Duration = Duration::from_secs(10);
 /// How long the processes of one orphaned sandbox may take to die.
 const SWEEP_LIMIT: Duration = Duration::from_secs(5);
 
-/// First host uid and gid for sandboxes: above every range that distributions hand out.
-pub const SUBUID_BASE: u32 = 1_879_048_192;
+/// How many host uids and gids, from [`Allotment::subuid_base`] on, sandboxes share among them.
+pub const SUBUIDS: u32 = 65_536;
+
+/// What of the host belongs to the sandboxes of this driver.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Allotment {
+    /// Directory below each cgroup mount that holds the groups of all nodes of this machine.
+    pub cgroup_parent: String,
+    /// First of [`SUBUIDS`] host uids and gids that belong to nobody else; used where the node has privilege.
+    pub subuid_base: u32,
+}
+
+impl Default for Allotment {
+    /// The groups are below `dunlin`; the ids are above every range that distributions hand out.
+    fn default() -> Self {
+        Self {
+            cgroup_parent: "dunlin".to_owned(),
+            subuid_base: 1_879_048_192,
+        }
+    }
+}
 
 /// Settings of the Linux driver.
 #[derive(Clone, Debug)]
@@ -56,15 +76,12 @@ pub struct Options {
     pub allow_missing: BTreeSet<Piece>,
     /// How many sandboxes to prepare ahead.
     pub pool: usize,
-    /// Directory below each cgroup mount that holds the groups of all nodes of this machine.
-    pub cgroup_parent: String,
-    /// First of 65 536 host uids and gids that belong to nobody else.
-    pub subuid_base: u32,
+    /// What of the host is theirs.
+    pub allotment: Allotment,
 }
 
 impl Options {
-    /// Default settings: this binary is the spawner, nothing may be missing, four sandboxes are prepared ahead, the
-    /// groups are below `dunlin`, the ids start at [`SUBUID_BASE`].
+    /// Default settings: this binary is the spawner, nothing may be missing, four sandboxes are prepared ahead.
     #[must_use]
     pub fn new(state_dir: impl Into<PathBuf>, node: NodeName) -> Self {
         Self {
@@ -73,8 +90,7 @@ impl Options {
             spawner: SpawnerCommand::default(),
             allow_missing: BTreeSet::new(),
             pool: 4,
-            cgroup_parent: "dunlin".to_owned(),
-            subuid_base: SUBUID_BASE,
+            allotment: Allotment::default(),
         }
     }
 }
@@ -151,15 +167,19 @@ impl From<ConnectError> for DriverError {
 }
 
 /// Finds out what this host enforces, without starting anything that stays. `scratch` is a directory that may be
-/// mounted over for a moment, in a namespace that nobody else sees.
+/// mounted over for a moment, in a namespace that nobody else sees; `allotment` is what a node would use.
 ///
 /// # Errors
 /// [`DriverError`] if the spawner cannot be started; a host that enforces nothing is a report, not an error.
-pub async fn probe(spawner: &SpawnerCommand, scratch: &Path) -> Result<Report, DriverError> {
+pub async fn probe(
+    spawner: &SpawnerCommand,
+    scratch: &Path,
+    allotment: &Allotment,
+) -> Result<Report, DriverError> {
     let configuration = Configuration {
         scratch: scratch.to_owned(),
-        cgroup_parent: format!("dunlin/probe-{}", std::process::id()),
-        subuid_base: SUBUID_BASE,
+        cgroup_parent: format!("{}/probe-{}", allotment.cgroup_parent, std::process::id()),
+        subuid_base: allotment.subuid_base,
         pool: 0,
     };
     let link = Link::connect(spawner, configuration).await?;
@@ -199,8 +219,8 @@ impl LinuxDriver {
         })?;
         let configuration = Configuration {
             scratch,
-            cgroup_parent: format!("{}/{}", options.cgroup_parent, options.node),
-            subuid_base: options.subuid_base,
+            cgroup_parent: format!("{}/{}", options.allotment.cgroup_parent, options.node),
+            subuid_base: options.allotment.subuid_base,
             pool: options.pool,
         };
         let link = Link::connect(&options.spawner, configuration).await?;

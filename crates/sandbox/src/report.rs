@@ -31,7 +31,7 @@ pub enum Piece {
     /// Directories merged and mounted without showing where they are on the host. Without it several layers are
     /// refused, and `/proc/self/mountinfo` shows host paths.
     Overlay,
-    /// The memory limit.
+    /// The memory limit. Without it the worker looks at the processes now and then, and ends those that have too much.
     CgroupMemory,
     /// The CPU quota.
     CgroupCpu,

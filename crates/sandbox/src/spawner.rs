@@ -262,6 +262,7 @@ impl Spawner {
                     request,
                     slot: number,
                     cgroup: slot.group.name().to_owned(),
+                    init: slot.pid.as_raw_nonzero().get().cast_unsigned(),
                 };
                 self.tell(
                     &message,

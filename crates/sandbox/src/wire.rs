@@ -83,6 +83,8 @@ pub(crate) enum FromSpawner {
         request: u64,
         slot: u64,
         cgroup: String,
+        /// The init's process id, as the node sees it.
+        init: u32,
     },
     /// Not made.
     NotCreated { request: u64, error: StepError },

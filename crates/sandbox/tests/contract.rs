@@ -17,7 +17,7 @@ use std::{os::unix::fs::PermissionsExt, process::Command};
 use sandbox::{
     Driver as _, LinuxDriver, Piece,
     contract::{Fixture, cases},
-    linux::{DriverError, Options, probe},
+    linux::{Allotment, DriverError, Options, probe},
 };
 
 /// Runs every case and answers which were broken.
@@ -89,52 +89,119 @@ async fn it_does_so_without_a_proc_of_its_own() {
     assert_eq!(broken_cases(options).await, Vec::<String>::new());
 }
 
-/// Runs the test above once more as `nobody`, from a directory that `nobody` can read.
-#[tokio::test]
-async fn it_does_so_as_an_ordinary_user() {
+/// An ordinary user's copy of this program and of the spawner, where `nobody` can run them.
+struct Ordinary {
+    dir: tempfile::TempDir,
+}
+
+impl Ordinary {
+    fn new() -> Self {
+        let dir = support::directory();
+        std::fs::copy(std::env::current_exe().unwrap(), dir.path().join("test")).unwrap();
+        std::fs::copy(support::spawner().program, dir.path().join("spawner")).unwrap();
+        let scratch = dir.path().join("scratch");
+        std::fs::create_dir(&scratch).unwrap();
+        std::fs::set_permissions(&scratch, PermissionsExt::from_mode(0o777)).unwrap();
+        Self { dir }
+    }
+
+    /// Runs the first test of this file as `nobody`, after this shell as root; answers whether it passed, and what it said.
+    fn run(&self, prelude: &str, variables: &[(&str, &str)]) -> (bool, String) {
+        let script = format!(
+            "{prelude}\nexec setpriv --reuid={NOBODY} --regid={NOBODY} --clear-groups {}/test --exact \
+             the_driver_keeps_the_contract --nocapture",
+            self.dir.path().display()
+        );
+        let output = Command::new("/bin/sh")
+            .args(["-e", "-c", &script])
+            .env("SANDBOX_TEST_DIR", self.dir.path().join("scratch"))
+            .env("SANDBOX_TEST_SPAWNER", self.dir.path().join("spawner"))
+            .envs(variables.iter().copied())
+            .output()
+            .unwrap();
+        let text = format!(
+            "{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        (output.status.success(), text)
+    }
+}
+
+const NOBODY: u32 = 65_534;
+
+/// Whether this host gives an ordinary user what no sandbox goes without.
+fn is_refused(said: &str) -> bool {
+    let refused = said.contains("user-namespace is missing");
+    if refused {
+        eprintln!("SKIPPED: this host gives an ordinary user no user namespaces:\n{said}");
+    }
+    refused
+}
+
+#[test]
+fn it_does_so_as_an_ordinary_user() {
     if !support::is_root() {
         // Then the test above was the ordinary user's.
         return;
     }
-    let dir = support::directory();
-    let program = |name: &str| dir.path().join(name);
-    std::fs::copy(std::env::current_exe().unwrap(), program("test")).unwrap();
-    std::fs::copy(support::spawner().program, program("spawner")).unwrap();
-    let scratch = program("scratch");
-    std::fs::create_dir(&scratch).unwrap();
-    std::fs::set_permissions(&scratch, PermissionsExt::from_mode(0o777)).unwrap();
-
-    let as_nobody = |program: &std::path::Path| {
-        let mut command = Command::new("setpriv");
-        command
-            .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
-            .arg(program);
-        command
-            .env("SANDBOX_TEST_DIR", &scratch)
-            .env("SANDBOX_TEST_SPAWNER", dir.path().join("spawner"));
-        command
-    };
-    let output = as_nobody(&program("test"))
-        .args(["--exact", "the_driver_keeps_the_contract", "--nocapture"])
-        .output()
-        .unwrap();
-    let text = format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    if !output.status.success() && text.contains("user-namespace is missing") {
-        eprintln!("SKIPPED: this host gives an ordinary user no user namespaces:\n{text}");
+    let (passed, said) = Ordinary::new().run("", &[]);
+    if is_refused(&said) {
         return;
     }
-    assert!(output.status.success(), "{text}");
-    assert!(text.contains("kept: a process runs"), "{text}");
+    assert!(passed, "{said}");
+    for kept in ["a process runs", "the memory of processes is told"] {
+        assert!(said.contains(&format!("kept: {kept}")), "{kept}: {said}");
+    }
+}
+
+/// As under a service manager that delegates.
+#[test]
+fn it_does_so_as_an_ordinary_user_with_cgroups_of_its_own() {
+    if !support::is_root() {
+        eprintln!("SKIPPED: needs root, who gives them");
+        return;
+    }
+    let name = format!("test-delegated-{}", std::process::id());
+    let given = support::delegation::Delegation::to(NOBODY, &name).unwrap();
+    let parent = given.name();
+    let (passed, said) = Ordinary::new().run(&given.enter(), &[("SANDBOX_TEST_CGROUP", parent)]);
+    if is_refused(&said) {
+        return;
+    }
+    assert!(passed, "{said}");
+    for kept in [
+        "a process that takes too much memory is killed",
+        "the CPU quota holds",
+        "the meters tell what is used",
+    ] {
+        assert!(said.contains(&format!("kept: {kept}")), "{kept}: {said}");
+    }
+
+    // In version 2 a right to write there is not enough: whoever was started elsewhere is told so.
+    let (passed, said) = Ordinary::new().run("", &[("SANDBOX_TEST_CGROUP", parent)]);
+    let has_version_2 = std::fs::read_to_string("/proc/self/mountinfo")
+        .unwrap()
+        .contains(" - cgroup2 ");
+    assert_eq!(passed, !has_version_2, "{said}");
+    if has_version_2 {
+        assert!(
+            said.contains("no process of this node gets into a group there"),
+            "{said}"
+        );
+        assert!(
+            said.contains("name that one in sandbox.cgroup_parent"),
+            "{said}"
+        );
+    }
 }
 
 #[tokio::test]
 async fn the_probe_reports_every_piece_and_leaves_nothing() {
     let scratch = support::directory();
-    let report = probe(&support::spawner(), scratch.path()).await.unwrap();
+    let report = probe(&support::spawner(), scratch.path(), &Allotment::default())
+        .await
+        .unwrap();
     assert_eq!(report.iter().count(), Piece::ALL.len());
     assert!(report.enforces(Piece::PidNamespace));
     assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 0);

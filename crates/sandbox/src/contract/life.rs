@@ -23,10 +23,6 @@ pub(super) const CASES: &[Case] = &[
         not_executable
     ),
     case!(
-        "a second runtime process is refused while the first runs",
-        one_at_a_time
-    ),
-    case!(
         "a frozen sandbox makes no progress, a thawed one does",
         freezes
     ),
@@ -141,22 +137,6 @@ async fn not_executable(fixture: &Fixture<'_>) -> Verdict {
         .await?;
     inside.exits(Exit::Code(0)).await?;
     inside.logged("booted").await.map(drop)
-}
-
-async fn one_at_a_time(fixture: &Fixture<'_>) -> Verdict {
-    let mut inside = fixture.make(fixture.spec()).await?;
-    inside.shell("echo up; sleep 1000").await?;
-    inside.logged("up").await?;
-    let command = Command {
-        argv: vec!["/bin/true".into()],
-        env: vec![],
-        cwd: "/".into(),
-    };
-    let second = inside.sandbox.start(command).await;
-    demand(
-        matches!(second, Err(StartError::AlreadyRunning)),
-        format!("a second one is refused, got {second:?}"),
-    )
 }
 
 async fn freezes(fixture: &Fixture<'_>) -> Verdict {

@@ -10,16 +10,15 @@ use std::{
     collections::BTreeSet,
     fs, io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
+use model::size::MIB_PER_CPU;
 use serde::{Deserialize, Serialize};
 
 use self::group::write;
 pub(crate) use self::group::{Group, Limits};
 use crate::report::Piece;
-
-/// One vCPU per this many MiB of memory, as AWS has it.
-pub(crate) const MIB_PER_CPU: u64 = 1769;
 
 const PERIOD_US: u64 = 100_000;
 const QUOTA_US_MIN: u64 = 1_000;
@@ -131,9 +130,23 @@ impl Layout {
         }
     }
 
-    /// Makes the node's directory in every hierarchy, and lets version 2 pass its controllers down to it. A piece
-    /// whose hierarchy refuses is taken out of the layout and answered with the reason.
-    pub(crate) fn prepare(&mut self) -> Vec<(Piece, io::Error)> {
+    /// Whether it can be asked afterwards how much memory was in use at most: version 2 keeps that since Linux 5.19.
+    /// To be asked of a layout that is prepared.
+    pub(crate) fn keeps_peak(&self) -> bool {
+        self.memory.as_ref().is_some_and(|memory| {
+            memory.version == Version::V1
+                || memory.dir.join("memory.peak").try_exists().unwrap_or(false)
+        })
+    }
+
+    /// Makes the node's directory in every hierarchy, lets version 2 pass its controllers down to it, and has `enter`
+    /// try whether a process gets into a group below it, which is more than a right to write there: version 2 also
+    /// minds where the process comes from. A piece whose hierarchy refuses is taken out of the layout and answered with
+    /// the reason.
+    pub(crate) fn prepare(
+        &mut self,
+        enter: impl Fn(&Hierarchy) -> io::Result<()>,
+    ) -> Vec<(Piece, io::Error)> {
         let mut refused = Vec::new();
         let pieces = [
             (Piece::CgroupMemory, "memory", &mut self.memory),
@@ -145,7 +158,8 @@ impl Layout {
             let Some(hierarchy) = place.as_ref() else {
                 continue;
             };
-            if let Err(error) = hierarchy.prepare(controller) {
+            let prepared = hierarchy.prepare(controller);
+            if let Err(error) = prepared.and_then(|()| enter(hierarchy)) {
                 refused.push((piece, error));
                 *place = None;
             }
@@ -153,7 +167,7 @@ impl Layout {
         if self
             .usage
             .as_ref()
-            .is_some_and(|usage| usage.prepare("").is_err())
+            .is_some_and(|usage| usage.prepare("").and_then(|()| enter(usage)).is_err())
         {
             self.usage = None;
         }
@@ -209,6 +223,7 @@ impl Layout {
         Group {
             layout: self.clone(),
             name: name.to_owned(),
+            peak: Arc::default(),
         }
     }
 }
@@ -217,6 +232,18 @@ impl Layout {
 const SUPERVISOR: &str = "supervisor";
 
 impl Hierarchy {
+    /// A group of this name in this hierarchy alone.
+    pub(crate) fn group(&self, name: &str) -> Group {
+        Group {
+            layout: Layout {
+                freezer: Some(self.clone()),
+                ..Layout::default()
+            },
+            name: name.to_owned(),
+            peak: Arc::default(),
+        }
+    }
+
     /// Makes the directory; version 2: enables `controller` (if not empty) on the way from the mount to it.
     fn prepare(&self, controller: &str) -> io::Result<()> {
         fs::create_dir_all(&self.dir)?;

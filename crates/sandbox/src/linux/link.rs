@@ -67,6 +67,8 @@ pub(crate) enum ConnectError {
 pub(crate) struct Made {
     pub(crate) slot: u64,
     pub(crate) cgroup: String,
+    /// The process id of the init.
+    pub(crate) init: u32,
     pub(crate) listener: OwnedFd,
     pub(crate) gateway: OwnedFd,
     pub(crate) log: OwnedFd,
@@ -99,6 +101,7 @@ impl Record for Replies {
                 request,
                 slot,
                 cgroup,
+                init,
             } => {
                 let ends = <[OwnedFd; 4]>::try_from(fds).ok();
                 match (self.creations.get_mut(&request), ends) {
@@ -106,6 +109,7 @@ impl Record for Replies {
                         *place = Some(Ok(Made {
                             slot,
                             cgroup,
+                            init,
                             listener,
                             gateway,
                             log,

@@ -24,6 +24,7 @@ use super::{
     cgroup::Group,
     link::{Link, Made},
     mailbox::{Closed, Mailbox, Record},
+    processes::Processes,
 };
 use crate::{
     driver::{Command, ControlError, CreateError, Exit, Sandbox, StartError, Stats},
@@ -127,8 +128,13 @@ pub(crate) struct Shell {
     link: Arc<Link>,
     slot: u64,
     group: Group,
+    processes: Processes,
+    /// Whether the group can be asked for the most memory that was in use.
+    keeps_peak: bool,
     cpu_quota_us: u64,
     cpu_limited: AtomicBool,
+    /// Processes are started without the quota.
+    boosted: bool,
     mailbox: Mailbox<Diary>,
     listener: Option<TcpListener>,
     gateway: Option<TcpListener>,
@@ -153,6 +159,7 @@ impl Shell {
         let Made {
             slot,
             cgroup,
+            init,
             listener,
             gateway,
             log,
@@ -188,10 +195,13 @@ impl Shell {
         Ok(Self {
             id,
             group,
+            processes: Processes::of(init),
+            keeps_peak: link.layout.keeps_peak(),
             link,
             slot,
             cpu_quota_us,
             cpu_limited: AtomicBool::new(cpu_limited),
+            boosted: !cpu_limited,
             mailbox,
             listener: Some(listener),
             gateway: Some(gateway),
@@ -424,7 +434,7 @@ impl Sandbox for Shell {
         if self.cpu_limited.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let limited = self.group.limit_cpu(self.cpu_quota_us);
+        let limited = self.group.limit_cpu(Some(self.cpu_quota_us));
         limited.map_err(|e| self.io_error("limit the CPU", e))?;
         self.cpu_limited.store(true, Ordering::Relaxed);
         Ok(())
@@ -434,31 +444,48 @@ impl Sandbox for Shell {
         if self.killed.initialized() {
             return Err(ControlError::Gone);
         }
+        let tmp_bytes = self.tmp_bytes();
+        let peak_of_processes = || Some(self.processes.peak()? + tmp_bytes.unwrap_or_default().0);
+        let memory_peak = self.group.memory_peak().or_else(peak_of_processes);
         Ok(Stats {
             memory_now: self.group.memory_now().map(ByteCount),
-            memory_peak: self.group.memory_peak().map(ByteCount),
+            memory_peak: memory_peak.map(ByteCount),
             oom_kills: self.group.oom_kills(),
             pids: self.group.pids(),
-            tmp_bytes: self.tmp_bytes(),
+            tmp_bytes,
             cpu_usage: self.group.cpu_usage(),
         })
     }
 
     fn memory_peak(&self) -> Option<ByteCount> {
+        let Some(peak) = self.group.memory_peak() else {
+            return self.processes.peak().map(ByteCount);
+        };
         let in_tmp = self.tmp_bytes().unwrap_or_default().0;
-        let peak = self.group.memory_peak()?;
         Some(ByteCount(peak.saturating_sub(in_tmp)))
     }
 
     fn memory_of_processes(&self) -> Option<ByteCount> {
-        self.group.memory_of_processes().map(ByteCount)
+        let Some(told) = self.group.memory_of_processes() else {
+            return self.processes.anonymous().map(ByteCount);
+        };
+        if !self.keeps_peak {
+            // Noted while it is watched: afterwards there may be nobody left to look at.
+            self.processes.peak();
+        }
+        Some(ByteCount(told))
     }
 
     async fn reset_processes(&self) -> Result<(), ControlError> {
         self.expect_end().await;
         self.set_frozen(false).await?;
         self.control("kill the processes", Verb::Reset, KILL_LIMIT)
-            .await
+            .await?;
+        if self.boosted && self.cpu_limited.swap(false, Ordering::Relaxed) {
+            let boosted = self.group.limit_cpu(None);
+            boosted.map_err(|e| self.io_error("lift the limit of the CPU", e))?;
+        }
+        Ok(())
     }
 
     async fn kill(&self) {

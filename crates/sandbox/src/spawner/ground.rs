@@ -15,13 +15,13 @@ use super::{
     sys::{self, ns},
 };
 use crate::{
-    linux::cgroup::Layout,
+    linux::{
+        SUBUIDS,
+        cgroup::{Hierarchy, Layout},
+    },
     report::{Finding, Piece, Report},
     wire::{At as _, Configuration, StepError},
 };
-
-/// How many host ids, from the configured base, sandboxes share among them.
-pub(crate) const SUBUIDS: u32 = 65_536;
 
 /// What all sandboxes share.
 pub(crate) struct Ground {
@@ -273,11 +273,11 @@ impl Survey {
     }
 
     fn cgroups(&mut self, parent: &str) -> Layout {
-        const REMEDY: &str = "run the node as root with a writable /sys/fs/cgroup, or delegate it a cgroup (systemd: \
-                              Delegate=yes) and name it in the configuration";
+        const REMEDY: &str = "run the node as root with a writable /sys/fs/cgroup, or start it in a cgroup that is \
+                              delegated to its user (systemd: Delegate=yes) and name that one in sandbox.cgroup_parent";
         let mountinfo = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
         let mut layout = Layout::detect(&mountinfo, parent);
-        for (piece, error) in layout.prepare() {
+        for (piece, error) in layout.prepare(try_entering) {
             self.missing(piece, error.to_string(), REMEDY);
         }
         for piece in [
@@ -287,10 +287,15 @@ impl Survey {
             Piece::CgroupFreezer,
         ] {
             match layout.of(piece) {
-                Some(hierarchy) => self.enforced(
-                    piece,
-                    format!("cgroup {:?}", hierarchy.version).to_lowercase(),
-                ),
+                Some(hierarchy) => {
+                    let mut detail = format!("cgroup {:?}", hierarchy.version).to_lowercase();
+                    if piece == Piece::CgroupMemory && !layout.keeps_peak() {
+                        detail.push_str(
+                            ", of a kernel before 5.19 that keeps no peak: reports tell the processes' own",
+                        );
+                    }
+                    self.enforced(piece, detail);
+                }
                 None if self.report.get(piece).is_none() => {
                     self.missing(
                         piece,
@@ -334,6 +339,18 @@ impl Survey {
             ),
         }
     }
+}
+
+/// Whether a process of this spawner gets into a group of this hierarchy.
+fn try_entering(hierarchy: &Hierarchy) -> io::Result<()> {
+    let group = hierarchy.group(&format!("trial-{}", std::process::id()));
+    group.create()?;
+    let entered = sys::trial(0, || group.attach(rustix::process::getpid()));
+    group.remove()?;
+    entered.map_err(|error| {
+        let why = format!("no process of this node gets into a group there: {error}");
+        io::Error::new(error.kind(), why)
+    })
 }
 
 /// Becomes root of a user namespace of its own, in which the node's user is the only one.

@@ -15,14 +15,17 @@ use rustix::{
 };
 
 use super::{
-    ground::{Ground, SUBUIDS},
+    ground::Ground,
     init::{self, Birth},
     stage::USER,
     sys::{self, ns},
 };
 use crate::{
     driver::{GATEWAY_ADDRESS, LISTENER_ADDRESS},
-    linux::cgroup::{Group, Limits, Version},
+    linux::{
+        SUBUIDS,
+        cgroup::{Group, Limits, Version},
+    },
     wire::{self, At as _, Blueprint, StepError, ToInit},
 };
 

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may")]
 #![allow(unreachable_pub, reason = "included as a module")]
 
+pub mod delegation;
+
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
@@ -81,11 +83,9 @@ pub fn waived() -> BTreeSet<Piece> {
         Piece::CgroupPids,
         Piece::CgroupFreezer,
     ];
-    if is_root() {
-        BTreeSet::new()
-    } else {
-        cgroups.into()
-    }
+    let has_them = is_root() || std::env::var_os("SANDBOX_TEST_CGROUP").is_some();
+    let cgroups = cgroups.into_iter().filter(|_| !has_them);
+    cgroups.collect()
 }
 
 /// Options for a driver with a node name that no other test of any process uses.
@@ -100,6 +100,9 @@ pub fn options(state: &Path) -> Options {
     options.spawner = spawner();
     options.pool = 1;
     options.allow_missing = waived();
+    if let Ok(cgroup) = std::env::var("SANDBOX_TEST_CGROUP") {
+        options.allotment.cgroup_parent = cgroup;
+    }
     options
 }
 

@@ -1,8 +1,11 @@
 //! One sandbox in every hierarchy: its limits, its freezer, its meters, its end.
 
 use std::{
-    fs, io,
+    fs::{self, File},
+    io,
+    os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
+    sync::{Arc, OnceLock},
     thread,
     time::Duration,
 };
@@ -29,6 +32,8 @@ pub(crate) struct Limits {
 pub(crate) struct Group {
     pub(super) layout: Layout,
     pub(super) name: String,
+    /// What tells the peak of its memory, opened once: it is asked after every invocation.
+    pub(super) peak: Arc<OnceLock<File>>,
 }
 
 impl Group {
@@ -82,17 +87,21 @@ impl Group {
         }
         limits
             .cpu_quota_us
-            .map_or(Ok(()), |quota| self.limit_cpu(quota))
+            .map_or(Ok(()), |quota| self.limit_cpu(Some(quota)))
     }
 
-    /// Sets the CPU time per 100 ms.
-    pub(crate) fn limit_cpu(&self, quota_us: u64) -> io::Result<()> {
+    /// Sets the CPU time per 100 ms; `None`: as much as there is.
+    pub(crate) fn limit_cpu(&self, quota_us: Option<u64>) -> io::Result<()> {
         match &self.layout.cpu {
             Some(h) if h.version == Version::V1 => {
                 write(&self.file(h, "cpu.cfs_period_us"), &PERIOD_US.to_string())?;
-                write(&self.file(h, "cpu.cfs_quota_us"), &quota_us.to_string())
+                let quota = quota_us.map_or_else(|| "-1".to_owned(), |q| q.to_string());
+                write(&self.file(h, "cpu.cfs_quota_us"), &quota)
             }
-            Some(h) => write(&self.file(h, "cpu.max"), &format!("{quota_us} {PERIOD_US}")),
+            Some(h) => {
+                let quota = quota_us.map_or_else(|| "max".to_owned(), |q| q.to_string());
+                write(&self.file(h, "cpu.max"), &format!("{quota} {PERIOD_US}"))
+            }
             None => Ok(()),
         }
     }
@@ -224,11 +233,25 @@ impl Group {
 
     /// The most memory that was in use, in bytes.
     pub(crate) fn memory_peak(&self) -> Option<u64> {
-        self.number(
-            self.layout.memory.as_ref()?,
-            "memory.max_usage_in_bytes",
-            "memory.peak",
-        )
+        let told = match self.peak.get() {
+            Some(told) => told,
+            None => {
+                let h = self.layout.memory.as_ref()?;
+                let file = match h.version {
+                    Version::V1 => "memory.max_usage_in_bytes",
+                    Version::V2 => "memory.peak",
+                };
+                let opened = File::open(self.file(h, file)).ok()?;
+                self.peak.get_or_init(|| opened)
+            }
+        };
+        let mut text = [0; 24];
+        let length = told.read_at(&mut text, 0).ok()?;
+        str::from_utf8(text.get(..length)?)
+            .ok()?
+            .trim()
+            .parse()
+            .ok()
     }
 
     /// Memory of the processes themselves, in bytes: neither files in `/tmp` nor caches.

@@ -91,12 +91,44 @@ fn a_hierarchy_that_refuses_is_taken_out_and_named() {
         }),
         ..Layout::default()
     };
-    let refused = layout.prepare();
+    let refused = layout.prepare(|_| Ok(()));
     assert_eq!(
         refused.iter().map(|(piece, _)| *piece).collect::<Vec<_>>(),
         [Piece::CgroupMemory]
     );
     assert_eq!(layout.memory, None);
+}
+
+#[test]
+fn a_hierarchy_that_lets_nobody_in_is_taken_out_too() {
+    let (dir, line) = fake_v2("memory");
+    populate(
+        &dir.path().join("dunlin/n"),
+        &[("cgroup.procs", ""), ("cgroup.subtree_control", "")],
+    );
+    let mut layout = Layout::detect(&line, "dunlin/n");
+    let refused = layout.prepare(|_| Err(io::ErrorKind::PermissionDenied.into()));
+    assert_eq!(
+        refused.iter().map(|(piece, _)| *piece).collect::<Vec<_>>(),
+        [Piece::CgroupMemory, Piece::CgroupFreezer]
+    );
+    assert_eq!(layout, Layout::default());
+}
+
+#[test]
+fn a_kernel_that_keeps_no_peak_is_told_from_one_that_does() {
+    let (dir, line) = fake_v2("memory");
+    let node = dir.path().join("dunlin/n");
+    populate(
+        &node,
+        &[("cgroup.procs", ""), ("cgroup.subtree_control", "")],
+    );
+    let layout = Layout::detect(&line, "dunlin/n");
+    assert!(!layout.keeps_peak());
+    fs::write(node.join("memory.peak"), "0\n").unwrap();
+    assert!(layout.keeps_peak());
+    assert!(Layout::detect(HYBRID, "dunlin/n").keeps_peak());
+    assert!(!Layout::default().keeps_peak(), "no limit, no meter");
 }
 
 #[test]
@@ -112,7 +144,7 @@ fn version_2_gets_its_controllers_from_the_mount_down() {
         &[("cgroup.procs", ""), ("cgroup.subtree_control", "")],
     );
     let mut layout = Layout::detect(&line, "dunlin/n");
-    assert!(layout.prepare().is_empty());
+    assert!(layout.prepare(|_| Ok(())).is_empty());
     // The kernel would add up what was written; a file keeps the last order.
     assert_eq!(read(dir.path(), "cgroup.subtree_control"), "+pids");
     assert_eq!(
@@ -196,7 +228,7 @@ fn real_v1(node: &str) -> Option<Layout> {
         .flat_map(|l| [l, "\n"])
         .collect();
     let mut layout = Layout::detect(&only_v1, &format!("dunlin/{node}"));
-    let refused = layout.prepare();
+    let refused = layout.prepare(|_| Ok(()));
     if !refused.is_empty() || layout.freezer.is_none() || layout.memory.is_none() {
         eprintln!(
             "SKIPPED: no writable cgroup v1 here ({refused:?}); the fake version 2 is tested"
