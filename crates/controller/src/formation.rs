@@ -17,6 +17,8 @@ const ROUND: Duration = Duration::from_millis(200);
 const SETTLE: Duration = Duration::from_millis(10);
 const ASK_MAX: Duration = Duration::from_millis(800);
 const JOIN_MAX: Duration = Duration::from_secs(30);
+/// How long a controller that comes back waits for its leader before it asks others whether it was taken out meanwhile.
+const UNHEARD: Duration = Duration::from_secs(3);
 
 /// What a fresh controller learned from one other.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,7 +89,7 @@ pub(crate) fn spawn(shared: &Arc<Shared>) {
     let cluster = ClusterId::new(shared.ports.entropy.next_u128());
     tasks.spawn(Kind::Background, "formation", async move {
         let mut begun = None;
-        while !shared.is_member() {
+        while !shared.replica.status().votes() {
             if begun.is_some() {
                 // It takes a moment until the first member counts itself.
                 tokio::time::sleep(SETTLE).await;
@@ -111,21 +113,66 @@ pub(crate) fn spawn(shared: &Arc<Shared>) {
         }
         let status = shared.replica.status();
         tracing::info!(cluster = ?status.cluster, "this controller is a member of the cluster");
+        shared.come_back().await;
     });
 }
 
 impl Shared {
-    fn is_member(&self) -> bool {
-        let status = self.replica.status();
-        status.voters.iter().any(|v| v.id == status.id)
+    /// Returns once this controller has heard of a leader. One that was taken out while it was down believes that it is a
+    /// member still, and nobody tells it otherwise: after a while it asks to be taken in again, with the storage that it
+    /// has. One that was taken out while it ran stays out until it is started again.
+    async fn come_back(&self) {
+        let mut waits = UNHEARD;
+        while self.replica.status().leader.is_none() {
+            if waits.is_zero() {
+                if let Some(member) = self.left_out().await {
+                    tracing::info!(at = %member, "this controller was taken out of the cluster; it asks to be taken in again");
+                    self.join(&member).await;
+                }
+                waits = UNHEARD;
+            }
+            tokio::time::sleep(ROUND).await;
+            waits = waits.saturating_sub(ROUND);
+        }
+    }
+
+    /// Where there is a member of this controller's cluster that knows a leader, and does not know this controller.
+    async fn left_out(&self) -> Option<String> {
+        let own = self.replica.status();
+        let cluster = own.cluster?.to_string();
+        let initial = self.initial_others().map(|(_, address)| address.clone());
+        let gossiped = self.gossiped_others();
+        let addresses: Vec<String> = initial.chain(gossiped).collect();
+        let asked = addresses.iter().map(|address| self.status_of(address));
+        let answers = futures::future::join_all(asked).await;
+        let left_out = |answer: &pb::StatusResponse| {
+            answer.cluster_id == cluster
+                && !answer.leader.is_empty()
+                && answer.controllers.iter().all(|member| member.id != own.id)
+        };
+        let mut answers = addresses.iter().zip(answers);
+        let found = answers.find(|(_, answer)| answer.as_ref().is_some_and(left_out));
+        found.map(|(address, _)| address.clone())
+    }
+
+    fn initial_others(&self) -> impl Iterator<Item = (&NodeName, &String)> {
+        let all = self.options.initial.iter();
+        all.filter(|(name, _)| **name != self.options.name)
+    }
+
+    /// Addresses of controllers that only gossip knows.
+    fn gossiped_others(&self) -> Vec<String> {
+        let members = self.ports.membership.watch().borrow().clone();
+        let unknown = members.values().filter(|m| {
+            m.roles.has(Role::Controller)
+                && m.name != self.options.name
+                && !self.options.initial.contains_key(&m.name)
+        });
+        unknown.map(|m| m.address.clone()).collect()
     }
 
     async fn next_step(&self) -> Step {
-        let others = self
-            .options
-            .initial
-            .iter()
-            .filter(|(name, _)| **name != self.options.name);
+        let others = self.initial_others();
         let mut initial: Vec<(NodeName, Peer)> = futures::future::join_all(
             others.map(|(name, address)| async { (name.clone(), self.ask(address).await) }),
         )
@@ -134,29 +181,29 @@ impl Shared {
             let newest = self.options.newest_format;
             initial.push((self.options.name.clone(), Peer::Fresh { newest }));
         }
-        let members = self.ports.membership.watch().borrow().clone();
-        let unknown = members.values().filter(|m| {
-            m.roles.has(Role::Controller)
-                && m.name != self.options.name
-                && !self.options.initial.contains_key(&m.name)
-        });
-        let gossiped = futures::future::join_all(unknown.map(|m| self.ask(&m.address))).await;
+        let unknown = self.gossiped_others();
+        let gossiped = futures::future::join_all(unknown.iter().map(|a| self.ask(a))).await;
         let reads = self.options.newest_format;
         decide(&self.options.name, reads, &initial, &gossiped)
     }
 
     async fn ask(&self, address: &str) -> Peer {
-        let mut client = CatalogClient::new(self.ports.channels.get_to(address, Role::Controller));
-        match tokio::time::timeout(ASK_MAX, client.status(pb::StatusRequest {})).await {
-            Ok(Ok(answer)) if answer.get_ref().cluster_id.is_empty() => Peer::Fresh {
-                newest: announced(answer.get_ref().newest_format),
+        match self.status_of(address).await {
+            Some(answer) if answer.cluster_id.is_empty() => Peer::Fresh {
+                newest: announced(answer.newest_format),
             },
-            Ok(Ok(answer)) => Peer::Member {
+            Some(answer) => Peer::Member {
                 address: address.to_owned(),
-                format: announced(answer.get_ref().format),
+                format: announced(answer.format),
             },
-            Ok(Err(_)) | Err(_) => Peer::Silent,
+            None => Peer::Silent,
         }
+    }
+
+    async fn status_of(&self, address: &str) -> Option<pb::StatusResponse> {
+        let mut client = CatalogClient::new(self.ports.channels.get_to(address, Role::Controller));
+        let asked = tokio::time::timeout(ASK_MAX, client.status(pb::StatusRequest {})).await;
+        asked.ok()?.ok().map(tonic::Response::into_inner)
     }
 
     async fn join(&self, member: &str) {

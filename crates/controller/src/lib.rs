@@ -23,12 +23,12 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use futures::future::{BoxFuture, FutureExt};
 use host::{Blobs, Clock, Entropy, Membership, Tasks, net::channel::Channels};
-use model::{Incarnation, NodeName, Zone};
+use model::{Incarnation, NodeName, VersionId, Zone, function::FunctionVersion};
 use proto::{
     TooOld,
     internal::{blobs_server::BlobsServer, catalog_server::CatalogServer},
 };
-use replica::{Identity, Replica, StartError, Written};
+use replica::{Identity, Replica, Rows, SnapshotCounts, StartError, Written};
 use tokio::sync::{Mutex, watch::Sender};
 use tonic::service::Routes;
 
@@ -88,7 +88,8 @@ pub(crate) struct Shared {
     pub(crate) options: ControllerOptions,
     pub(crate) ports: ControllerPorts,
     pub(crate) replica: Replica<CatalogMachine>,
-    /// Held while a controller is taken in, and while it is decided that everybody reads a format.
+    /// Held while a controller is taken in, and while it is decided that everybody reads a format. Not while one leaves: that
+    /// makes the decision for fewer, and the replica changes its membership one step at a time by itself.
     pub(crate) members_change: Mutex<()>,
     /// Whether this controller is beginning a cluster, whose format is not written yet.
     pub(crate) beginning: Sender<bool>,
@@ -111,8 +112,20 @@ pub struct ControllerStatus {
     pub format: u32,
     /// The members' names, voters first.
     pub members: Vec<String>,
+    /// How many of them vote.
+    pub voters: usize,
+    /// Whether this controller, in this life of its storage, is one of those.
+    pub votes: bool,
+    /// Whether a change of the voters is half done.
+    pub is_changing: bool,
     /// The newest snapshot that this process has written.
     pub snapshot: Option<Written>,
+    /// How many snapshots this process has made current.
+    pub snapshots: SnapshotCounts,
+    /// The last entry of the log here.
+    pub last_log: u64,
+    /// The last entry that was taken away from the front of the log here; 0 if none was.
+    pub purged: u64,
 }
 
 impl Controller {
@@ -175,10 +188,22 @@ impl Controller {
             .add_service(blobs.max_decoding_message_size(REQUEST_MAX))
     }
 
+    /// Versions as this controller has them, as long as it is there; they may be behind.
+    pub fn versions(
+        &self,
+    ) -> impl Fn(&VersionId) -> Option<Arc<FunctionVersion>> + Send + Sync + use<> {
+        let shared = Arc::downgrade(&self.shared);
+        move |id| {
+            let replica = &shared.upgrade()?.replica;
+            replica.read(|machine, _| machine.catalog().version(id).cloned())
+        }
+    }
+
     /// What this controller knows of its group.
     #[must_use]
     pub fn status(&self) -> ControllerStatus {
         let status = self.shared.replica.status();
+        let votes = status.votes();
         ControllerStatus {
             cluster_id: status.cluster.map(|c| c.to_string()).unwrap_or_default(),
             leader: status
@@ -194,8 +219,20 @@ impl Controller {
                 .chain(&status.learners)
                 .map(|m| m.name.to_string())
                 .collect(),
+            voters: status.voters.len(),
+            votes,
+            is_changing: status.is_changing,
             snapshot: status.snapshot,
+            snapshots: status.snapshots,
+            last_log: status.last_log,
+            purged: status.purged,
         }
+    }
+
+    /// All rows that this controller has, those that no follower is sent included, and the revision they are of.
+    #[must_use]
+    pub fn rows(&self) -> (u64, Rows) {
+        self.shared.replica.rows()
     }
 
     /// Ends when the storage failed, or when the cluster is beyond what this build reads: the node must end too.

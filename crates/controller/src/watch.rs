@@ -83,25 +83,34 @@ impl Follower {
         }
     }
 
+    /// Sends the changes of many entries in one frame: they are seen together, so nothing is seen by halves.
     async fn send_changes(
         &self,
         changes: Vec<(u64, Arc<[RowChange]>)>,
         now: u64,
     ) -> Result<u64, Gone> {
-        let mut sent = now;
-        for (revision, rows) in changes {
-            sent = sent.max(revision);
-            let rows = rows.iter().map(|r| pb::Row {
-                key: r.key.clone().into(),
-                value: r.value.clone().map(Into::into),
-            });
-            self.send(Frame::Rows(Rows {
-                revision,
-                rows: rows.collect(),
-            }))
-            .await?;
+        let mut frame = Rows::default();
+        let mut bytes = 0;
+        for (revision, changed) in changes {
+            if bytes >= FRAME_BYTES {
+                self.send(Frame::Rows(std::mem::take(&mut frame))).await?;
+                bytes = 0;
+            }
+            frame.revision = revision;
+            for change in changed.iter() {
+                let value = change.value.as_ref();
+                bytes += change.key.len() + value.map_or(0, Vec::len);
+                frame.rows.push(pb::Row {
+                    key: change.key.clone().into(),
+                    value: value.cloned().map(Into::into),
+                });
+            }
         }
-        Ok(sent)
+        let last = frame.revision;
+        if !frame.rows.is_empty() {
+            self.send(Frame::Rows(frame)).await?;
+        }
+        Ok(now.max(last))
     }
 
     async fn send_snapshot(&self) -> Result<u64, Gone> {

@@ -19,7 +19,11 @@ use catalog::{Controllers, ControllersOptions, LocalCopy};
 use controller::{Controller, ControllerOptions, ControllerPorts};
 use host::{
     Host,
-    net::{Listener, channel::Channels, serve},
+    net::{
+        Listener, PeerIdentity,
+        channel::{Channels, Serving},
+        serve,
+    },
     task::Kind,
 };
 use model::{Incarnation, NodeName, Role, Roles};
@@ -148,6 +152,7 @@ pub async fn start(
         false => None,
     };
     if let Some(controller) = &controller {
+        shared.copy.share_versions(controller.versions());
         services = controller.serve_in(services);
     }
     let worker = match (roles.has(Role::Worker), &driver) {
@@ -166,7 +171,8 @@ pub async fn start(
         services = services.add_service(frontend.gateway());
     }
     let internal = sockets.internal.local_addr();
-    serve_nodes(&host, sockets.internal, services);
+    let here = serve_here(&shared, internal, services.clone());
+    serve_nodes(&host, sockets.internal, services, here);
     shared.copy.follow(shared.controllers.clone(), &host.tasks);
 
     let addresses = Addresses {
@@ -271,7 +277,11 @@ async fn start_controller(shared: &Shared, host: &Host) -> Result<Controller, St
         zone: config.node.zone.clone(),
         initial: config.cluster.initial_controllers.clone(),
         newest_format: config.cluster.newest_format,
-        raft: replica::Options::default(),
+        raft: replica::Options {
+            snapshot_every: config.raft.snapshot_every,
+            snapshot_keep: config.raft.snapshot_keep,
+            ..replica::Options::default()
+        },
     };
     let ports = ControllerPorts {
         clock: host.clock.clone(),
@@ -336,8 +346,19 @@ fn all_cpus() -> u32 {
     u32::try_from(cores).unwrap_or(u32::MAX)
 }
 
+/// Has this node's own services answer what it asks of itself: the worker beside a frontend, the leader beside both.
+fn serve_here(shared: &Shared, internal: SocketAddr, services: Routes) -> Serving {
+    let NodeConfig { node, listen, .. } = &*shared.config;
+    let own = PeerIdentity {
+        node: node.name.clone(),
+        roles: node.roles,
+    };
+    let address = listen.advertise_internal.clone();
+    shared.channels.serve_here(address, own, internal, services)
+}
+
 /// Serves the other nodes until this one stops: during a drain it is still a voter, and still ends what it began.
-fn serve_nodes(host: &Host, listener: Arc<dyn Listener>, services: Routes) {
+fn serve_nodes(host: &Host, listener: Arc<dyn Listener>, services: Routes, here: Serving) {
     let server = serve::server(&*host.entropy).add_routes(services);
     // Connections are closed with the server only if it could be told to stop; otherwise they would outlive the node,
     // and this node's own connection to itself would keep its storage open.
@@ -345,6 +366,7 @@ fn serve_nodes(host: &Host, listener: Arc<dyn Listener>, services: Routes) {
     let serving = server.serve_with_incoming_shutdown(serve::incoming(listener), stopped);
     host.tasks
         .spawn(Kind::Lasting, "internal server", async move {
+            let _until_then = here;
             if let Err(error) = serving.await {
                 tracing::error!(%error, "the server for other nodes ended");
             }

@@ -5,10 +5,12 @@
 //! problem at once, each with its place. What the files named here contain (keys, certificates, secrets) is read by
 //! [`crate::material`].
 
+mod confinement;
 pub mod document;
 mod file;
 mod nearest;
 mod problem;
+mod raft;
 mod scope;
 pub mod table;
 #[cfg(test)]
@@ -17,7 +19,7 @@ pub(crate) mod units;
 mod variables;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     net::SocketAddr,
     ops::RangeInclusive,
     path::{Path, PathBuf},
@@ -25,15 +27,17 @@ use std::{
 };
 
 use frontend::Endpoint;
-use model::{AccountId, ByteCount, Limits, MasterKeyId, NodeName, Region, Role, Roles, Zone};
+use model::{
+    AccountId, ByteCount, Limits, MasterKeyId, NodeName, Region, Role, Roles, Zone,
+    limits::POLICY_MAX,
+};
 use proto::FORMATS;
-use sandbox::Piece;
 
+pub use confinement::Sandbox;
 pub use problem::{Place, Problem, Problems};
+pub use raft::Raft;
 use scope::{Scope, Sheet};
 
-/// The longest policy: with what belongs to it, it is one record of the catalog, and a record has 32 KiB.
-const POLICY_MAX: ByteCount = ByteCount(24 << 10);
 /// A file of the audit log is read whole when it is verified.
 const SEGMENT_SIZES: RangeInclusive<ByteCount> = ByteCount(64 << 10)..=ByteCount::mib(256);
 
@@ -46,6 +50,8 @@ pub struct NodeConfig {
     pub listen: Listen,
     /// The cluster it belongs to.
     pub cluster: Cluster,
+    /// How the controllers keep their log.
+    pub raft: Raft,
     /// Who may call.
     pub auth: Auth,
     /// How its audit log is kept.
@@ -56,8 +62,8 @@ pub struct NodeConfig {
     pub s3: Option<S3>,
     /// How much it runs.
     pub worker: Worker,
-    /// Pieces of a sandbox that the operator goes without.
-    pub allow_missing: BTreeSet<Piece>,
+    /// What confines what it runs.
+    pub sandbox: Sandbox,
     /// What callers may send and keep.
     pub limits: Limits,
     /// Its own log.
@@ -286,12 +292,13 @@ fn assemble(sheet: &Sheet) -> Option<NodeConfig> {
     let node = node(&sheet.section("node"));
     let listen = listen(&sheet.section("listen"));
     let cluster = cluster(&sheet.section("cluster"), node.as_ref());
+    let raft = raft::raft(&sheet.section("raft"));
     let auth = auth(sheet, node.as_ref(), listen.as_ref());
     let audit = audit(&sheet.section("audit"));
     let master_keys = master_keys(sheet, node.as_ref());
     let s3 = s3(&sheet.section("s3"));
     let worker = worker(&sheet.section("worker"));
-    let allow_missing = sheet.section("sandbox").list("allow_missing");
+    let sandbox = confinement::sandbox(&sheet.section("sandbox"));
     let limits = limits(&sheet.section("limits"));
     let log = log(&sheet.section("log"));
     let tracing = tracing(&sheet.section("tracing"));
@@ -300,12 +307,13 @@ fn assemble(sheet: &Sheet) -> Option<NodeConfig> {
         node: node?,
         listen: listen?,
         cluster: cluster?,
+        raft: raft?,
         auth: auth?,
         audit: audit?,
         master_keys,
         s3,
         worker: worker?,
-        allow_missing: allow_missing?.into_iter().collect(),
+        sandbox: sandbox?,
         limits: limits?,
         log: log?,
         tracing: tracing?,
@@ -640,6 +648,9 @@ fn limits(scope: &Scope<'_>) -> Option<Limits> {
         );
     }
     let code_storage = scope.bytes("code_storage");
+    let control_rate = scope.integer("control_rate");
+    let get_function_rate = scope.integer("get_function_rate");
+    let get_policy_rate = scope.integer("get_policy_rate");
     let log_tail = scope.bytes("log_tail");
     let init_timeout = scope.duration("init_timeout");
     Some(Limits {
@@ -658,6 +669,9 @@ fn limits(scope: &Scope<'_>) -> Option<Limits> {
         unreserved_executions_min: unreserved_executions_min?,
         policy: policy?,
         code_storage: code_storage?,
+        control_rate: control_rate?,
+        get_function_rate: get_function_rate?,
+        get_policy_rate: get_policy_rate?,
         log_tail: log_tail?,
         init_timeout: init_timeout?,
     })

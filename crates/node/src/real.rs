@@ -1,6 +1,7 @@
 //! The real adapters behind the ports: this machine's clock, entropy, network, disks, gossip and sandbox.
 
 use std::{
+    error::Error as _,
     fs::DirBuilder,
     io,
     net::SocketAddr,
@@ -14,6 +15,7 @@ use host::{
     SledStore, Store, SystemClock, SystemEntropy, Tasks, TlsNetwork,
     membership::{MembershipError, MembershipOptions},
     net::TlsOptions,
+    store::SetAside,
 };
 use model::{NodeName, Role};
 use sandbox::{Driver, LinuxDriver};
@@ -52,7 +54,12 @@ pub async fn host(config: &NodeConfig, material: &Material) -> Result<Host, Star
     )?;
     check_identity(config, &network).await?;
     let log: Arc<dyn LogEngine> = Arc::new(RedbLog::open(&data.join("log")).await?);
-    let store: Arc<dyn Store> = Arc::new(SledStore::open(&data.join("store")).await?);
+    let (store, set_aside) = SledStore::open_or_begin_anew(&data.join("store")).await?;
+    if let Some(SetAside { to, why }) = set_aside {
+        let cause = why.source().map(ToString::to_string);
+        tracing::warn!(to = %to.display(), error = %why, cause, "a damaged store was set aside; a new one is made from the log and the other nodes");
+    }
+    let store: Arc<dyn Store> = Arc::new(store);
     let blobs = DirectoryBlobs::open(&data.join("blobs")).await?;
     let incarnation =
         replica::marker::open(log.clone(), store.clone(), &config.node.name, &*entropy).await?;
@@ -93,7 +100,8 @@ pub async fn driver(config: &NodeConfig) -> Result<Option<Arc<dyn Driver>>, Star
     make_directory(&directory, 0o711)?;
     let group = group_name(&config.node.name, &config.node.data_dir);
     let mut options = sandbox::linux::Options::new(directory, group);
-    options.allow_missing = config.allow_missing.clone();
+    options.allow_missing = config.sandbox.allow_missing.clone();
+    options.allotment = config.sandbox.allotment.clone();
     let driver = LinuxDriver::start(options).await?;
     for piece in driver.report().missing() {
         tracing::warn!(%piece, "the sandbox lacks a piece that the configuration goes without");

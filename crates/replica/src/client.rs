@@ -3,7 +3,7 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use futures::Stream;
-use host::net::Channels;
+use host::net::{Channels, channel::NodeChannel};
 use model::Role;
 use openraft::{
     AnyError, RaftNetworkFactory, RaftNetworkV2,
@@ -18,7 +18,7 @@ use openraft::{
 use proto::internal::{self as pb, raft_client::RaftClient};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Code, Status, transport::Channel};
+use tonic::{Code, Status};
 
 use crate::{
     cluster::Cluster,
@@ -35,7 +35,7 @@ const SNAPSHOT_PER_CHUNK: Duration = Duration::from_millis(250);
 /// How many chunks of a snapshot are read ahead of the network.
 const CHUNKS_AHEAD: usize = 4;
 
-/// Makes clients for members. Instant: the channels are made once an address and connect by themselves.
+/// Makes clients for members. Instant: channels are made once an address and connect by themselves.
 pub(crate) struct Peers {
     pub(crate) id: u64,
     pub(crate) cluster: Arc<Cluster>,
@@ -48,7 +48,8 @@ pub(crate) struct Peer {
     id: u64,
     member: u64,
     cluster: Arc<Cluster>,
-    channel: Channel,
+    channels: Arc<Channels>,
+    address: String,
     append_timeout: Duration,
 }
 
@@ -60,15 +61,17 @@ impl RaftNetworkFactory<Types> for Peers {
             id: self.id,
             member: target,
             cluster: self.cluster.clone(),
-            channel: self.channels.get_to(&member.address, Role::Controller),
+            channels: self.channels.clone(),
+            address: member.address.clone(),
             append_timeout: self.append_timeout,
         }
     }
 }
 
 impl Peer {
-    fn client(&self) -> RaftClient<Channel> {
-        RaftClient::new(self.channel.clone())
+    fn client(&self) -> RaftClient<NodeChannel> {
+        // Asked for each time: kept here, the way to a former life of this very node would keep its services, and so itself.
+        RaftClient::new(self.channels.get_to(&self.address, Role::Controller))
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX)
     }
@@ -173,7 +176,7 @@ impl Peer {
 }
 
 async fn stream(
-    mut client: RaftClient<Channel>,
+    mut client: RaftClient<NodeChannel>,
     messages: impl Stream<Item = pb::SnapshotChunk> + Send + 'static,
 ) -> Result<tonic::Response<pb::SnapshotResponse>, Status> {
     client.snapshot(messages).await

@@ -40,4 +40,4 @@ pub use options::Options;
 pub use replica::{Ports, Proposed, Replica, Status};
 pub use rows::Rows;
 pub use service::Service;
-pub use snapshot::Written;
+pub use snapshot::{Counts as SnapshotCounts, Written};

@@ -2,10 +2,11 @@
 //!
 //! A node's log and its store both carry a marker with the node's name and the incarnation that was drawn when the storage
 //! was first used. A voter that comes back without its log could vote twice or help to form a second quorum; so a storage
-//! that lost one of its two halves is refused, and an empty one gets a new incarnation and with it a new member id.
+//! that lost its log is refused, and an empty one gets a new incarnation and with it a new member id. One that lost its
+//! store alone gets an empty one: all that was in it follows from the log and the snapshots beside it.
 //!
-//! The log's marker is written first, then the store's, then the log's again as *confirmed*. Nothing else is written before
-//! all three are durable, so a crash in between is told from a loss.
+//! The log's marker is written first, then the store's, then the log's again as *confirmed*: older builds go by that.
+//! Nothing else is written before all three are durable.
 
 use std::sync::Arc;
 
@@ -29,16 +30,11 @@ const STORE_KEY: &[u8] = b"storage-marker";
 /// Why a storage is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum MarkerError {
-    /// One half of the storage is gone.
+    /// The half that counts is gone.
     #[error(
-        "the {lost} of this node was lost while its {kept} is still there; it must not rejoin under its old id: empty the whole data directory, start it again, and the cluster will replace the old member"
+        "the log of this node was lost while its store is still there; it must not rejoin under its old id: empty the whole data directory, start it again, and the cluster will replace the old member"
     )]
-    Lost {
-        /// Which half has no marker.
-        lost: &'static str,
-        /// Which half has one.
-        kept: &'static str,
-    },
+    LogLost,
     /// The two halves were not made together.
     #[error(
         "the log of this node belongs to {log} and its store to {store}: two data directories were mixed; put back the right one, or empty both"
@@ -76,7 +72,7 @@ impl MarkerError {
         match self {
             Self::Log(error) => Fatal::Log(Arc::new(error)),
             Self::Store(error) => Fatal::Store(Arc::new(error)),
-            other @ (Self::Lost { .. }
+            other @ (Self::LogLost
             | Self::Mixed { .. }
             | Self::OtherNode { .. }
             | Self::Unreadable(_)) => Fatal::State {
@@ -120,6 +116,7 @@ impl Marker {
     ) -> Result<Self, MarkerError> {
         let in_log = read(log.meta(GROUP, LOG_KEY).await?)?;
         let in_store = read(store.get(TABLE, STORE_KEY).await?)?;
+        let is_whole = in_store.is_some();
         let record = match (in_log, in_store) {
             (None, None) => {
                 let record = pb::StorageMarker {
@@ -132,19 +129,8 @@ impl Marker {
                 write_log(&*log, &record).await?;
                 record
             }
-            (Some(record), None) if !record.confirmed => record,
-            (Some(_), None) => {
-                return Err(MarkerError::Lost {
-                    lost: "store",
-                    kept: "log",
-                });
-            }
-            (None, Some(_)) => {
-                return Err(MarkerError::Lost {
-                    lost: "log",
-                    kept: "store",
-                });
-            }
+            (Some(record), None) => record,
+            (None, Some(_)) => return Err(MarkerError::LogLost),
             (Some(record), Some(other)) => {
                 if (&record.name, record.incarnation) != (&other.name, other.incarnation) {
                     return Err(MarkerError::Mixed {
@@ -162,7 +148,7 @@ impl Marker {
             });
         }
         let mut marker = Self { log, store, record };
-        if !marker.record.confirmed {
+        if !(marker.record.confirmed && is_whole) {
             marker.save().await?;
         }
         Ok(marker)
@@ -262,12 +248,17 @@ mod tests {
         };
         write_log(&*disk.log, &record).await.unwrap();
         assert_eq!(opened(&disk, &entropy).await.unwrap(), Incarnation(77));
+    }
+
+    #[tokio::test]
+    async fn a_lost_store_is_marked_anew() {
+        let entropy = SeededEntropy::new(1);
+        let disk = Disk::default();
+        let first = opened(&disk, &entropy).await.unwrap();
         disk.store.wipe();
-        let lost = opened(&disk, &entropy).await;
-        assert!(
-            matches!(lost, Err(MarkerError::Lost { lost: "store", .. })),
-            "it was confirmed"
-        );
+        assert_eq!(opened(&disk, &entropy).await.unwrap(), first);
+        let in_store = disk.store.get(TABLE, STORE_KEY).await.unwrap();
+        assert_eq!(read(in_store).unwrap().unwrap().incarnation, first.0);
     }
 
     #[tokio::test]

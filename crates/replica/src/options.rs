@@ -16,7 +16,8 @@ pub struct Options {
     pub election_max: Duration,
     /// For how long an append may be under way to a member, its disk barrier included.
     pub append_timeout: Duration,
-    /// How many entries are applied between two Raft snapshots.
+    /// How many entries are applied between two Raft snapshots: so many, or a quarter as many as the state has
+    /// rows if these are more.
     pub snapshot_every: u64,
     /// How many entries before a Raft snapshot stay in the log for members that are a little behind.
     pub snapshot_keep: u64,
@@ -43,7 +44,7 @@ impl Default for Options {
             snapshot_every: 5_000,
             snapshot_keep: 1_000,
             changes_max: 10_000,
-            changes_bytes_max: 32 << 20,
+            changes_bytes_max: 16 << 20,
             proposals_max: 1_024,
             command_bytes_max: 256 << 10,
             snapshot_bytes_max: 4 << 30,

@@ -24,8 +24,8 @@ use crate::{
     options::Options,
     rows::Rows,
     service::Service,
-    snapshot::{Snapshots, Written},
-    state::{Adapter, State},
+    snapshot::{Counts, Snapshots, Written},
+    state::{self, Adapter, State},
     types::{Member, Types},
 };
 
@@ -74,12 +74,26 @@ pub struct Status {
     pub voters: Vec<Identity>,
     /// The members that only follow.
     pub learners: Vec<Identity>,
+    /// Whether a change of the voters is half done.
+    pub is_changing: bool,
     /// Whether this member leads.
     pub is_leader: bool,
     /// As leader: how long ago a quorum was last heard from.
     pub last_quorum_ack_age: Option<Duration>,
     /// The newest snapshot that this process has written.
     pub snapshot: Option<Written>,
+    /// How many snapshots this process has made current.
+    pub snapshots: Counts,
+    /// The last entry that was taken away from the front of this member's log; 0 if none was.
+    pub purged: u64,
+}
+
+impl Status {
+    /// Whether this member, in this life of its storage, votes.
+    #[must_use]
+    pub fn votes(&self) -> bool {
+        self.voters.iter().any(|voter| voter.id == self.id)
+    }
 }
 
 /// A member of a Raft group. Clones are handles on the same member.
@@ -197,12 +211,15 @@ impl<M: StateMachine> Replica<M> {
             last_log: metrics.last_log_index.unwrap_or(0),
             voters: membership.voter_ids().filter_map(identity).collect(),
             learners: membership.learner_ids().filter_map(identity).collect(),
+            is_changing: membership::is_joint(&metrics),
             is_leader: is_leader(&metrics),
             last_quorum_ack_age: metrics
                 .last_quorum_acked
                 .filter(|_| is_leader(&metrics))
                 .map(|at| openraft::Instant::elapsed(&*at)),
             snapshot: self.shared.snapshots.written(),
+            snapshots: self.shared.snapshots.counts(),
+            purged: state::index(self.shared.log.purged()),
         }
     }
 

@@ -32,6 +32,7 @@ pub(crate) struct Snapshots {
     group: u64,
     current: RwLock<Option<Current>>,
     written: RwLock<Option<Written>>,
+    counts: RwLock<Counts>,
     /// Held while a snapshot is written.
     writing: Mutex<()>,
     /// Shared with every [`Stored`].
@@ -53,6 +54,15 @@ pub struct Written {
     pub bytes: u64,
     /// From the first byte until it was durable.
     pub took: Duration,
+}
+
+/// How many snapshots this process has made current.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Of its own state.
+    pub built: u64,
+    /// From a leader, because the log does not reach back to where this member was.
+    pub installed: u64,
 }
 
 /// The content of a snapshot: on this member's disk, or just received.
@@ -104,6 +114,7 @@ impl Snapshots {
             group,
             current: RwLock::new(current),
             written: RwLock::default(),
+            counts: RwLock::default(),
             writing: Mutex::new(()),
             readers: Arc::new(()),
         })
@@ -116,9 +127,29 @@ impl Snapshots {
         Some((current.meta.clone(), self.stored(current)))
     }
 
+    /// The last entry that the newest whole snapshot covers.
+    pub(crate) fn last(&self) -> Option<LogId> {
+        self.current.read().as_ref()?.meta.last_log_id
+    }
+
     /// The newest one that this process has written.
     pub(crate) fn written(&self) -> Option<Written> {
         *self.written.read()
+    }
+
+    /// How many this process has made current.
+    pub(crate) fn counts(&self) -> Counts {
+        *self.counts.read()
+    }
+
+    /// One more of this member's own state.
+    pub(crate) fn count_built(&self) {
+        self.counts.write().built += 1;
+    }
+
+    /// One more from a leader.
+    pub(crate) fn count_installed(&self) {
+        self.counts.write().installed += 1;
     }
 
     /// Whether the current snapshot is being read, most likely for a member that is far behind. The next one but one takes

@@ -119,6 +119,12 @@ impl<M: StateMachine> State<M> {
         (live.applied, live.membership.clone(), live.rows.clone())
     }
 
+    /// The index of the last applied entry, and how many rows there are.
+    pub(crate) fn size(&self) -> (u64, usize) {
+        let live = self.live.read();
+        (index(live.applied), live.rows.len())
+    }
+
     pub(crate) fn rows(&self) -> (u64, Rows) {
         let live = self.live.read();
         (index(live.applied), live.rows.clone())

@@ -15,6 +15,10 @@
 //! on whoever gossip last praised. Where nobody is warm, rendezvous hashing by version makes every frontend prefer the same
 //! worker, which is therefore warm for the next one; a bound on our own calls there, relative to the mean, keeps one busy
 //! version from piling up on it.
+//!
+//! In a tier that is warm or has room, a worker whose CPU is promised away goes behind those that have the invocation's part
+//! left: memory and slots say how many environments fit, not how many of them can run at a time, and a machine of few CPUs
+//! would get as much as one of many. It never decides between tiers: to wait for a CPU is better than a cold start.
 
 mod affinity;
 #[cfg(test)]
@@ -30,6 +34,7 @@ use model::{
     Architecture, ByteCount, MemoryMib, NodeName, Role, Runtime, TenantId, Zone,
     capacity::{Member, WarmKey},
     function::FunctionVersion,
+    size::MIB_PER_CPU,
 };
 
 use crate::outstanding::Load;
@@ -111,6 +116,8 @@ pub struct Ranked {
     pub outstanding: u32,
     /// Whether these are more than its part.
     pub over_bound: bool,
+    /// Whether it has less CPU left than the invocation is promised.
+    pub short_of_cpu: bool,
 }
 
 /// The ranking, and its reasons: shown by `Display`, one line a member.
@@ -199,7 +206,15 @@ fn rate(wanted: &Wanted, view: &View<'_>, name: &NodeName, member: &Arc<Member>)
         room,
         outstanding: load.outstanding,
         over_bound: false,
+        short_of_cpu: is_short_of_cpu(wanted, member, load),
     }
+}
+
+/// Whether what the worker says it has left, less what our own latest calls took, is not one more call's part.
+fn is_short_of_cpu(wanted: &Wanted, member: &Member, load: Load) -> bool {
+    let part = u64::from(wanted.memory.get()) * 1000 / MIB_PER_CPU;
+    let parts = u64::from(load.started) + 1;
+    u64::from(member.capacity.cpu_free_millis) < parts.saturating_mul(part)
 }
 
 /// Environments of the wanted size that fit into what the worker says it has free.
@@ -226,15 +241,20 @@ fn mark_over_bound(ranked: &mut [Ranked]) {
     }
 }
 
-/// Smaller is better. Warm tiers go by load, the others by affinity within the bound.
+/// Smaller is better. Warm tiers go by load, those with room by affinity within the bound; in both, who has CPU left comes
+/// first.
 fn order(wanted: &Wanted, r: &Ranked) -> impl Ord + use<> {
     let by_load = match r.tier {
         Tier::LocalWarm | Tier::RemoteWarm => load_per_mille(r),
         Tier::LocalFree | Tier::RemoteFree => u64::from(r.over_bound),
         Tier::LocalFull | Tier::RemoteFull | Tier::Aside => u64::from(r.outstanding),
     };
+    let short_of_cpu = match r.tier {
+        Tier::LocalWarm | Tier::RemoteWarm | Tier::LocalFree | Tier::RemoteFree => r.short_of_cpu,
+        Tier::LocalFull | Tier::RemoteFull | Tier::Aside => false,
+    };
     let affinity = affinity::weight(wanted.key, &r.member.name);
-    (r.tier, by_load, std::cmp::Reverse(affinity))
+    (r.tier, short_of_cpu, by_load, std::cmp::Reverse(affinity))
 }
 
 fn load_per_mille(r: &Ranked) -> u64 {
@@ -242,7 +262,7 @@ fn load_per_mille(r: &Ranked) -> u64 {
 }
 
 /// Power of two choices within the best tier, if that is a warm one: of two drawn workers the better one goes first. The
-/// slice is in order of load, so the better one is the earlier one.
+/// slice is in order of CPU left and load, so the better one is the earlier one.
 fn draw_two(ranked: &mut [Ranked], draw: u64) {
     let Some(best) = ranked.first().map(|r| r.tier) else {
         return;
@@ -266,9 +286,10 @@ impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (place, r) in self.ranked.iter().enumerate() {
             let over = if r.over_bound { ", over its bound" } else { "" };
+            let short = if r.short_of_cpu { ", short of CPU" } else { "" };
             writeln!(
                 f,
-                "{}. {} {} ({} idle, room for {}, {} under way{over})",
+                "{}. {} {} ({} idle, room for {}, {} under way{over}{short})",
                 place + 1,
                 r.member.name,
                 r.tier,

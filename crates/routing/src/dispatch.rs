@@ -1,9 +1,9 @@
 //! Brings one invocation to a runtime, and its response back.
 //!
 //! Candidates are tried in the order of [`choose`](crate::choose) until a worker says that its runtime *accepted* the
-//! invocation. Before that nothing has run: a typed refusal, a broken connection or silence moves on to the next
-//! candidate. After that the invocation may have had effects and is never sent elsewhere: a stream that breaks then is the
-//! caller's error.
+//! invocation. A typed refusal, or a connection that cannot be made, moves on to the next candidate: nothing has run. A
+//! connection that breaks and silence may hide that the runtime took it; another candidate is tried once more. After the
+//! worker has said it the invocation is never sent elsewhere: a stream that breaks then is the caller's error.
 //!
 //! How long an attempt may take is told in two parts, because a cold start of many seconds is legitimate and a dead worker
 //! must cost less than one. A worker opens its answer as soon as it has read the request, before it looks for an
@@ -120,7 +120,7 @@ pub struct Finished {
     pub init: Duration,
 }
 
-/// No runtime took the invocation: nothing ran.
+/// No worker said that its runtime took the invocation. Nothing ran, but for [`DispatchError::Unknown`].
 #[derive(Debug, thiserror::Error)]
 pub enum DispatchError {
     /// This node cannot open the environment variables of the version.
@@ -151,6 +151,15 @@ pub enum DispatchError {
         #[source]
         last: AttemptError,
     },
+    /// A worker may have run it, and could not be heard; no other one took it.
+    #[error("a worker may have run the invocation and could not be heard, {attempts} were asked")]
+    Unknown {
+        /// Workers asked.
+        attempts: u32,
+        /// What the last one said.
+        #[source]
+        last: AttemptError,
+    },
 }
 
 impl Failure for DispatchError {
@@ -158,7 +167,9 @@ impl Failure for DispatchError {
         match self {
             Self::Sealed(error) => error.kind(),
             Self::NoCapacity { .. } => ErrorKind::Throttled,
-            Self::NoWorker { .. } | Self::Unavailable { .. } => ErrorKind::Unavailable,
+            Self::NoWorker { .. } | Self::Unavailable { .. } | Self::Unknown { .. } => {
+                ErrorKind::Unavailable
+            }
         }
     }
 }
@@ -212,7 +223,7 @@ impl Router {
     /// Sends an invocation to the best worker that takes it. Returns once a runtime has it.
     ///
     /// # Errors
-    /// [`DispatchError`]: nothing ran.
+    /// [`DispatchError`].
     ///
     /// # Cancel safety
     /// Dropping the future gives the present attempt up.

@@ -169,7 +169,7 @@ fn member(name: &str, settings: &BTreeMap<&str, &str>) -> Member {
             slots_free: u32::try_from(number("free", u64::from(slots))).unwrap(),
             slots,
             memory_free: ByteCount::mib(number("memory", 10_240)),
-            cpu_free_millis: 4000,
+            cpu_free_millis: u32::try_from(number("cpu", 4000)).unwrap(),
         },
         warm: warm.collect(),
         runtimes: vec![(*settings.get("runtime").unwrap_or(&"python3.13")).to_owned()],

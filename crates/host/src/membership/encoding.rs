@@ -1,7 +1,9 @@
 //! What a node says of itself, as a few small texts.
 //!
 //! `identity` changes with the process, `load` many times a second, `warm` in between; so that a change of load does not
-//! send the rest again. Together they stay under 4 KB, whatever a node has to say: what does not fit is cut, warmth first.
+//! send the rest again. Each stays within 1 KB and all together within 4 KB, whatever a node has to say: what does not fit
+//! is cut, the rarest warmth and the last runtimes. The longest addresses there can be and every runtime that a worker knows
+//! how to start do fit.
 //! Unknown fields are ignored and missing ones have defaults, so nodes of two versions understand each other.
 
 use std::collections::BTreeMap;
@@ -17,8 +19,9 @@ pub(super) const IDENTITY: &str = "identity";
 pub(super) const LOAD: &str = "load";
 pub(super) const WARM: &str = "warm";
 
-const IDENTITY_MAX: usize = 2048;
-/// Entries of a warmth digest: 6 bytes each, 1 KB in base64.
+/// The longest text in bytes: a change of it travels in one datagram.
+const TEXT_MAX: usize = 1024;
+/// Entries of a warmth digest: 6 bytes each, [`TEXT_MAX`] in base64.
 const WARM_MAX: usize = 128;
 
 /// The texts of a member by key.
@@ -129,7 +132,7 @@ fn encode_identity(member: &Member) -> String {
     };
     loop {
         let text = json(&identity);
-        if text.len() <= IDENTITY_MAX {
+        if text.len() <= TEXT_MAX {
             return text;
         }
         if identity.runtimes.pop().is_none() {
@@ -173,7 +176,7 @@ fn json<T: Serialize>(value: &T) -> String {
 
 #[cfg(test)]
 mod tests {
-    use model::{Architecture, Roles};
+    use model::{Architecture, Roles, Runtime, runtime::Family};
 
     use super::*;
 
@@ -204,6 +207,9 @@ mod tests {
         let texts = encode(member, false);
         let size: usize = texts.iter().map(|(k, v)| k.len() + v.len()).sum();
         assert!(size <= 4096, "{size} bytes");
+        for (key, text) in &texts {
+            assert!(text.len() <= TEXT_MAX, "{key}: {} bytes", text.len());
+        }
         decode(member.name.as_str(), |key| {
             texts.get(key).map(String::as_str)
         })
@@ -254,6 +260,28 @@ mod tests {
             ..member()
         };
         assert_eq!(round_trip(&absurd).unwrap().address, "");
+    }
+
+    #[test]
+    fn the_longest_names_and_all_runtimes_fit() {
+        let host = format!("{0}.{0}.{0}.{1}", "x".repeat(63), "y".repeat(61));
+        assert_eq!(host.len(), 253, "no host name is longer");
+        let startable = Runtime::all().filter(|runtime| match runtime.family() {
+            Family::Python => runtime.as_str() != "python2.7",
+            Family::Provided => true,
+            Family::Node => runtime.is_supported(),
+            _ => false,
+        });
+        let long = Member {
+            incarnation: Incarnation(u64::MAX),
+            roles: Roles::ALL,
+            zone: "z".repeat(63).parse().unwrap(),
+            address: format!("{host}:65535"),
+            public_address: format!("{host}:65535"),
+            runtimes: startable.map(|r| r.as_str().to_owned()).collect(),
+            ..member()
+        };
+        assert_eq!(round_trip(&long), Some(long));
     }
 
     #[test]

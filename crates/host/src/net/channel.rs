@@ -3,12 +3,17 @@
 //! A channel connects when it is first used and again whenever its connection is lost; pings every two seconds, with or
 //! without calls, find a dead peer within four. That says nothing about how long a call may take: every call sets its own
 //! deadline.
+//!
+//! A node that calls itself needs no connection: [`Channels::serve_here`] has its own services answer.
+
+mod here;
 
 use std::{
     collections::HashMap,
     io,
+    net::SocketAddr,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -17,9 +22,15 @@ use std::{
 use hyper_util::rt::TokioIo;
 use model::Role;
 use parking_lot::Mutex;
-use tonic::transport::{Channel, Endpoint};
+use tonic::{
+    service::Routes,
+    transport::{Channel, Endpoint},
+};
 
-use super::{Io, Network};
+pub use here::{NodeChannel, Serving};
+
+use super::{Io, Network, PeerIdentity};
+use here::Here;
 
 /// How often a connection is pinged, and how long an answer may take.
 const PING: Duration = Duration::from_secs(2);
@@ -86,6 +97,8 @@ pub struct Channels {
     network: Arc<dyn Network>,
     clock: AtomicU64,
     open: Mutex<HashMap<(String, Option<Role>), Slot>>,
+    /// This node's address, and the way to itself.
+    here: OnceLock<(String, Here)>,
 }
 
 struct Slot {
@@ -101,18 +114,36 @@ impl Channels {
             network,
             clock: AtomicU64::new(0),
             open: Mutex::new(HashMap::new()),
+            here: OnceLock::new(),
         }
+    }
+
+    /// Has the services of this node, which others reach at `address`, answer the calls that it makes to itself, for as long
+    /// as the result is kept. Only the first call counts.
+    pub fn serve_here(
+        &self,
+        address: String,
+        own: PeerIdentity,
+        bound: SocketAddr,
+        services: Routes,
+    ) -> Serving {
+        let services = Arc::new(services.prepare());
+        let serving = Serving { services };
+        let here = Here::new(&serving, own, bound);
+        // A second one has no effect.
+        let _first = self.here.set((address, here));
+        serving
     }
 
     /// The channel to an address; see [`channel()`].
     #[must_use]
-    pub fn get(&self, address: &str) -> Channel {
+    pub fn get(&self, address: &str) -> NodeChannel {
         self.find(address, None)
     }
 
     /// The channel to a node of a role at an address; see [`channel_to`].
     #[must_use]
-    pub fn get_to(&self, address: &str, role: Role) -> Channel {
+    pub fn get_to(&self, address: &str, role: Role) -> NodeChannel {
         self.find(address, Some(role))
     }
 
@@ -121,7 +152,15 @@ impl Channels {
         self.open.lock().retain(|(known, _), _| known != address);
     }
 
-    fn find(&self, address: &str, role: Option<Role>) -> Channel {
+    fn find(&self, address: &str, role: Option<Role>) -> NodeChannel {
+        let here = self.here.get().filter(|(own, _)| own == address);
+        if let Some(channel) = here.and_then(|(_, here)| here.channel(role)) {
+            return channel;
+        }
+        self.connected(address, role).into()
+    }
+
+    fn connected(&self, address: &str, role: Option<Role>) -> Channel {
         let used = self.clock.fetch_add(1, Ordering::Relaxed);
         let mut open = self.open.lock();
         let key = (address.to_owned(), role);

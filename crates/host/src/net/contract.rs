@@ -7,19 +7,24 @@
 use std::{
     convert::Infallible,
     future::Ready,
+    io,
     net::SocketAddr,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 
+use futures::{FutureExt, future::BoxFuture};
 use model::Role;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tonic::{body::Body, server::NamedService, transport::Channel};
 use tower::ServiceExt;
 
-use super::{Connection, Network, PeerIdentity, channel, channel_to, require_role, serve};
+use super::{Io, Network, PeerIdentity, channel, channel_to, require_role, serve};
 use crate::{SystemEntropy, Tasks, task::Kind};
+
+/// How long any one thing may take.
+const LIMIT: Duration = Duration::from_secs(5);
 
 /// Two nodes of one cluster.
 pub struct Pair {
@@ -33,6 +38,21 @@ pub struct Pair {
     pub client_identity: PeerIdentity,
     /// An address of the listening node with port 0.
     pub any: SocketAddr,
+    /// How a caller, who is no node, connects to a public listener.
+    pub caller: Caller,
+}
+
+/// Connects to `host:port` as somebody who is no node.
+pub type Caller = fn(String) -> BoxFuture<'static, io::Result<Box<dyn Io>>>;
+
+/// A caller over plain TCP.
+#[must_use]
+pub fn plain_caller(address: String) -> BoxFuture<'static, io::Result<Box<dyn Io>>> {
+    async move {
+        let stream = tokio::net::TcpStream::connect(address).await?;
+        Ok(Box::new(stream) as Box<dyn Io>)
+    }
+    .boxed()
 }
 
 /// Every check of this suite.
@@ -61,8 +81,8 @@ pub async fn nodes_learn_who_the_other_is(pair: &Pair) {
     assert_eq!(server.peer.as_ref(), Some(&pair.client_identity));
     assert_eq!(client.peer.as_ref(), Some(&pair.server_identity));
     assert_eq!(client.remote, listener.local_addr());
-    exchange(&mut client, &mut server).await;
-    exchange(&mut server, &mut client).await;
+    exchange(&mut client.io, &mut server.io).await;
+    exchange(&mut server.io, &mut client.io).await;
 }
 
 /// An `accept` that is given up leaves its connection to the next one.
@@ -83,10 +103,12 @@ pub async fn a_given_up_accept_loses_nothing(pair: &Pair) {
         listener.accept().await
     };
     let (client, server) = futures::future::join(client, accept).await;
-    exchange(&mut client.expect("connect"), &mut server.expect("accept")).await;
+    let (mut client, mut server) = (client.expect("connect"), server.expect("accept"));
+    exchange(&mut client.io, &mut server.io).await;
 }
 
-/// A public listener asks for no identity, and a node's own connection to it is not mistaken for one between nodes.
+/// A public listener asks a caller for no identity and carries bytes both ways; a node that takes it for an internal one is
+/// told nobody's identity, and is not mistaken for a node there.
 ///
 /// # Panics
 /// If the adapter breaks the contract.
@@ -94,11 +116,21 @@ pub async fn callers_have_no_identity(pair: &Pair) {
     let listener = pair.server.bind_public(pair.any).await.expect("bind");
     assert_ne!(listener.local_addr().port(), 0);
     let address = listener.local_addr().to_string();
-    let accept = listener.accept();
-    // The client may give up on a listener that does not speak like a node; that is no matter here.
-    let connect = tokio::time::timeout(Duration::from_secs(1), pair.client.connect(&address));
-    let both = async { futures::future::join(accept, connect).await.0 };
-    if let Ok(accepted) = tokio::time::timeout(Duration::from_secs(2), both).await {
+    let called = futures::future::join(listener.accept(), (pair.caller)(address.clone()));
+    let (accepted, called) = tokio::time::timeout(LIMIT, called)
+        .await
+        .expect("a caller is let in");
+    let (mut accepted, mut called) = (accepted.expect("accept"), called.expect("connect"));
+    assert_eq!(accepted.peer, None);
+    exchange(&mut called, &mut accepted.io).await;
+    exchange(&mut accepted.io, &mut called).await;
+
+    // What comes of it on this side depends on what the listener speaks; a connection between nodes it is not.
+    let accept = tokio::time::timeout(LIMIT, listener.accept());
+    let mistaken = tokio::time::timeout(LIMIT, pair.client.connect(&address));
+    let (accepted, mistaken) = futures::future::join(accept, mistaken).await;
+    assert!(mistaken.expect("within the time to connect").is_err());
+    if let Ok(accepted) = accepted {
         assert_eq!(accepted.expect("accept").peer, None);
     }
 }
@@ -111,8 +143,7 @@ pub async fn nobody_answers_where_nobody_listens(pair: &Pair) {
     let listener = pair.server.bind_internal(pair.any).await.expect("bind");
     let address = listener.local_addr().to_string();
     drop(listener);
-    let limit = Duration::from_secs(5);
-    let outcome = tokio::time::timeout(limit, pair.client.connect(&address)).await;
+    let outcome = tokio::time::timeout(LIMIT, pair.client.connect(&address)).await;
     assert!(outcome.expect("within the time to connect").is_err());
     assert!(pair.client.connect("no address at all").await.is_err());
 }
@@ -186,10 +217,10 @@ async fn ask(client: Channel, expected: &str) -> Result<(), tonic::transport::Er
     Ok(())
 }
 
-async fn exchange(from: &mut Connection, to: &mut Connection) {
-    from.io.write_all(b"hello").await.expect("write");
-    from.io.flush().await.expect("flush");
+async fn exchange(from: &mut Box<dyn Io>, to: &mut Box<dyn Io>) {
+    from.write_all(b"hello").await.expect("write");
+    from.flush().await.expect("flush");
     let mut heard = [0; 5];
-    to.io.read_exact(&mut heard).await.expect("read");
+    to.read_exact(&mut heard).await.expect("read");
     assert_eq!(&heard, b"hello");
 }

@@ -117,6 +117,7 @@ mod tests {
             client: Arc::new(PlainNetwork::new(client.clone())),
             client_identity: client,
             any: ([127, 0, 0, 1], 0).into(),
+            caller: contract::plain_caller,
         };
         contract::all(&pair).await;
     }

@@ -45,6 +45,9 @@ pub struct NodeStatus {
     pub newest_format: u32,
     /// How long its process runs, in milliseconds.
     pub uptime_ms: u64,
+    /// Its wall clock, in milliseconds since the Unix epoch; 0 from a build that did not tell.
+    #[serde(default)]
+    pub wall_ms: u64,
     /// Its audit log; on frontends.
     #[serde(default)]
     pub audit: Option<AuditStatus>,

@@ -77,6 +77,7 @@ fn status(readiness: Readiness) -> Status {
             version: "0.1.0".to_owned(),
             newest_format: 2,
             uptime_ms: 12,
+            wall_ms: 1_700_000_000_000,
             audit: None,
             sandbox: None,
         },

@@ -68,6 +68,9 @@ pub(crate) struct Run {
     /// With --target: really hurt that cluster
     #[arg(long)]
     yes: bool,
+    /// Leave out the faults that do not fit the cluster and list them; they make the run invalid otherwise
+    #[arg(long)]
+    skip_unfit: bool,
 }
 
 pub(crate) fn run(command: &Command, out: &mut dyn Write) -> Result<ExitCode, Exit> {
@@ -122,6 +125,7 @@ fn play(arguments: &Run, out: &mut dyn Write) -> Result<ExitCode, Exit> {
         program: std::env::current_exe()?,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         staging,
+        skip_unfit: arguments.skip_unfit,
     };
     let finished = runtime.block_on(perform(&options));
     // What a thread still asks of a node that is gone is not waited for.
@@ -186,6 +190,14 @@ fn summary(finished: &Finished) -> String {
         for line in fault.judgement.lines.iter().filter(|line| !line.held) {
             broken(&mut text, line);
         }
+    }
+    for fault in &outcome.not_tried {
+        let times = match fault.times {
+            1 => String::new(),
+            times => format!(", {times} times"),
+        };
+        let (what, needs) = (&fault.what, &fault.needs);
+        let _ = writeln!(text, "not tried    {what}{times}: needs {needs}");
     }
     for line in &outcome.promises {
         let word = if line.held { "held" } else { "BROKEN" };

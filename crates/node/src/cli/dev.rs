@@ -32,8 +32,8 @@ use super::{
 use crate::{
     compose::{self, Addresses, NodeHandle, StartError},
     config::{
-        Audit, Auth, Cluster, Listen, Log, LogFormat, MasterKeyFile, Node, NodeConfig,
-        SecretSource, Tracing, Worker,
+        Audit, Auth, Cluster, Listen, Log, LogFormat, MasterKeyFile, Node, NodeConfig, Raft,
+        Sandbox, SecretSource, Tracing, Worker,
     },
     material::{Material, key_ring},
     real, telemetry,
@@ -174,6 +174,7 @@ fn config(arguments: &Arguments, directory: &Path) -> Result<NodeConfig, Exit> {
             identity_dir: PathBuf::new(),
             newest_format: FORMATS.newest,
         },
+        raft: Raft::default(),
         auth: Auth::Open,
         audit: Audit::default(),
         master_keys: vec![MasterKeyFile {
@@ -189,10 +190,13 @@ fn config(arguments: &Arguments, directory: &Path) -> Result<NodeConfig, Exit> {
             interpreter_dirs: Vec::new(),
             nearest_runtime: true,
         },
-        allow_missing: Piece::ALL
-            .into_iter()
-            .filter(|piece| !piece.is_essential())
-            .collect(),
+        sandbox: Sandbox {
+            allow_missing: Piece::ALL
+                .into_iter()
+                .filter(|piece| !piece.is_essential())
+                .collect(),
+            ..Sandbox::default()
+        },
         limits: model::Limits::default(),
         log: Log {
             format: LogFormat::Text,

@@ -1,12 +1,15 @@
 //! `dunlin doctor`: what this machine lacks, and what to do about it.
 
-use std::{fmt::Write as _, io::Write, process::ExitCode};
+use std::{fmt::Write as _, io::Write, path::PathBuf, process::ExitCode};
 
 use clap::Args;
-use sandbox::{Finding, Piece, Report, linux::SpawnerCommand};
+use sandbox::{
+    Finding, Piece, Report,
+    linux::{Allotment, SpawnerCommand},
+};
 use serde::Serialize;
 
-use super::{Exit, FAILED, print, scratch::Scratch, serve};
+use super::{Exit, FAILED, print, scratch::Scratch, serve, server};
 use crate::machine;
 
 /// Open files that a busy node needs: sockets, pipes and files of its environments.
@@ -17,6 +20,9 @@ pub(crate) struct Arguments {
     /// Print the report as JSON
     #[arg(long)]
     json: bool,
+    /// Look with what the section [sandbox] of this configuration file gives to sandboxes
+    #[arg(long)]
+    config: Option<PathBuf>,
 }
 
 /// The whole report.
@@ -59,10 +65,15 @@ pub(crate) struct SandboxSummary {
 }
 
 pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, Exit> {
+    let allotment = match &arguments.config {
+        Some(file) => server::read(file)?.sandbox.allotment,
+        None => Allotment::default(),
+    };
     let scratch = Scratch::new()?;
     let report = serve::small_runtime()?.block_on(sandbox::linux::probe(
         &SpawnerCommand::default(),
         scratch.path(),
+        &allotment,
     ));
     let diagnosis = diagnose(report.as_ref().map_err(|e| e.to_string()));
     let text = if arguments.json {

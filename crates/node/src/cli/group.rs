@@ -5,11 +5,10 @@ use std::{sync::Arc, time::Duration};
 use anyhow::{Context, bail};
 use host::{
     Clock, SystemClock, TlsNetwork,
-    net::{Channels, TlsOptions},
+    net::{Channels, TlsOptions, channel::NodeChannel},
 };
 use model::Role;
 use proto::internal::{NotLeader, catalog_client::CatalogClient};
-use tonic::transport::Channel;
 
 use crate::{config::NodeConfig, material::Material};
 
@@ -33,7 +32,7 @@ pub(crate) enum Told<T> {
 pub(crate) async fn ask<T>(
     config: &NodeConfig,
     material: &Material,
-    question: impl AsyncFn(CatalogClient<Channel>) -> Result<Told<T>, tonic::Status>,
+    question: impl AsyncFn(CatalogClient<NodeChannel>) -> Result<Told<T>, tonic::Status>,
 ) -> Result<T, anyhow::Error> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let options = TlsOptions {
@@ -55,7 +54,7 @@ pub(crate) async fn ask<T>(
 async fn ask_one<T>(
     channels: &Channels,
     first: &str,
-    question: &impl AsyncFn(CatalogClient<Channel>) -> Result<Told<T>, tonic::Status>,
+    question: &impl AsyncFn(CatalogClient<NodeChannel>) -> Result<Told<T>, tonic::Status>,
 ) -> Result<T, anyhow::Error> {
     let mut address = first.to_owned();
     for _ in 0..HINTS_MAX {

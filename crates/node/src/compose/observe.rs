@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use audit::Recorder;
 use catalog::LocalCopy;
 use controller::Controller;
-use host::{Host, Tasks, membership::Members, net::channel::Channels, task::Kind};
+use host::{Clock, Host, Tasks, membership::Members, net::channel::Channels, task::Kind};
 use model::{Incarnation, Role};
 use parking_lot::Mutex;
 use proto::internal::{self as pb, catalog_client::CatalogClient};
@@ -39,6 +39,7 @@ pub(super) struct Observer {
     config: Arc<NodeConfig>,
     incarnation: Incarnation,
     began: Instant,
+    clock: Arc<dyn Clock>,
     copy: LocalCopy,
     controller: Option<Controller>,
     audit: Option<Recorder>,
@@ -62,6 +63,7 @@ impl Observer {
             config: shared.config.clone(),
             incarnation: shared.incarnation,
             began: Instant::now(),
+            clock: host.clock.clone(),
             copy: shared.copy.clone(),
             controller,
             audit,
@@ -212,6 +214,7 @@ impl Subject for Observer {
                 incarnation: self.incarnation.0,
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 uptime_ms: u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
+                wall_ms: self.clock.wall().0,
                 newest_format: self.config.cluster.newest_format,
                 audit: self.audit.as_ref().map(|audit| {
                     let figures = audit.figures();
@@ -303,6 +306,21 @@ impl Figures for Observer {
                     status.applied,
                 ),
                 Figure::gauge("raft_leader", "Whether this node leads.", u64::from(leads)),
+                Figure::gauge(
+                    "raft_log_entries",
+                    "Entries of the log that are still there.",
+                    status.last_log.saturating_sub(status.purged),
+                ),
+                Figure::counter(
+                    "raft_snapshots_built_total",
+                    "Snapshots of its own state that this process has made.",
+                    status.snapshots.built,
+                ),
+                Figure::counter(
+                    "raft_snapshots_installed_total",
+                    "Snapshots that this process has taken over from a leader because the log did not reach back far enough.",
+                    status.snapshots.installed,
+                ),
             ]);
             if let Some(snapshot) = status.snapshot {
                 figures.extend([

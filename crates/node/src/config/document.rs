@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use model::limits::{Limits, Most};
+
 use super::table::{Fallback, KEYS, Key, SECTIONS, Shape};
 
 /// `docs/configuration.md`, whole.
@@ -52,7 +54,19 @@ fn entry(page: &mut String, key: &Key) {
     if let Some(variable) = key.variable() {
         let _ = writeln!(page, "- Variable: `{variable}`");
     }
+    let own = (key.section == "limits").then(|| Limits::of_accounts(key.name));
+    if let Some(limit) = own.flatten() {
+        let _ = writeln!(page, "- An account can have its own: {}", most(limit.most));
+    }
     let _ = writeln!(page, "- Since: {}", key.since);
+}
+
+const fn most(most: Most) -> &'static str {
+    match most {
+        Most::Any => "less or more",
+        Most::At(_) => "less or more, up to what is said here",
+        Most::Cluster => "less",
+    }
 }
 
 fn fallback(key: &Key) -> String {

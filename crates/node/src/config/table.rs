@@ -101,6 +101,10 @@ pub const SECTIONS: &[(&str, &str)] = &[
         "cluster",
         "The cluster this node belongs to, and how it proves that.",
     ),
+    (
+        "raft",
+        "How controllers keep the log of the catalog; the same on every controller. Only controllers read this section.",
+    ),
     ("auth", "Who may call the public APIs."),
     (
         "auth.keys",
@@ -133,7 +137,9 @@ pub const SECTIONS: &[(&str, &str)] = &[
     ("sandbox", "What confines user code."),
     (
         "limits",
-        "What callers may send and keep. The defaults are AWS's.",
+        "What callers may send and keep. The defaults are AWS's, but for the rates of calls, which are not limited unless it is \
+         said. Some an account can have of its own, in place of the cluster's: \
+         `dunlin iam account put ID --limit KEY=NUMBER`, sizes in bytes.",
     ),
     ("log", "This node's own log, written to standard error."),
     ("tracing", "Where spans go."),
@@ -220,6 +226,13 @@ pub const KEYS: &[Key] = &[
          would. A cluster that is formed with such a node begins with that format, so that an older build can still take \
          over; a cluster that is beyond it is refused. Leave it out otherwise."),
 
+    key("raft", "snapshot_every", Integer, Value("5000"),
+        "How many changes of the catalog come between two snapshots of it, at least 1. Entries of the log from before a snapshot \
+         are removed, so that the log stays short and a restart quick; a snapshot writes the whole catalog."),
+    key("raft", "snapshot_keep", Integer, Value("1000"),
+        "How many changes from before the newest snapshot stay in the log. A controller that lacks more is sent the whole \
+         snapshot."),
+
     key("auth", "mode", Text, Value("sigv4"),
         "`sigv4`: calls must be signed with one of the keys below. `none`: everybody may call, and an access key of twelve \
          digits chooses the account; refused unless the public addresses are loopback."),
@@ -250,7 +263,8 @@ pub const KEYS: &[Key] = &[
         "Variable with the key in hexadecimal digits or base64; its name must not begin with `DUNLIN_`."),
     key("s3", "endpoint", Text, Otherwise("packages must be sent"),
         "Where the object store is: `http://HOST[:PORT]` or `https://HOST[:PORT]`. Where this section is written, the \
-         variable `AWS_ENDPOINT_URL_S3` overrides it, as in AWS's own clients."),
+         variable `AWS_ENDPOINT_URL_S3` overrides it, as in AWS's own clients; `AWS_ENDPOINT_URL` counts where no other endpoint \
+         is named."),
     key("s3", "region", Text, Value("us-east-1"),
         "The region that requests to the object store are signed for."),
     key("s3", "access_key_id", Text, Otherwise("no object store"),
@@ -269,20 +283,30 @@ pub const KEYS: &[Key] = &[
     key("worker", "memory", Bytes, Otherwise("three quarters of the machine's memory"),
         "Memory that environments may be promised in all."),
     key("worker", "cpus", Integer, Otherwise("all of the machine's"),
-        "CPUs that environments share, as other nodes are told when they choose a worker."),
+        "CPUs that environments share, as other nodes are told: of workers that are equal otherwise, frontends choose one \
+         that has as much left as the function's memory brings (1769 MB bring one CPU). It limits nothing."),
     key("worker", "idle_expiry", Duration, Value("10m"),
         "How long an environment may be idle before it is ended."),
     key("worker", "code_cache", Bytes, Value("4GiB"),
         "Unpacked code that is kept on disk; what is in use may be more."),
     key("worker", "interpreter_dirs", Paths, Value(""),
-        "Directories with interpreters (`python3.12` and so on) to look into beside those of the service's `PATH`."),
+        "Directories with interpreters (`python3.12`, `node` and so on) to look into beside those of the service's `PATH`."),
     key("worker", "nearest_runtime", Boolean, Value("false"),
         "Whether an installed version of the same language may stand in for a runtime that is not installed (Python 3.13 \
-         for `python3.12`). Meant for development."),
+         for `python3.12`, Node.js 22 for `nodejs20.x`). Meant for development."),
 
     key("sandbox", "allow_missing", List, Value(""),
         "Pieces of the sandbox that this machine cannot enforce and that the operator goes without, by the names that \
          `dunlin doctor` prints. A worker does not start while a piece is missing that is not named here."),
+    key("sandbox", "cgroup_parent", Text, Value("dunlin"),
+        "Directory below each mount of cgroups in which the worker makes one of its own for its sandboxes. A worker that is \
+         not root needs one that is delegated to its user and, in version 2 of cgroups, in which it was started: \
+         `system.slice/dunlin.service` for a service `dunlin` of systemd with `Delegate=yes`. `dunlin doctor --config FILE` \
+         tries it."),
+    key("sandbox", "subuid_base", Integer, Value("1879048192"),
+        "First of 65536 user and group ids of the machine that belong to nobody else; each sandbox of a worker that is root \
+         has one of them. In a container or another user namespace it must be a range that is mapped there. Other workers \
+         run their sandboxes as their own user."),
 
     key("limits", "profile", Text, Value("aws"),
         "Whose values the other keys of this section start from. Only `aws` exists."),
@@ -316,6 +340,13 @@ pub const KEYS: &[Key] = &[
         "A resource-based policy; at most `24KiB`."),
     key("limits", "code_storage", Bytes, Value("75GiB"),
         "Stored code of one account."),
+    key("limits", "control_rate", Integer, Value("0"),
+        "Control calls of one account that a frontend serves in a second, but for `GetFunction` and `GetPolicy`; `0` for any \
+         number. AWS has 15. More are answered with TooManyRequestsException, as on AWS, and SDKs try again."),
+    key("limits", "get_function_rate", Integer, Value("0"),
+        "Calls of `GetFunction` of one account that a frontend serves in a second; `0` for any number. AWS has 100."),
+    key("limits", "get_policy_rate", Integer, Value("0"),
+        "Calls of `GetPolicy` of one account that a frontend serves in a second; `0` for any number. AWS has 15."),
     key("limits", "log_tail", Bytes, Value("4KiB"),
         "Tail of the log that can come back with an invocation."),
     key("limits", "init_timeout", Duration, Value("10s"),

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use super::{table::KEYS, *};
 
 const MINIMAL: &str = r#"
@@ -60,7 +62,9 @@ fn a_minimal_file_gets_every_default() {
     assert_eq!(config.listen.public, "127.0.0.1:9000".parse().unwrap());
     assert_eq!(config.listen.advertise_internal, "127.0.0.1:9010");
     assert_eq!(config.limits, Limits::default());
+    assert_eq!(config.raft, Raft::default());
     assert_eq!(config.worker.memory, None);
+    assert_eq!(config.sandbox, Sandbox::default());
     assert_eq!(config.worker.idle_expiry, Duration::from_mins(10));
     assert_eq!(config.drain_grace, Duration::from_secs(30));
     assert_eq!(config.tracing.otlp_endpoint, None);
@@ -142,6 +146,10 @@ fn values_outside_their_range_are_refused() {
         "worker.slots: expected at least 1",
     );
     refused(
+        &minimal_and("raft", "snapshot_every = 0"),
+        "raft.snapshot_every: expected at least 1",
+    );
+    refused(
         &minimal_and("worker", "cpus = 0"),
         "worker.cpus: expected at least 1",
     );
@@ -169,6 +177,18 @@ fn values_outside_their_range_are_refused() {
         &minimal_and("sandbox", "allow_missing = [\"walls\"]"),
         "sandbox.allow_missing",
     );
+    for path in ["", "/a", "a//b", "a/", "a/../b", "."] {
+        refused(
+            &minimal_and("sandbox", &format!("cgroup_parent = \"{path}\"")),
+            "sandbox.cgroup_parent: expected a path below the mounts of cgroups",
+        );
+    }
+    for base in [0, 65_535, u32::MAX - 65_535] {
+        refused(
+            &minimal_and("sandbox", &format!("subuid_base = {base}")),
+            "sandbox.subuid_base: expected 65536 to 4294901759",
+        );
+    }
     refused(
         &minimal_and("cluster", "newest_format = 1000"),
         "cluster.newest_format: expected a format that this build reads, 1 to",
@@ -292,6 +312,34 @@ fn an_object_store_is_there_whole_or_not_at_all() {
         "http://own:80"
     );
     assert_eq!(with_variables(MINIMAL, &[aws]).unwrap().s3, None);
+    // The endpoint of all services counts where no other is named.
+    let any = ("AWS_ENDPOINT_URL", "http://127.0.0.1:8");
+    assert_eq!(endpoint(&[any]), "https://s3.local:443");
+    assert_eq!(endpoint(&[any, aws]), "http://127.0.0.1:9");
+    let text = text.replace("endpoint = \"https://s3.local\"\n", "");
+    let endpoint = |variables: &[(&str, &str)]| {
+        let s3 = with_variables(&text, variables).unwrap().s3;
+        s3.unwrap().endpoint.to_string()
+    };
+    assert_eq!(endpoint(&[any]), "http://127.0.0.1:8");
+    assert_eq!(endpoint(&[any, aws]), "http://127.0.0.1:9");
+    let none = ("AWS_ENDPOINT_URL_S3", "");
+    assert_eq!(endpoint(&[any, none]), "http://127.0.0.1:8");
+    let refused = with_variables(&text, &[none]).unwrap_err();
+    assert!(
+        refused.contains("expected s3.endpoint, got none"),
+        "{refused}"
+    );
+    // A store that is told of by variables alone.
+    let alone = [
+        ("DUNLIN_S3__ACCESS_KEY_ID", "STORE"),
+        ("DUNLIN_S3__SECRET_ENV", "S"),
+    ];
+    let s3 = with_variables(MINIMAL, &[alone[0], alone[1], any])
+        .unwrap()
+        .s3;
+    assert_eq!(s3.unwrap().endpoint.to_string(), "http://127.0.0.1:8");
+    assert_eq!(with_variables(MINIMAL, &[any]).unwrap().s3, None);
 }
 
 #[test]

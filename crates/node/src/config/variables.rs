@@ -10,8 +10,9 @@ use super::{
 /// What the name of every variable of ours begins with.
 pub(crate) const PREFIX: &str = "DUNLIN_";
 
-/// The one variable that is not ours.
+/// The variables that are not ours: where AWS's own clients look for their object store, and for any service.
 const S3_ENDPOINT: &str = "AWS_ENDPOINT_URL_S3";
+const ANY_ENDPOINT: &str = "AWS_ENDPOINT_URL";
 
 /// Writes the variables over the sheet. Those that begin with the prefix and name no key become problems.
 pub(crate) fn read(variables: &[(String, String)], sheet: &mut Sheet) {
@@ -19,8 +20,6 @@ pub(crate) fn read(variables: &[(String, String)], sheet: &mut Sheet) {
         .iter()
         .filter_map(|k| k.variable().map(|v| (v, k)))
         .collect();
-    // First, so that a variable of ours wins over it.
-    override_endpoint(variables, sheet);
     for (name, text) in variables {
         if !name.starts_with(PREFIX) {
             continue;
@@ -45,14 +44,26 @@ pub(crate) fn read(variables: &[(String, String)], sheet: &mut Sheet) {
             }),
         }
     }
+    name_endpoint(variables, sheet);
 }
 
-/// Where AWS's own clients look for their object store. It says nothing to a node that has not been told of one.
-fn override_endpoint(variables: &[(String, String)], sheet: &mut Sheet) {
-    let given = variables.iter().find(|(name, _)| name == S3_ENDPOINT);
-    if let (Some((name, text)), Some(key)) = (given, table::find("s3", "endpoint"))
-        && sheet.has_section("s3")
-    {
+/// The variable for the object store wins over the file, as in AWS's own clients; that for every service is asked only where
+/// nothing else names an endpoint, because it may be there for the sake of another. Neither says anything to a node that has
+/// not been told of an object store.
+fn name_endpoint(variables: &[(String, String)], sheet: &mut Sheet) {
+    let Some(key) = table::find("s3", "endpoint") else {
+        return;
+    };
+    let given = |wanted: &str| {
+        let mut given = variables.iter();
+        given.find(|(name, text)| name == wanted && !text.is_empty())
+    };
+    let ours = key.variable().is_some_and(|ours| given(&ours).is_some());
+    if ours || !sheet.has_section("s3") {
+        return;
+    }
+    let any = || given(ANY_ENDPOINT).filter(|_| !sheet.section("s3").is_written("endpoint"));
+    if let Some((name, text)) = given(S3_ENDPOINT).or_else(any) {
         let place = Place::Variable(name.clone());
         sheet.write(key, Written::Text(text.clone()), place);
     }

@@ -1,6 +1,6 @@
 //! The one task that writes a group's log.
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use host::log::LogOp;
 use openraft::storage::IOFlushed;
@@ -8,6 +8,11 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{COMMITTED, QUEUE, Shared, set_log_id};
 use crate::{failure::Failed, types::Types};
+
+/// A batch of so many changes shows that many callers write at once.
+const CROWD: usize = 6;
+/// How long a batch then waits for more of them: a barrier costs the disk and the processor the same for many as for few.
+const LINGER: Duration = Duration::from_millis(1);
 
 /// One change of the log.
 pub(super) struct Job {
@@ -39,12 +44,27 @@ pub(super) async fn run(
     mut jobs: mpsc::Receiver<Job>,
     ended: watch::Sender<bool>,
 ) {
-    let mut batch = Vec::new();
+    let mut batch: Vec<Job> = Vec::new();
+    let mut is_crowded = false;
     while jobs.recv_many(&mut batch, QUEUE).await > 0 {
+        // Votes and truncations have somebody who waits; they come when there is nothing to gather for.
+        if is_crowded
+            && batch
+                .iter()
+                .all(|job| matches!(job.done, Done::Callback(_)))
+        {
+            tokio::time::sleep(LINGER).await;
+            while batch.len() < QUEUE
+                && let Ok(job) = jobs.try_recv()
+            {
+                batch.push(job);
+            }
+        }
         let mut ops: Vec<LogOp> = Vec::new();
         for job in &mut batch {
             ops.append(&mut job.ops);
         }
+        is_crowded = ops.len() >= CROWD;
         ops.extend(committed(&shared));
         let result = match shared.failed.get() {
             Some(fatal) => Err(io::Error::other(fatal)),

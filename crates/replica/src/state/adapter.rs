@@ -17,6 +17,8 @@ use crate::{
     types::{LogId, SnapshotMeta, StoredMembership, Types},
 };
 
+/// How many rows a snapshot writes for each entry that was applied since the one before it, at most.
+const ROWS_AN_ENTRY: u64 = 4;
 /// How many entries are applied and persisted at once, at most.
 const BATCH: usize = 64;
 
@@ -45,6 +47,19 @@ impl<M: StateMachine> Adapter<M> {
             group: self.group,
             what: what.to_string(),
         })
+    }
+}
+
+impl<M: StateMachine> Adapter<M> {
+    /// Whether enough was applied since the last snapshot for what one would write: a large state that changes much would
+    /// be written again and again otherwise. The library asks again after another [`Options::snapshot_every`] entries.
+    ///
+    /// [`Options::snapshot_every`]: crate::Options::snapshot_every
+    fn is_snapshot_due(&self) -> bool {
+        let (applied, rows) = self.state.size();
+        let covered = self.snapshots.last().map_or(0, |id| id.index);
+        let rows = u64::try_from(rows).unwrap_or(u64::MAX);
+        applied.saturating_sub(covered) >= rows / ROWS_AN_ENTRY
     }
 }
 
@@ -78,7 +93,8 @@ impl<M: StateMachine> RaftStateMachine<Types> for Adapter<M> {
     }
 
     async fn try_create_snapshot_builder(&mut self, force: bool) -> Option<Builder<M>> {
-        if !force && self.snapshots.is_being_read() {
+        let wait = self.snapshots.is_being_read() || !self.is_snapshot_due();
+        if !force && wait {
             return None;
         }
         Some(self.get_snapshot_builder().await)
@@ -109,6 +125,7 @@ impl<M: StateMachine> RaftStateMachine<Types> for Adapter<M> {
         saved.map_err(|e| self.failed.set(Fatal::Log(Arc::new(e))))?;
         let replaced = self.table.replace(&rows, last, membership).await;
         replaced.map_err(|e| self.failed.set(Fatal::Store(Arc::new(e))))?;
+        self.snapshots.count_installed();
         self.state.publish();
         Ok(())
     }
@@ -130,6 +147,7 @@ impl<M: StateMachine> RaftSnapshotBuilder<Types> for Builder<M> {
         let (last, membership, rows) = copy.unwrap_or_else(|| self.state.copy());
         let saved = self.snapshots.save(last, &membership, &rows).await;
         let (meta, stored) = saved.map_err(|e| self.failed.set(Fatal::Log(Arc::new(e))))?;
+        self.snapshots.count_built();
         Ok(Snapshot {
             meta,
             snapshot: Content::Stored(stored),

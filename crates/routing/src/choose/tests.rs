@@ -48,6 +48,10 @@ struct World {
 
 impl World {
     fn choose(&self, key: u32, draw: u64) -> Explanation {
+        self.choose_for(&wanted(key), draw)
+    }
+
+    fn choose_for(&self, wanted: &Wanted, draw: u64) -> Explanation {
         let zone = "a".parse().unwrap();
         let view = View {
             members: &self.members,
@@ -56,7 +60,7 @@ impl World {
             excluded: &self.excluded,
             zone: &zone,
         };
-        choose(&wanted(key), &view, draw)
+        choose(wanted, &view, draw)
     }
 }
 
@@ -68,6 +72,7 @@ prop_compose! {
         arm in prop::bool::weighted(0.2),
         runtime in prop::bool::weighted(0.9),
         slots_free in 0..5u32,
+        cpu_free_millis in prop_oneof![Just(0), 0..300u32, Just(4000)],
         warm in prop::option::of(0..4u16),
     ) -> Arc<Member> {
         let mut m = worker(&format!("w{i}"), &zone);
@@ -82,6 +87,7 @@ prop_compose! {
             m.runtimes.clear();
         }
         m.capacity.slots_free = slots_free;
+        m.capacity.cpu_free_millis = cpu_free_millis;
         m.warm.extend(warm.map(|n| (WarmKey(7), n)));
         Arc::new(m)
     }
@@ -133,6 +139,32 @@ proptest! {
         let other = world.choose(7, draw.wrapping_mul(3).wrapping_add(1));
         let tier = |e: &Explanation| e.ranked.first().map(|r| r.tier);
         prop_assert_eq!(tier(&explanation), tier(&other));
+    }
+
+    /// But for the one that was drawn to the front, which is better than one other at least.
+    #[test]
+    fn within_a_tier_those_with_cpu_left_come_first(world in any_world(), draw in any::<u64>()) {
+        let ranked = world.choose(7, draw).ranked;
+        let asked = |r: &Ranked| !matches!(r.tier, Tier::LocalFull | Tier::RemoteFull | Tier::Aside);
+        let order = |r: &Ranked| (r.tier, asked(r) && r.short_of_cpu);
+        prop_assert!(ranked.get(1..).unwrap_or_default().is_sorted_by_key(order));
+        if let [first, second, rest @ ..] = ranked.as_slice() {
+            let alone = rest.first().is_none_or(|third| third.tier != first.tier);
+            prop_assert!(!alone || second.tier != first.tier || order(first) <= order(second));
+        }
+    }
+
+    #[test]
+    fn more_cpu_never_makes_a_worker_a_later_choice(world in any_world(), which in 0..12usize, more in 0..5000u32) {
+        let name: NodeName = format!("w{which}").parse().unwrap();
+        // A draw of zeros leaves the order as it is.
+        let place = |world: &World| world.choose(7, 0).ranked.iter().position(|r| r.member.name == name);
+        let mut richer = world.clone();
+        if let Some(member) = richer.members.get_mut(&name) {
+            let capacity = &mut Arc::make_mut(member).capacity;
+            capacity.cpu_free_millis = capacity.cpu_free_millis.saturating_add(more);
+        }
+        prop_assert!(place(&richer) <= place(&world));
     }
 
     #[test]
@@ -213,4 +245,33 @@ fn a_busy_cold_version_does_not_pile_up_on_its_favourite() {
     }
     let most = world.loads.values().map(|l| l.outstanding).max().unwrap();
     assert!(most <= 14, "{:?}", world.loads);
+}
+
+#[test]
+fn a_machine_of_few_cpus_gets_no_more_than_it_can_run() {
+    for warm in [0, 50] {
+        let mut world = cold_world(2);
+        for (member, cpus) in world.members.values_mut().zip([2, 16]) {
+            let member = Arc::make_mut(member);
+            member.warm.insert(WarmKey(7), warm);
+            member.capacity = Capacity {
+                slots_free: 50,
+                slots: 50,
+                memory_free: ByteCount::mib(50 * 1769),
+                cpu_free_millis: cpus * 1000,
+            };
+        }
+        let wanted = Wanted {
+            memory: MemoryMib::new(1769).unwrap(),
+            ..wanted(7)
+        };
+        for _ in 0..18 {
+            let first = world.choose_for(&wanted, 0).ranked[0].member.name.clone();
+            let load = world.loads.entry(first).or_default();
+            load.outstanding += 1;
+            load.started += 1;
+        }
+        let counts: Vec<_> = world.loads.values().map(|l| l.outstanding).collect();
+        assert_eq!(counts, [2, 16], "{warm} warm");
+    }
 }

@@ -24,7 +24,7 @@ const BYTES_PER_US: u64 = 8;
 /// Largest message of a worker.
 const EVENT_MAX: usize = 8 << 20;
 
-/// Why a worker did not take an invocation. Nothing ran.
+/// Why a worker did not take an invocation, as far as this node heard.
 #[derive(Debug, thiserror::Error)]
 pub enum AttemptError {
     /// It said so.
@@ -81,6 +81,15 @@ impl AttemptError {
         (*revision > resolved.revision)
             .then(|| resolved.at(version.clone(), *revision))
             .flatten()
+    }
+
+    /// Whether the function may have run: the request may have gone out, and no answer came.
+    pub(super) fn is_outcome_unknown(&self) -> bool {
+        match self {
+            Self::Refused { .. } => false,
+            Self::Unreachable(status) => !is_never_sent(status),
+            Self::Closed | Self::Silent(_) | Self::Slow(_) => true,
+        }
     }
 
     /// Whether the worker should be left in peace for a while. A refusal is an answer.
@@ -148,6 +157,13 @@ impl Router {
             guard,
         }))
     }
+}
+
+/// Whether there was no connection to send anything over.
+fn is_never_sent(status: &tonic::Status) -> bool {
+    let first = std::error::Error::source(status);
+    let mut causes = std::iter::successors(first, |error| error.source());
+    causes.any(|error| error.is::<tonic::ConnectError>())
 }
 
 /// How long this worker may be silent: longer for a payload that has to travel first, and as long as an invocation may

@@ -3,6 +3,9 @@
 //! Two clocks run, and what the workers said decides which one counts. Full workers answer in microseconds and will be
 //! full for a while: the caller learns of the overload at once. Missing or broken workers are what gossip is about to
 //! repair: that is worth seconds.
+//!
+//! An attempt whose outcome is unknown may have run. Another worker is tried once more, as a client would; after a second
+//! one of that kind the search ends, so that an invocation runs twice at most.
 
 use std::time::Duration;
 
@@ -17,6 +20,8 @@ const WAIT_MIN: Duration = Duration::from_millis(8);
 const WAIT_MAX: Duration = Duration::from_millis(250);
 /// Attempts for one invocation over all rounds.
 const ATTEMPTS_MAX: u32 = 24;
+/// Attempts for one invocation of which nobody knows whether the function ran.
+const UNKNOWN_MAX: u32 = 2;
 
 /// How the search for a worker goes so far.
 #[derive(Debug)]
@@ -25,6 +30,7 @@ pub(super) struct Patience {
     worker_until: Instant,
     wait: Duration,
     attempts: u32,
+    unknown: u32,
     /// Whether a worker of this round was full.
     full: bool,
     /// What the last attempt of any round came to.
@@ -44,6 +50,8 @@ pub(super) enum Reasoned {
     Full,
     Nobody,
     Last(AttemptError),
+    /// An attempt may have run the function, and nothing better came after it.
+    Unknown(AttemptError),
 }
 
 impl Patience {
@@ -53,6 +61,7 @@ impl Patience {
             worker_until: now + options.worker_wait,
             wait: WAIT_MIN,
             attempts: 0,
+            unknown: 0,
             full: false,
             last: None,
         }
@@ -80,12 +89,17 @@ impl Patience {
                 ..
             }
         );
+        self.unknown += u32::from(error.is_outcome_unknown());
         self.last = Some(error);
     }
 
     /// Whether a round must not go on to its next candidate.
     pub(super) fn is_over(&self, now: Instant) -> bool {
-        now >= self.worker_until || self.attempts >= ATTEMPTS_MAX
+        now >= self.worker_until || self.is_used_up()
+    }
+
+    fn is_used_up(&self) -> bool {
+        self.attempts >= ATTEMPTS_MAX || self.unknown >= UNKNOWN_MAX
     }
 
     pub(super) fn next(&mut self, now: Instant) -> Next {
@@ -94,12 +108,13 @@ impl Patience {
         } else {
             self.worker_until
         };
-        if now < until && self.attempts < ATTEMPTS_MAX {
+        if now < until && !self.is_used_up() {
             let wait = self.wait.min(until - now);
             self.wait = (self.wait * 2).min(WAIT_MAX);
             return Next::LookAgain(wait);
         }
         Next::GiveUp(match self.last.take() {
+            Some(error) if self.unknown > 0 => Reasoned::Unknown(error),
             _ if self.full => Reasoned::Full,
             Some(error) => Reasoned::Last(error),
             None => Reasoned::Nobody,
@@ -116,6 +131,7 @@ impl Reasoned {
                 architecture: config.architecture,
             },
             Self::Last(last) => DispatchError::Unavailable { attempts, last },
+            Self::Unknown(last) => DispatchError::Unknown { attempts, last },
         }
     }
 }
@@ -165,6 +181,28 @@ mod tests {
         let (millis, reason) = search(|| Some(refused(Reason::UnknownVersion)));
         assert_eq!(millis, 3000);
         assert!(matches!(reason, Reasoned::Last(_)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_may_have_run_is_tried_once_more() {
+        let (millis, reason) = search(|| Some(AttemptError::Closed));
+        assert_eq!(millis, 8);
+        assert!(matches!(reason, Reasoned::Unknown(AttemptError::Closed)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn full_workers_do_not_hide_that_it_may_have_run() {
+        let now = Instant::now();
+        let mut patience = Patience::new(&RouterOptions::default(), now);
+        patience.note(AttemptError::Closed);
+        patience.begin_round();
+        patience.note(refused(Reason::NoCapacity));
+        assert!(!patience.is_over(now), "another may take it");
+        let later = now + Duration::from_secs(1);
+        assert!(matches!(
+            patience.next(later),
+            Next::GiveUp(Reasoned::Unknown(_))
+        ));
     }
 
     #[tokio::test(start_paused = true)]

@@ -101,6 +101,7 @@ async fn keeps_the_contract() {
         client: memory("w1", Role::Worker),
         client_identity: identity("w1", Role::Worker),
         any: any(),
+        caller: contract::plain_caller,
     };
     contract::all(&pair).await;
 }

@@ -45,6 +45,7 @@ struct Shown {
     node: String,
     event: String,
     operation: String,
+    principal: Option<String>,
     caller: Option<String>,
     access_key: Option<String>,
     source: String,
@@ -129,7 +130,8 @@ pub(super) fn line(record: &str) -> String {
         return format!("{begin} -- {} {record}", shown.event);
     }
     let caller = shown
-        .caller
+        .principal
+        .or(shown.caller)
         .or(shown.access_key.map(|key| format!("?{key}")));
     let about = shown.resource.or(shown.target);
     let status = shown.status.map_or_else(String::new, |s| s.to_string());

@@ -90,6 +90,12 @@ fn a_line_for_people_says_who_what_and_how_it_ended() {
         show::line(record),
         "2026-01-02T03:04:05.123Z a GetFunction 1/AKID arn failed 404 ResourceNotFoundException from 127.0.0.1:1 id"
     );
+    let user = r#"{"time":"t","node":"a","event":"call","operation":"GetFunction","caller":"1/AKID",
+        "principal":"arn:aws:iam::1:user/alice","source":"s","outcome":"done","status":200,"request_id":"id"}"#;
+    assert_eq!(
+        show::line(user),
+        "t a GetFunction arn:aws:iam::1:user/alice - done 200 from s id"
+    );
     let stranger = r#"{"time":"t","node":"a","event":"call","operation":"Unknown","access_key":"K\u001b[2J",
         "source":"s","outcome":"failed","status":403,"error":"E","request_id":"id"}"#;
     assert_eq!(

@@ -33,7 +33,7 @@ pub(super) struct Put {
     /// What people call it
     #[arg(long, default_value = "")]
     name: String,
-    /// A limit of its own: concurrent_executions, unreserved_executions_min or code_storage (bytes)
+    /// A limit of its own, by its key in the section [limits] of the configuration; sizes in bytes
     #[arg(long = "limit", value_name = "KEY=NUMBER", value_parser = limit)]
     limits: Vec<(String, u64)>,
 }

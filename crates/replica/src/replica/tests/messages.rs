@@ -11,7 +11,7 @@ use crate::{
     wire,
 };
 
-fn client(group: &Group, node: &Node, role: Role) -> RaftClient<tonic::transport::Channel> {
+fn client(group: &Group, node: &Node, role: Role) -> RaftClient<host::net::channel::NodeChannel> {
     let roles = Roles::default().with(role);
     let network = group
         .links

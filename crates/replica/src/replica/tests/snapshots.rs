@@ -67,6 +67,23 @@ async fn a_new_member_gets_a_compacted_state_as_a_snapshot() {
 }
 
 #[tokio::test]
+async fn a_lost_store_is_made_anew_from_snapshot_and_log() {
+    let mut group = Group::of(3, fast()).await;
+    fill(group.leader().await, 100).await;
+    compacted(group.leader().await).await;
+    let leader = group.leader().await.id();
+    let dead = group.take(leader).await.kill().await;
+    dead.disk.store.wipe();
+    let node = group.restart(dead).await;
+    wait_until("it is all there", || node.replica.rows().1.len() == 100).await;
+    assert_eq!(node.id(), leader, "it is the member that it was");
+    wait_until("it leads or follows", || {
+        node.replica.status().leader.is_some()
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_follower_behind_the_log_catches_up_by_a_snapshot() {
     let mut group = Group::of(3, fast()).await;
     let leader = group.leader().await.id();
@@ -90,6 +107,10 @@ async fn a_follower_behind_the_log_catches_up_by_a_snapshot() {
     })
     .await;
     assert_eq!(back.get("old"), None);
+    let status = back.replica.status();
+    assert_eq!(status.snapshots.installed, 1);
+    assert!(status.purged > 20, "it has entries from {}", status.purged);
+    assert!(leader.replica.status().snapshots.built > 0);
     leader.set("new", "1").await;
     wait_until("it goes on with the log", || back.get("new").is_some()).await;
 }
