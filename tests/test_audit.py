@@ -120,10 +120,11 @@ def test_calls_through_three_frontends_appear_once_each_with_their_outcome(audit
     [(_, made)] = found[next(iter(expected))]
     assert made["account"] == audited.credentials.account
     assert audited.credentials.access_key_id in made["caller"]
+    assert made["principal"] == f"arn:aws:iam::{audited.credentials.account}:root"
     assert made["resource"] == arn and made["parameters"]["Environment"] == ["TOKEN"]
     assert "Boto3" in made["user_agent"]
     [(_, stranger)] = found[unsigned.headers["x-amzn-requestid"]]
-    assert "account" not in stranger and "caller" not in stranger
+    assert not {"account", "caller", "principal"} & set(stranger)
     assert not any(record["operation"] == "Invoke" for calls in found.values() for _, record in calls)
 
     for node in NODES:

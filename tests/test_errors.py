@@ -61,6 +61,7 @@ KEYS = {
     "ResourceConflictException": ("message", True),
     "ValidationException": ("message", False),
     "RequestEntityTooLargeException": ("message", False),
+    "UnsupportedMediaTypeException": ("message", True),
 }
 
 
@@ -70,6 +71,19 @@ def check(answer, status, error, text):
     expected = {key: text} | ({"Type": "User"} if has_type else {})
     assert answer.json == expected
     assert answer.headers["content-type"] == "application/json"
+
+
+def test_a_body_that_says_it_is_no_json(send, known):
+    path, alias = f"{FUNCTIONS}/{known}/aliases", {"Name": "typed", "FunctionVersion": "1"}
+    for given in ("text/plain", "application/x-www-form-urlencoded", "application/octet-stream"):
+        answer = send("POST", path, alias, headers={"content-type": given})
+        text = f"Unsupported content type: expected application/json, got {given}"
+        check(answer, 415, "UnsupportedMediaTypeException", text)
+    # Nothing was done, and an event may be of any type.
+    assert send("GET", f"{path}/typed").status == 404
+    assert send("POST", f"{FUNCTIONS}/{known}/invocations", {"a": 1}, headers={"content-type": "text/plain"}).json == {"a": 1}
+    assert send("POST", path, alias, headers={"content-type": "application/json; charset=utf-8"}).status == 201
+    assert send("DELETE", f"{path}/typed").status == 204
 
 
 @pytest.mark.parametrize("path", ["", "/configuration", "/versions", "/aliases"])

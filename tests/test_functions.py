@@ -205,9 +205,6 @@ def test_an_update_with_an_old_revision_is_refused(client, deploy):
         assert error["Error"]["Message"] == (
             "The Revision Id provided does not match the latest Revision Id. "
             "Call the GetFunction/GetAlias API to retrieve the latest Revision Id"
-        ) or error["Error"]["Message"] == (
-            "The Revision Id provided does not match the latest Revision Id. "
-            "Call the GetFunction API to retrieve the latest Revision Id"
         )
     assert client.get_function_configuration(FunctionName=name)["Description"] == "first"
 

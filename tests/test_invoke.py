@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import log_lines
 import pytest
 from botocore.exceptions import ClientError
-from clients import invoke, wait_active
+from clients import RUNTIME, invoke, wait_active
 
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:"
 
@@ -104,7 +104,7 @@ def test_what_the_function_knows_of_itself(client, deploy):
         "LAMBDA_RUNTIME_DIR": "/var/runtime",
         "AWS_REGION": "us-east-1",
         "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_EXECUTION_ENV": "AWS_Lambda_python3.11",
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_{RUNTIME}",
         "AWS_LAMBDA_FUNCTION_NAME": name,
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",

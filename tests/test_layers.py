@@ -9,7 +9,9 @@ import urllib.request
 
 import pytest
 import zips
-from clients import create, invoke, wait_active, wait_updated
+from clients import create, invoke, lambda_client, wait_updated
+from clusters import OTHER_ACCOUNT
+from identities import Identities
 from refusals import refusal
 
 ARN = "arn:aws:lambda:us-east-1:000000000000:layer:"
@@ -315,6 +317,118 @@ def test_layers_of_a_function_have_rules(client, clients, deploy, layers):
     other = clients("a", other_account=True)
     denied = refusal(create, client=other, name=name, code=reader(), handler="reader.handler", Layers=[one])
     assert denied[:2] == (403, "AccessDeniedException")
+
+
+# -- used by other accounts --------------------------------------------------------------------------------------------
+
+
+def closed(who, arn):
+    """The text for somebody whom the policy of a layer version does not let in."""
+    action = "lambda:GetLayerVersion"
+    return (
+        403,
+        "AccessDeniedException",
+        f"User: {who} is not authorized to perform: {action} on resource: {arn} because no resource-based policy allows "
+        f"the {action} action",
+    )
+
+
+def share(client, arn, sid, principal, **more):
+    layer, _, number = arn.rpartition(":")
+    client.add_layer_version_permission(
+        LayerName=layer, VersionNumber=int(number), StatementId=sid, Action="lambda:GetLayerVersion", Principal=principal, **more
+    )
+
+
+def take_back(client, arn, sid):
+    layer, _, number = arn.rpartition(":")
+    client.remove_layer_version_permission(LayerName=layer, VersionNumber=int(number), StatementId=sid)
+
+
+def gets(client, arn):
+    """The digests of a version's archive, by each way to it."""
+    layer, _, number = arn.rpartition(":")
+    ways = (
+        client.get_layer_version_by_arn(Arn=arn),
+        client.get_layer_version(LayerName=layer, VersionNumber=int(number)),
+    )
+    return {hashlib.sha256(download(got["Content"]["Location"])).digest() for got in ways}
+
+
+@pytest.mark.parametrize("principal", [OTHER_ACCOUNT, f"arn:aws:iam::{OTHER_ACCOUNT}:root", "*"])
+def test_an_account_that_is_let_in_gets_a_layer_and_uses_it(client, clients, deploy, layers, principal):
+    theirs = with_word("theirs")
+    arn = layers("shared", theirs)
+    other, root = clients("a", other_account=True), f"arn:aws:iam::{OTHER_ACCOUNT}:root"
+    name = deploy(reader(), "reader.handler", by=other)
+    use = {"FunctionName": name, "Layers": [arn]}
+    assert refusal(other.get_layer_version_by_arn, Arn=arn) == closed(root, arn)
+    assert refusal(other.update_function_configuration, **use) == closed(root, arn)
+    share(client, arn, "one", principal)
+    assert gets(other, arn) == {hashlib.sha256(theirs).digest()}
+    other.update_function_configuration(**use)
+    wait_updated(other, name)
+    assert invoke(other, name).payload["word"] == "theirs"
+    made = deploy(reader(), "reader.handler", by=other, Layers=[arn])
+    assert [layer["Arn"] for layer in other.get_function_configuration(FunctionName=made)["Layers"]] == [arn]
+    # What was let in once stays; what is not let in any more cannot be taken into use again.
+    take_back(client, arn, "one")
+    assert invoke(other, made).payload["word"] == "theirs"
+    other.update_function_configuration(FunctionName=made, Description="changed")
+    wait_updated(other, made)
+    assert invoke(other, made).payload["word"] == "theirs"
+    assert refusal(other.update_function_configuration, **use) == closed(root, arn)
+    assert refusal(other.get_layer_version_by_arn, Arn=arn) == closed(root, arn)
+
+
+def test_whom_a_layer_policy_does_not_name_is_not_let_in(client, clients, layers):
+    arn = layers("shared", ARCHIVE)
+    other, root = clients("a", other_account=True), f"arn:aws:iam::{OTHER_ACCOUNT}:root"
+    share(client, arn, "somebody-else", "111122223333")
+    assert refusal(other.get_layer_version_by_arn, Arn=arn) == closed(root, arn)
+    # Nobody here can tell who is a member of an organisation, so nobody is.
+    share(client, arn, "members", "*", OrganizationId="o-0123456789")
+    assert refusal(other.get_layer_version_by_arn, Arn=arn) == closed(root, arn)
+    # A version that is there and one that is not look the same.
+    absent = f"{arn.rpartition(':')[0]}:9"
+    assert refusal(other.get_layer_version_by_arn, Arn=absent) == closed(root, absent)
+
+
+def test_a_layer_policy_opens_nothing_but_the_version(client, clients, layers):
+    arn = layers("shared", ARCHIVE)
+    share(client, arn, "all", "*")
+    layer, _, number = arn.rpartition(":")
+    other, version = clients("a", other_account=True), {"LayerName": layer, "VersionNumber": int(number)}
+    permission = {"StatementId": "mine", "Action": "lambda:GetLayerVersion", "Principal": OTHER_ACCOUNT}
+    for call, arguments in (
+        (other.list_layer_versions, {"LayerName": layer}),
+        (other.publish_layer_version, {"LayerName": layer, "Content": {"ZipFile": ARCHIVE}}),
+        (other.delete_layer_version, version),
+        (other.get_layer_version_policy, version),
+        (other.add_layer_version_permission, {**version, **permission}),
+        (other.remove_layer_version_permission, {**version, "StatementId": "all"}),
+    ):
+        assert refusal(call, **arguments)[1] == "AccessDeniedException", call
+    assert client.get_layer_version(**version)["Version"] == int(number)
+
+
+def test_across_accounts_a_user_needs_a_policy_of_their_own_too(cluster, client, layers, tmp_path):
+    arn = layers("shared", ARCHIVE)
+    share(client, arn, "one", OTHER_ACCOUNT)
+    get = {"Effect": "Allow", "Action": "lambda:GetLayerVersion", "Resource": arn}
+    identities = Identities(tmp_path, cluster.grpc_target("a"), cluster.other_credentials)
+    may = lambda_client(cluster.endpoint("a"), identities.user("layer-may", get))
+    may_not = lambda_client(cluster.endpoint("a"), identities.user("layer-may-not"))
+    assert gets(may, arn) == {hashlib.sha256(ARCHIVE).digest()}
+    assert refusal(may_not.get_layer_version_by_arn, Arn=arn) == (
+        403,
+        "AccessDeniedException",
+        f"User: arn:aws:iam::{OTHER_ACCOUNT}:user/layer-may-not is not authorized to perform: lambda:GetLayerVersion on "
+        f"resource: {arn} because no identity-based policy allows the lambda:GetLayerVersion action",
+    )
+
+
+# -- together ----------------------------------------------------------------------------------------------------------
 
 
 def test_a_function_and_its_layers_share_one_limit(client, deploy, layers):

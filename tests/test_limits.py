@@ -6,12 +6,15 @@ import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import grpc
 import pytest
 import zips
 from botocore.exceptions import ClientError
-from clients import ONE_ATTEMPT, create, invoke, lambda_client, wait_active
+from clients import ONE_ATTEMPT, create, invoke, lambda_client, wait_active, wait_updated
 from cluster import wait_until
-from clusters import TwoAccountCluster, watched
+from clusters import OTHER_ACCOUNT, TwoAccountCluster, watched
+from identities import Identities
+from refusals import refusal
 
 CONCURRENCY = 4
 SETTINGS = {"limits": {"concurrent_executions": CONCURRENCY, "aliases": 2, "code_storage": "200KiB", "code_zipped": "100KiB"}}
@@ -96,6 +99,118 @@ def test_code_above_the_limit_is_refused(once):
     assert refused.value.response["Error"]["Code"] == "CodeStorageExceededException"
     once.delete_function(FunctionName="large-0")
     create(once, "large-2", noise(2), "app.handler")
+
+
+# -- accounts with limits of their own ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def desk(small, tmp_path_factory):
+    return Identities(tmp_path_factory.mktemp("identity"), small.grpc_target("a"), small.credentials)
+
+
+@pytest.fixture
+def narrow(small, desk):
+    """A client of another account that tries once, and how to say which limits that account has."""
+    other = lambda_client(small.endpoint("a"), small.other_credentials, **ONE_ATTEMPT)
+    yield other, lambda **limits: desk.call("PutAccount", account=OTHER_ACCOUNT, limits=limits)
+    desk.call("DeleteAccount", account=OTHER_ACCOUNT)
+
+
+@pytest.fixture
+def echo(narrow, name):
+    other, _ = narrow
+    create(other, name, zips.function("echo"), "echo.handler", Publish=True)
+    wait_active(other, name)
+    yield name
+    other.delete_function(FunctionName=name)
+
+
+def test_an_account_has_limits_of_its_own(narrow, echo, once):
+    other, limit = narrow
+    of = {"FunctionName": echo}
+    arn = other.get_function_configuration(**of)["FunctionArn"]
+    tags = {f"key{number}": "" for number in range(3)}
+    statement = {"StatementId": "s", "Action": "lambda:InvokeFunction", "Principal": "s3.amazonaws.com"}
+    queue = {"EventSourceArn": f"arn:aws:sqs:us-east-1:{OTHER_ACCOUNT}:q", "FunctionName": echo}
+    filters = {"FilterCriteria": {"Filters": [{"Pattern": '{"body": ["%d"]}' % number} for number in range(3)]}}
+    alias = {**of, "Name": "one", "FunctionVersion": "1"}
+    code = {**of, "ZipFile": zips.package({"app.py": noise_of(2000, 1)})}
+    calls = [
+        ({"aliases": 0}, "AliasLimitExceededException", other.create_alias, alias),
+        ({"tags": 2}, "InvalidParameterValueException", other.tag_resource, {"Resource": arn, "Tags": tags}),
+        ({"policy": 100}, "PolicyLengthExceededException", other.add_permission, {**of, **statement}),
+        ({"filters": 2}, "InvalidParameterValueException", other.create_event_source_mapping, {**queue, **filters}),
+        ({"code_zipped": 1000}, "RequestEntityTooLargeException", other.update_function_code, code),
+        ({"code_unzipped": 1000}, "InvalidParameterValueException", other.update_function_code, code),
+        ({"code_entries": 0}, "InvalidParameterValueException", other.update_function_code, code),
+        (
+            {"environment": 10},
+            "InvalidParameterValueException",
+            other.update_function_configuration,
+            {**of, "Environment": {"Variables": {"KEY": "value"}}},
+        ),
+        ({"request_payload": 10}, "RequestTooLargeException", other.invoke, {**of, "Payload": b'"12345678901"'}),
+    ]
+    for limits, error, call, arguments in calls:
+        limit(**limits)
+        assert refusal(call, **arguments)[1] == error, limits
+        limit()
+        made = call(**arguments)
+        if "UUID" in made:
+            other.delete_event_source_mapping(UUID=made["UUID"])
+        wait_updated(other, echo)
+    # Nobody else has them.
+    limit(request_payload=1)
+    assert invoke(once, "slow", {}).payload == {}
+
+
+def test_an_account_can_have_no_more_than_nodes_take(narrow, desk, echo):
+    other, limit = narrow
+    limit(code_zipped=1 << 40, request_payload=1 << 40)
+    large = {"FunctionName": echo, "ZipFile": zips.package({"noise": noise_of(150 << 10, 1)})}
+    assert refusal(other.update_function_code, **large)[1] == "RequestEntityTooLargeException"
+    for wrong, expected in (({"policy": 1 << 20}, "24576"), ({"control_body": 1}, "aliases, code_entries")):
+        with pytest.raises(grpc.RpcError) as refused:
+            limit(**wrong)
+        assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT and expected in refused.value.details()
+
+
+def test_control_calls_above_the_rate_are_refused_and_sdks_try_again(small, narrow, echo, once):
+    other, limit = narrow
+    limit(control_rate=5, get_function_rate=8)
+
+    def answers(client, times=20, **call):
+        ((operation, arguments),) = call.items()
+        got = []
+        for _ in range(times):
+            try:
+                getattr(client, operation)(**arguments)
+                got.append(None)
+            except ClientError as refused:
+                got.append(refused.response)
+        return got
+
+    began = time.monotonic()
+    configuration = answers(other, get_function_configuration={"FunctionName": echo})
+    took = time.monotonic() - began
+    throttled = [answer for answer in configuration if answer]
+    served = len(configuration) - len(throttled)
+    assert configuration[0] is None and 5 <= served <= 6 + 5 * took and throttled
+    for answer in throttled:
+        assert (answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Code"]) == (429, "TooManyRequestsException")
+        assert (answer["Reason"], answer["Error"]["Message"]) == ("CallerRateLimitExceeded", "Rate Exceeded.")
+        assert answer["ResponseMetadata"]["HTTPHeaders"]["retry-after"] == "1"
+    # GetFunction is counted apart, invocations are not counted at all, and nobody else is throttled for it.
+    assert answers(other, 1, get_function={"FunctionName": echo}) == [None]
+    assert all(invoke(other, echo, number).payload == number for number in range(20))
+    assert not any(answers(once, get_function_configuration={"FunctionName": "slow"}))
+    patient = lambda_client(small.endpoint("a"), small.other_credentials, retries={"total_max_attempts": 10})
+    assert not any(answers(patient, get_function_configuration={"FunctionName": echo}))
+    limit()
+
+
+# -- the end of a node -------------------------------------------------------------------------------------------------
 
 
 def noise_of(length, seed):

@@ -6,6 +6,7 @@ import pytest
 import zips
 from clients import ONE_ATTEMPT, ROLE, RUNTIME, invoke, lambda_client, wait_active, wait_updated
 from clusters import TwoAccountCluster, watched
+from identities import Identities
 from object_store import ACCESS_KEY, REGION, SECRET, ObjectStore
 from refusals import refusal
 
@@ -21,7 +22,7 @@ def store():
 
 
 @pytest.fixture(scope="module")
-def with_store(dunlin, tmp_path_factory, store):
+def cluster_with_store(dunlin, tmp_path_factory, store):
     """One node that knows the store; the endpoint comes from the variable that AWS's own clients read."""
     directory = tmp_path_factory.mktemp("store")
     secret = directory / "store-secret"
@@ -39,7 +40,17 @@ def with_store(dunlin, tmp_path_factory, store):
     environment = {"AWS_ENDPOINT_URL_S3": store.endpoint}
     nodes = [("a", "a")]
     with watched(TwoAccountCluster(dunlin, directory / "cluster", nodes=nodes, settings=settings, environment=environment)) as cluster:
-        yield lambda_client(cluster.endpoint("a"), cluster.credentials, **ONE_ATTEMPT)
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def with_store(cluster_with_store):
+    return lambda_client(cluster_with_store.endpoint("a"), cluster_with_store.credentials, **ONE_ATTEMPT)
+
+
+@pytest.fixture(scope="module")
+def identities(cluster_with_store, tmp_path_factory):
+    return Identities(tmp_path_factory.mktemp("identity"), cluster_with_store.grpc_target("a"), cluster_with_store.credentials)
 
 
 def create(client, name, key, bucket="packages", **code):
@@ -110,6 +121,39 @@ def test_what_the_store_refuses_is_passed_on(with_store, name):
     status, kind, text = refusal(create, client=with_store, name=name, bucket="closed", key="k")
     assert (status, kind) == (403, "AccessDeniedException")
     assert text.endswith("S3 Error Code: AccessDenied. S3 Error Message: Access Denied") and "closed/k" in text
+
+
+def test_whoever_names_an_object_must_be_allowed_to_read_it(with_store, store, name, identities):
+    store.put("packages", "old.zip", zips.function("versioned", word="old"), version="v1")
+    functions = {"Effect": "Allow", "Action": ["lambda:*", "iam:PassRole"], "Resource": "*"}
+    read = lambda action, key: {"Effect": "Allow", "Action": action, "Resource": f"arn:aws:s3:::packages/{key}"}
+    reader, versions, nobody = (
+        lambda_client(with_store.meta.endpoint_url, identities.user(f"{who}-of-objects", functions, *more), **ONE_ATTEMPT)
+        for who, more in (("reader", [read("s3:GetObject", "word/*")]), ("versions", [read("s3:GetObjectVersion", "*")]), ("nobody", []))
+    )
+
+    def denied(user, action, key):
+        arn = f"arn:aws:iam::{identities.credentials.account}:user/{user}-of-objects"
+        return (
+            403,
+            "AccessDeniedException",
+            "Your access has been denied by S3, please make sure your request credentials have permission to GetObject for "
+            f"packages/{key}. S3 Error Code: AccessDenied. S3 Error Message: User: {arn} is not authorized to perform: {action} on "
+            f"resource: arn:aws:s3:::packages/{key} because no identity-based policy allows the {action} action",
+        )
+
+    assert refusal(create, client=nobody, name=name, key="word/one.zip") == denied("nobody", "s3:GetObject", "word/one.zip")
+    # Whether the object is there is for those to know who may read it.
+    assert refusal(create, client=nobody, name=name, key="absent") == denied("nobody", "s3:GetObject", "absent")
+    assert refusal(create, client=reader, name=name, key="old.zip") == denied("reader", "s3:GetObject", "old.zip")
+    create(reader, name, "word/one.zip")
+    wait_active(reader, name)
+    update = {"FunctionName": name, "S3Bucket": "packages", "S3Key": "old.zip", "S3ObjectVersion": "v1"}
+    assert refusal(reader.update_function_code, **update) == denied("reader", "s3:GetObjectVersion", "old.zip")
+    versions.update_function_code(**update)
+    layer = {"LayerName": name, "Content": {"S3Bucket": "packages", "S3Key": "word/one.zip"}}
+    assert refusal(nobody.publish_layer_version, **layer) == denied("nobody", "s3:GetObject", "word/one.zip")
+    reader.publish_layer_version(**layer)
 
 
 def test_an_object_is_a_package_like_any_other(with_store, store, name):

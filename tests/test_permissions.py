@@ -8,7 +8,7 @@ from refusals import refused
 
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:"
 STALE = (
-    "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to retrieve the "
+    "The Revision Id provided does not match the latest Revision Id. Call the GetPolicy API to retrieve the "
     "latest Revision Id"
 )
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 _POLLS = "nothing reads from the source"
 _STARTS = "no instances are started"
 _SIGNS = "signatures are not checked"
+_QUEUES = "no queue keeps events, so none is tried again or sent on"
+_LISTENS = "nothing listens at the URL"
 
 STORED: dict[str, str] = {
     "CreateEventSourceMapping": _POLLS,
@@ -18,6 +20,11 @@ STORED: dict[str, str] = {
     "CreateCodeSigningConfig": _SIGNS,
     "UpdateCodeSigningConfig": _SIGNS,
     "PutFunctionCodeSigningConfig": _SIGNS,
+    "PutProvisionedConcurrencyConfig": "no environments are kept ready",
+    "PutFunctionEventInvokeConfig": _QUEUES,
+    "UpdateFunctionEventInvokeConfig": _QUEUES,
+    "CreateFunctionUrlConfig": _LISTENS,
+    "UpdateFunctionUrlConfig": _LISTENS,
     "PutFunctionRecursionConfig": "loops are not found",
     "PutRuntimeManagementConfig": "runtimes are those of the nodes",
 }

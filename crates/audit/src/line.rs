@@ -195,12 +195,22 @@ mod tests {
         let (line, head) = encode(Head::NONE, &writer(), NOW, &call("r1", "GetFunction")).unwrap();
         let text = String::from_utf8(line.clone()).unwrap();
         expect![[r#"
-            {"v":1,"seq":1,"time":"2026-01-02T03:04:05.123Z","node":"a","incarnation":"18446744073709551615","event":"call","request_id":"r1","api":"aws","operation":"GetFunction","account":"123456789012","caller":"123456789012/AKID","access_key":"AKID","source":"127.0.0.1:1","user_agent":"a \",\"hash\":\"\n😀","region":"us-east-1","parameters":{"MemorySize":128},"outcome":"failed","status":404,"error":"ResourceNotFoundException","took_ms":3,"prev":"0000000000000000000000000000000000000000000000000000000000000000","hash":"f98b5ab1a15aa096222c3f2e4c13c9baa109c0826fbb0640936e9347689ac5d0"}
+            {"v":1,"seq":1,"time":"2026-01-02T03:04:05.123Z","node":"a","incarnation":"18446744073709551615","event":"call","request_id":"r1","api":"aws","operation":"GetFunction","account":"123456789012","caller":"123456789012/AKID","principal":"arn:aws:iam::123456789012:user/a","access_key":"AKID","source":"127.0.0.1:1","user_agent":"a \",\"hash\":\"\n😀","region":"us-east-1","parameters":{"MemorySize":128},"outcome":"failed","status":404,"error":"ResourceNotFoundException","took_ms":3,"prev":"0000000000000000000000000000000000000000000000000000000000000000","hash":"2cc2f4e4a1170766d7ec98d1ed51e55cfd74a490e2c8671cbdf891e78ef7517d"}
         "#]].assert_eq(&text);
         let parsed = parse(line.strip_suffix(b"\n").unwrap()).unwrap();
         assert_eq!((parsed.head, parsed.prev), (head, Head::NONE.hash));
         assert_eq!(parsed.retired, None);
         assert_eq!(length(&line), Some(line.len() - 1));
+    }
+
+    /// A line of before there was `principal`.
+    #[test]
+    fn a_line_with_fewer_members_is_read() {
+        let line = r#"{"v":1,"seq":1,"time":"2026-01-02T03:04:05.123Z","node":"a","incarnation":"18446744073709551615","event":"call","request_id":"r1","api":"aws","operation":"GetFunction","account":"123456789012","caller":"123456789012/AKID","access_key":"AKID","source":"127.0.0.1:1","user_agent":"a \",\"hash\":\"\n😀","region":"us-east-1","parameters":{"MemorySize":128},"outcome":"failed","status":404,"error":"ResourceNotFoundException","took_ms":3,"prev":"0000000000000000000000000000000000000000000000000000000000000000","hash":"f98b5ab1a15aa096222c3f2e4c13c9baa109c0826fbb0640936e9347689ac5d0"}"#;
+        let parsed = parse(line.as_bytes()).unwrap();
+        assert_eq!(parsed.head.sequence, 1);
+        assert_eq!(parsed.prev, Head::NONE.hash);
+        assert_eq!(length(line.as_bytes()), Some(line.len()));
     }
 
     #[test]

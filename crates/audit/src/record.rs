@@ -67,6 +67,9 @@ pub struct Call {
     /// The caller, as far as that was proven.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub caller: Option<String>,
+    /// The ARN of the caller, who may have several keys, and of a session the key of an hour.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub principal: Option<String>,
     /// The access key that the request names, proven or not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub access_key: Option<String>,

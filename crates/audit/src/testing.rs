@@ -153,6 +153,7 @@ pub(crate) fn call(request_id: &str, operation: &str) -> Event {
         operation: operation.to_owned(),
         account: Some("123456789012".to_owned()),
         caller: Some("123456789012/AKID".to_owned()),
+        principal: Some("arn:aws:iam::123456789012:user/a".to_owned()),
         access_key: Some("AKID".to_owned()),
         source: "127.0.0.1:1".to_owned(),
         user_agent: Some("a \",\"hash\":\"\n\u{1f600}".to_owned()),

@@ -11,9 +11,11 @@
 //! was changed a moment ago through another frontend may count a moment later, as with IAM.
 
 mod authenticate;
+mod context;
 mod decide;
 mod documents;
 mod execution_role;
+mod granted;
 mod keys;
 
 use std::{fmt, net::IpAddr, sync::Arc};

@@ -7,7 +7,7 @@ use model::mutation::Rejection;
 use package::PackageError;
 use routing::{DispatchError, ResolveError, Throttled, dispatch::Lost};
 
-use crate::{body::BodyError, identity::IdentityError, objects::ObjectError};
+use crate::{body::BodyError, identity::IdentityError, objects::ObjectError, rates::TooOften};
 
 /// Why a request was not done. What its caller is told stands in [`crate::respond`].
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +74,9 @@ pub(crate) enum OperationError {
         /// The limit.
         limit: u64,
     },
+    /// The account calls the control API more often than it may.
+    #[error(transparent)]
+    TooOften(#[from] TooOften),
     /// This frontend has as many requests as it may.
     #[error("this frontend serves {limit} requests, as many as it may")]
     Overloaded {

@@ -25,6 +25,7 @@ mod identity;
 mod objects;
 mod operations;
 mod options;
+mod rates;
 mod respond;
 mod server;
 mod source;

@@ -1,13 +1,13 @@
 //! Where packages lie that a caller names instead of sending: the port to an object store.
 
 mod address;
-mod answer;
 mod s3;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use lambda_api::object_store::Refusal;
 use model::{ErrorKind, Failure, ObjectAddress};
 
 pub use address::{Endpoint, InvalidEndpoint};
@@ -67,6 +67,12 @@ pub enum ObjectError {
     /// A name that cannot be asked for.
     #[error("the object cannot be asked for: {0}")]
     Unnameable(String),
+}
+
+impl From<Refusal> for ObjectError {
+    fn from(Refusal { code, message }: Refusal) -> Self {
+        Self::Refused { code, message }
+    }
 }
 
 impl Failure for ObjectError {

@@ -51,8 +51,14 @@ use model::{AccountId, Limits, RequestId};
 use routing::Router;
 
 use crate::{
-    auth::Authorized, code_url::CodeUrlKey, control::Control, error::OperationError,
-    figures::Counters, objects::Objects, respond::Answer,
+    auth::Authorized,
+    code_url::CodeUrlKey,
+    control::Control,
+    error::OperationError,
+    figures::Counters,
+    objects::Objects,
+    rates::{Rates, TooOften},
+    respond::Answer,
 };
 
 /// What operations work with.
@@ -61,6 +67,7 @@ pub(crate) struct Workbench {
     pub(crate) router: Router,
     pub(crate) objects: Option<Arc<dyn Objects>>,
     pub(crate) limits: Limits,
+    pub(crate) rates: Rates,
     pub(crate) code_urls: CodeUrlKey,
     /// What hosts of function URLs end with.
     pub(crate) url_suffix: String,
@@ -71,6 +78,20 @@ pub(crate) struct Workbench {
 }
 
 impl Workbench {
+    /// Counts a request of an account against its rates, and gives the limits that the rest of it is held to.
+    ///
+    /// # Errors
+    /// [`TooOften`] if the account has no such call left.
+    pub(crate) fn admit(
+        &self,
+        account: AccountId,
+        operation: Operation,
+    ) -> Result<Cow<'_, Limits>, TooOften> {
+        let limits = self.limits_of(account);
+        self.rates.count(&limits, account, operation)?;
+        Ok(limits)
+    }
+
     /// The limits of an account: the cluster's, but for those that it has of its own.
     pub(crate) fn limits_of(&self, account: AccountId) -> Cow<'_, Limits> {
         let own = self.control.glance(|catalog| {

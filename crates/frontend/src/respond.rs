@@ -69,7 +69,9 @@ pub(crate) fn api_error(error: OperationError) -> ApiError {
             routing::Throttled::Account { .. } | routing::Throttled::Frontend { .. },
         ) => throttled(ThrottleReason::ConcurrentInvocationLimitExceeded),
         OperationError::Unrecorded(error) => unrecorded(&error),
-        OperationError::Overloaded { .. } => throttled(ThrottleReason::CallerRateLimitExceeded),
+        OperationError::Overloaded { .. } | OperationError::TooOften(_) => {
+            throttled(ThrottleReason::CallerRateLimitExceeded)
+        }
         OperationError::Dispatch(error) => dispatch(&error),
         OperationError::Secret(error) => secret(&error),
         OperationError::Lost(_)
@@ -178,7 +180,9 @@ fn dispatch(error: &DispatchError) -> ApiError {
         } => ApiError::ServiceUnavailable(format!(
             "No worker of this cluster offers {runtime} on {architecture} now."
         )),
-        DispatchError::Unavailable { .. } => ApiError::unavailable(),
+        DispatchError::Unavailable { .. } | DispatchError::Unknown { .. } => {
+            ApiError::unavailable()
+        }
     }
 }
 
@@ -256,6 +260,7 @@ pub(crate) fn log(error: &OperationError) {
         | OperationError::Throttled(
             routing::Throttled::Account { .. } | routing::Throttled::Function { .. },
         )
+        | OperationError::TooOften(_)
         | OperationError::Unrecorded(Unrecorded::Stopping)
         | OperationError::Stopping => {
             tracing::debug!(%error, %causes, "a request was refused");

@@ -168,10 +168,10 @@ async fn operate(
     span.record("account", field::display(caller.account));
     trail.known(&caller);
     let Routed { operation, labels } = routed?;
+    let (scope, limits) = (caller.scope(), edge.bench.admit(caller.account, operation)?);
     // Parse: from here on there are only `model` types.
     let query = head.uri.query().unwrap_or_default();
     let query = Query::parse(query).map_err(ApiError::from)?;
-    let (scope, limits) = (caller.scope(), edge.bench.limits_of(caller.account));
     let parsed = request::Request::parse(&request::Input {
         operation,
         labels: &labels,

@@ -124,6 +124,7 @@ impl AuditLog {
             operation: arrival.asked.name().to_owned(),
             account: None,
             caller: None,
+            principal: None,
             access_key: presented.map(|scope| clipped(&scope.access_key_id, TEXT_MAX)),
             source: arrival.source.to_string(),
             user_agent: agent.map(|a| clipped(&String::from_utf8_lossy(a.as_bytes()), TEXT_MAX)),
@@ -154,6 +155,7 @@ impl Trail {
             open.known = true;
             open.call.account = Some(caller.account.to_string());
             open.call.caller = Some(clipped(&caller.to_string(), TEXT_MAX));
+            open.call.principal = caller.principal.arn().map(str::to_owned);
             open.call.region = Some(caller.region.to_string());
         });
     }

@@ -280,7 +280,7 @@ impl From<Rejection> for ApiError {
             Rejection::FunctionNotFound(arn) => Self::function_not_found(&arn),
             Rejection::AliasNotFound(arn) => Self::alias_not_found(&arn),
             Rejection::AliasExists(arn) => Self::alias_exists(&arn),
-            Rejection::RevisionMismatch { alias } => Self::revision_mismatch(alias),
+            Rejection::RevisionMismatch { .. } => Self::revision_mismatch(),
             Rejection::UpdateInProgress(arn) => Self::update_in_progress(&arn),
             Rejection::Pending(_) => Self::function_pending(),
             Rejection::CodeMismatch { expected, actual } => {

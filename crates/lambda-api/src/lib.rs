@@ -22,6 +22,7 @@ pub mod demand;
 pub mod error;
 pub mod event_stream;
 pub mod invoke;
+pub mod object_store;
 pub mod operation;
 pub mod page;
 pub mod percent;
@@ -34,7 +35,7 @@ pub mod sigv4;
 pub mod sts;
 pub mod target;
 
-pub use demand::Demand;
+pub use demand::{Demand, Holder, Stored};
 pub use error::ApiError;
 pub use operation::Operation;
 pub use query::Query;

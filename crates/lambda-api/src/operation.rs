@@ -1,13 +1,9 @@
 //! The operations of the API model 2015-03-31, and the action that a policy must allow for each. What they take stands in
 //! `schema/lambda.txt`.
 
-mod machinery;
-
 use http::{Method, StatusCode};
 
 use crate::schema::Schema;
-
-pub use machinery::{Missing, NOT_BUILT};
 
 macro_rules! operations {
     ($($(#[$doc:meta])* $name:ident,)*) => {

@@ -45,7 +45,7 @@ pub struct Input<'a> {
     pub labels: &'a Labels,
     /// The query.
     pub query: &'a Query,
-    /// The headers; only an invocation has parameters there.
+    /// The headers: the type of the body, and an invocation's parameters.
     pub headers: &'a HeaderMap,
     /// The body. An invocation's payload is not read here: see [`invoke::payload`].
     pub body: &'a [u8],
@@ -381,14 +381,8 @@ impl<'a> Input<'a> {
 }
 
 /// A parsed `RevisionId`: the empty text asks for nothing, and one that is no revision cannot be the latest one.
-pub(crate) fn expected_revision(
-    text: Option<&str>,
-    of_alias: bool,
-) -> Result<Option<model::RevisionId>, ApiError> {
-    let parse = |text: &str| {
-        text.parse()
-            .map_err(|_| ApiError::revision_mismatch(of_alias))
-    };
+pub(crate) fn expected_revision(text: Option<&str>) -> Result<Option<model::RevisionId>, ApiError> {
+    let parse = |text: &str| text.parse().map_err(|_| ApiError::revision_mismatch());
     text.filter(|text| !text.is_empty()).map(parse).transpose()
 }
 

@@ -16,7 +16,8 @@ pub struct Capacity {
     pub slots: u32,
     /// Memory not promised to an environment.
     pub memory_free: ByteCount,
-    /// CPU not in use, in thousandths of a core.
+    /// CPU not promised to an environment that runs an invocation, in thousandths of a core. An environment is promised
+    /// what its memory brings ([`MIB_PER_CPU`](crate::size::MIB_PER_CPU)), whether it uses it or not.
     pub cpu_free_millis: u32,
 }
 
@@ -66,7 +67,7 @@ pub struct Member {
     pub draining: bool,
     /// What it has free.
     pub capacity: Capacity,
-    /// Idle warm environments by version, the most recently used first to be kept when the digest is full.
+    /// Idle warm environments by version. When the digest is full, the versions with the most of them are kept.
     pub warm: BTreeMap<WarmKey, u16>,
     /// Runtime identifiers it can start.
     pub runtimes: Vec<String>,

@@ -48,7 +48,7 @@ pub use function::{FunctionId, VersionId};
 pub use invocation::RequestId;
 pub use kind::{ErrorKind, Failure};
 pub use layer::{LayerId, LayerVersion, LayerVersionId};
-pub use limits::Limits;
+pub use limits::{AccountLimit, Limits};
 pub use mapping::EventSourceMapping;
 pub use mutation::Mutation;
 pub use name::{AliasName, CapacityProviderName, FunctionName, LayerName};

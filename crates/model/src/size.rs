@@ -76,6 +76,9 @@ macro_rules! mib {
         }
     };
 }
+/// The memory that brings one CPU with it, as AWS has it.
+pub const MIB_PER_CPU: u64 = 1769;
+
 mib!(MemoryMib, 128, 10240);
 mib!(EphemeralMib, 512, 10240);
 

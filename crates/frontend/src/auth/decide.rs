@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use lambda_api::{ApiError, Demand, Operation, Request};
+use lambda_api::{Demand, Holder, Operation, Request, response::LayerPolicyShape};
 use model::{
-    AccountId, FunctionArn, Qualifier, SettingKind, Version,
+    AccountId, FunctionArn, LayerVersionId, Qualifier, SettingKind, Version,
     iam::{EntityId, Identity},
 };
-use policy::{Context, Decision, Document, Kind, Layer, Policies, evaluate};
+use policy::{Decision, Document, Kind, Layer, Policies, evaluate};
 use state::Catalog;
 
-use super::{Authorized, Caller, Who};
+use super::{Authorized, Caller, Who, context};
 use crate::{control::Control, error::OperationError};
 
 /// What a caller is allowed by policies of their own.
@@ -82,11 +82,11 @@ fn decide(
     own: &Own,
     demand: &Demand,
 ) -> Result<(), OperationError> {
-    let resource = match &demand.function {
-        Some(function) => policy_of(control, function)?,
+    let resource = match &demand.holder {
+        Some(holder) => policy_of(control, holder)?,
         None => None,
     };
-    // The root may do everything in its account that the policy of a function does not deny. That is most requests of
+    // The root may do everything in its account that the policy of a resource does not deny. That is most requests of
     // small clusters, and what conditions could ask for need not be gathered for them.
     if resource.is_none() && is_root(caller) && demand.account == caller.account {
         return Ok(());
@@ -102,7 +102,7 @@ fn weigh(
     demand: &Demand,
     resource: Option<&Document>,
 ) -> Result<(), OperationError> {
-    let context = context(control, caller, demand);
+    let context = context::of(control, caller, demand);
     let request = policy::Request {
         principal: &caller.principal,
         action: demand.action,
@@ -126,7 +126,7 @@ fn weigh(
         }
     };
     let who = caller.principal.arn().unwrap_or_default();
-    Err(ApiError::denied(who, demand.action, &demand.resource, &why).into())
+    Err(demand.denied(who, &why).into())
 }
 
 const fn is_root(caller: &Caller) -> bool {
@@ -187,79 +187,35 @@ fn texts(catalog: &Catalog, id: &EntityId, arn: Option<&str>) -> OwnTexts {
     }
 }
 
-/// The policy of a function, or of the version or alias that is asked for: each has one of its own.
-fn policy_of(
-    control: &Control,
-    arn: &FunctionArn,
-) -> Result<Option<Arc<Document>>, OperationError> {
-    let place = match &arn.qualifier {
-        None | Some(Qualifier::Version(Version::Latest)) => None,
-        place => place.as_ref(),
-    };
-    let text = control.glance(|catalog| {
-        let function = catalog.function(&arn.id)?;
-        function.setting(SettingKind::Policy, place)?;
-        function.policy(place).map(ToString::to_string)
+/// The policy of a resource.
+fn policy_of(control: &Control, holder: &Holder) -> Result<Option<Arc<Document>>, OperationError> {
+    let text = control.glance(|catalog| match holder {
+        Holder::Function(arn) => policy_of_function(catalog, arn),
+        Holder::LayerVersion(id) => policy_of_layer(catalog, id),
+        Holder::Mapping(_) | Holder::CodeSigningConfig(_) | Holder::CapacityProvider(_) => None,
     });
     text.map(|text| control.documents().read(Kind::Resource, &text))
         .transpose()
 }
 
-/// What conditions can ask for. Pages *AWS global condition context keys* and the Service Authorization Reference.
-fn context(control: &Control, caller: &Caller, demand: &Demand) -> Context {
-    let account = caller.account.to_string();
-    let mut context = Context::new();
-    let (kind, user_id) = match &caller.who {
-        Who::Operator | Who::Root => ("Account", account.clone()),
-        Who::User { name, unique_id } => {
-            context.set("aws:username", name.as_str());
-            ("User", unique_id.clone())
-        }
-        Who::Session(session) => {
-            if let Some(function) = &session.function {
-                context.set("lambda:SourceFunctionArn", function.to_string());
-            }
-            let id = EntityId::Role(caller.account, session.role.name().clone());
-            let unique_id = control.glance(|catalog| {
-                let role = catalog.entity(&id)?.identity()?;
-                Some(role.unique_id.clone())
-            });
-            let role = unique_id.unwrap_or_default();
-            ("AssumedRole", format!("{role}:{}", session.name))
-        }
-    };
-    context.set("aws:PrincipalType", kind);
-    context.set("aws:userid", user_id);
-    context.set("aws:PrincipalAccount", account);
-    // Of a session it is the role that policies are about.
-    let arn = match &caller.who {
-        Who::Session(session) => Some(session.role.as_str()),
-        Who::Operator | Who::Root | Who::User { .. } => caller.principal.arn(),
-    };
-    if let Some(arn) = arn {
-        context.set("aws:PrincipalArn", arn);
+/// The policy of a function, or of the version or alias that is asked for: each has one of its own.
+fn policy_of_function(catalog: &Catalog, arn: &FunctionArn) -> Option<String> {
+    let place = place(arn);
+    let function = catalog.function(&arn.id)?;
+    function.setting(SettingKind::Policy, place)?;
+    function.policy(place).map(ToString::to_string)
+}
+
+/// Where the policy of a function, a version or an alias stands.
+pub(super) const fn place(arn: &FunctionArn) -> Option<&Qualifier> {
+    match &arn.qualifier {
+        None | Some(Qualifier::Version(Version::Latest)) => None,
+        place => place.as_ref(),
     }
-    if let Some(address) = caller.arrival.source {
-        context.set("aws:SourceIp", address.to_string());
-    }
-    context.set("aws:SecureTransport", caller.arrival.secure.to_string());
-    if let Some(agent) = &caller.arrival.user_agent {
-        context.set("aws:UserAgent", agent.as_str());
-    }
-    let now = caller.arrival.at;
-    context.set("aws:CurrentTime", now.to_rfc3339());
-    context.set("aws:EpochTime", (now.as_millis() / 1000).to_string());
-    context.set("aws:RequestedRegion", caller.region.as_str());
-    context.set("aws:ResourceAccount", demand.account.to_string());
-    context.set("aws:ViaAWSService", "false");
-    for (key, values) in &demand.keys {
-        context.set_all(key, values.iter().map(String::as_str));
-    }
-    if let Some(function) = &demand.function {
-        let tags = control.glance(|catalog| Some(catalog.function(&function.id)?.tags.clone()));
-        for (key, value) in tags.into_iter().flatten() {
-            context.set(&format!("aws:ResourceTag/{key}"), value);
-        }
-    }
-    context
+}
+
+/// The policy of a layer version, as the document that its owner is shown.
+fn policy_of_layer(catalog: &Catalog, id: &LayerVersionId) -> Option<String> {
+    let policy = catalog.layer_version(id)?.policy.as_ref()?;
+    Some(LayerPolicyShape::new(id, policy).document().to_owned())
 }

@@ -85,6 +85,7 @@ impl Form {
         let Routed { operation, labels } =
             route::route(&self.method, &self.path, &query).map_err(ApiError::from)?;
         arrived.trail.target(labels.get("FunctionName"));
+        let limits = bench.admit(arrived.caller.account, operation)?;
         let query = Query::parse(&query).map_err(ApiError::from)?;
         let body = Value::Object(self.body).to_string();
         let request = Request::parse(&Input {
@@ -94,7 +95,7 @@ impl Form {
             headers: &self.headers,
             body: body.as_bytes(),
             scope: &arrived.caller.scope(),
-            limits: &bench.limits_of(arrived.caller.account),
+            limits: &limits,
         })?;
         arrived.trail.asked(&request);
         auth::authorize(&bench.control, arrived.caller.clone(), operation, request)

@@ -1,5 +1,7 @@
 //! What is wrong with what a caller wrote.
 
+use std::borrow::Cow;
+
 use audit::clipped;
 use model::iam::InvalidIam;
 use policy::InvalidDocument;
@@ -42,17 +44,21 @@ pub(crate) enum IdentityError {
         /// Of which member.
         member: &'static str,
         /// What it may be.
-        expected: &'static str,
+        expected: Cow<'static, str>,
         /// What came.
         got: String,
     },
 }
 
 impl IdentityError {
-    pub(super) fn value(member: &'static str, expected: &'static str, got: &str) -> Self {
+    pub(super) fn value(
+        member: &'static str,
+        expected: impl Into<Cow<'static, str>>,
+        got: &str,
+    ) -> Self {
         Self::Value {
             member,
-            expected,
+            expected: expected.into(),
             got: clipped(got, SHOWN_MAX),
         }
     }

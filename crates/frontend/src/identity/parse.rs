@@ -111,16 +111,22 @@ pub(crate) fn account_name(text: String) -> Result<String, IdentityError> {
 pub(crate) fn limits(
     limits: BTreeMap<String, u64>,
 ) -> Result<BTreeMap<String, u64>, IdentityError> {
-    match limits
-        .keys()
-        .find(|key| !Limits::OF_ACCOUNTS.contains(&key.as_str()))
-    {
-        Some(key) => {
-            let expected = "code_storage, concurrent_executions or unreserved_executions_min";
-            Err(IdentityError::value("limits", expected, key))
+    for (key, value) in &limits {
+        let Some(limit) = Limits::of_accounts(key) else {
+            let known: Vec<_> = Limits::OF_ACCOUNTS.iter().map(|l| l.key).collect();
+            let expected = format!("one of {}", known.join(", "));
+            return Err(IdentityError::value("limits", expected, key));
+        };
+        if let Some(most) = limit.exceeded_by(*value) {
+            let expected = format!("at most {most}");
+            return Err(IdentityError::value(
+                limit.key,
+                expected,
+                &value.to_string(),
+            ));
         }
-        None => Ok(limits),
     }
+    Ok(limits)
 }
 
 /// Which page of a list is wanted.
@@ -219,9 +225,15 @@ mod tests {
         assert!(account_name("ä".repeat(129)).is_err());
         assert!(account_name("two\nlines".to_owned()).is_err());
         let one = |key: &str| limits([(key.to_owned(), 1)].into());
-        assert!(Limits::OF_ACCOUNTS.into_iter().all(|key| one(key).is_ok()));
+        assert!(Limits::OF_ACCOUNTS.iter().all(|l| one(l.key).is_ok()));
         let error = one("concurrency").unwrap_err().to_string();
         assert!(error.contains("concurrent_executions") && error.contains("\"concurrency\""));
+        let large = [("policy".to_owned(), 1 << 20)].into();
+        let error = limits(large).unwrap_err().to_string();
+        assert!(
+            error.contains("24576") && error.contains("1048576"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -12,7 +12,10 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, header::HOST};
 use http_body_util::{BodyExt as _, Empty};
 use hyper::{body::Body as _, body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
-use lambda_api::sigv4::{self, Secret, SignedRequest, Signer};
+use lambda_api::{
+    object_store::{self, Refusal},
+    sigv4::{self, Secret, SignedRequest, Signer},
+};
 use model::{ObjectAddress, Region};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -27,11 +30,7 @@ use tokio_rustls::{
     },
 };
 
-use super::{
-    Endpoint, Object, ObjectError, Objects,
-    address::Target,
-    answer::{refusal, version},
-};
+use super::{Endpoint, Object, ObjectError, Objects, address::Target};
 
 /// How long a fetch may take, the wait for its turn included: less than the SDKs wait for an answer.
 const FETCH_MAX: Duration = Duration::from_secs(30);
@@ -125,12 +124,12 @@ impl S3 {
         let response = self.send(&target, request).await?;
         let status = response.status();
         if status.is_success() {
-            let version = version(response.headers());
+            let version = object_store::version(response.headers());
             let content = self.read(response, limit).await?;
             Ok(Object { content, version })
         } else {
             let body = self.read(response, ERROR_MAX).await.unwrap_or_default();
-            Err(refusal(status, &body))
+            Err(Refusal::read(status, &body).into())
         }
     }
 

@@ -24,7 +24,7 @@ pub(crate) async fn run(
 
 /// By the local copy: the limit is soft by what is under way.
 fn check_room(bench: &Workbench, request: &CreateAlias) -> Result<(), ApiError> {
-    let limit = bench.limits.aliases;
+    let limit = bench.limits_of(request.function.account).aliases;
     let aliases = bench.control.glance(|catalog| {
         let entry = catalog.function(&request.function);
         entry.map_or(0, |e| e.aliases.len())

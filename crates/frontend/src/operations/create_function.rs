@@ -21,6 +21,7 @@ pub(crate) async fn run(
     authorized: Authorized<CreateFunction>,
 ) -> Result<Shown, OperationError> {
     let (mut request, grant) = authorized.take();
+    let caller = grant.caller();
     auth::check_execution_role(
         &bench.control,
         &request.function,
@@ -31,9 +32,9 @@ pub(crate) async fn run(
     let Stored { code, object } = match &mut request.source {
         Source::Image(uri) => Stored::image(uri),
         Source::Archive(archive) => {
-            let package = deployment::inspect(bench, archive.take()).await?;
-            deployment::check_size(&bench.limits, &package.code, &layers)?;
-            deployment::store(bench, grant.caller(), package).await?
+            let package = deployment::inspect(bench, caller, archive.take()).await?;
+            deployment::check_size(&bench.limits_of(caller.account), &package.code, &layers)?;
+            deployment::store(bench, caller, package).await?
         }
     };
     let mutation = request.into_mutation(code, object, layers);

@@ -14,10 +14,11 @@ use crate::{auth::Caller, error::OperationError, objects::ObjectError};
 /// Gets a package if it did not come with the request, and checks every byte of it, on a thread of its own.
 pub(super) async fn inspect(
     bench: &Workbench,
+    caller: &Caller,
     archive: Archive,
 ) -> Result<Package, OperationError> {
-    let (zip, object) = obtain(bench, archive).await?;
-    let limits = PackageLimits::from(&bench.limits);
+    let limits = PackageLimits::from(&*bench.limits_of(caller.account));
+    let (zip, object) = obtain(bench, archive, limits.zipped).await?;
     let inspected = bench.tasks.blocking(move || {
         let summary = package::inspect(&zip, &limits)?;
         let code = Code {
@@ -34,6 +35,7 @@ pub(super) async fn inspect(
 async fn obtain(
     bench: &Workbench,
     archive: Archive,
+    limit: u64,
 ) -> Result<(Bytes, Option<ObjectAddress>), OperationError> {
     let (mut address, referenced) = match archive {
         Archive::Zip(zip) => return Ok((zip.into(), None)),
@@ -43,7 +45,7 @@ async fn obtain(
         } => (address, referenced),
     };
     let fetched = match &bench.objects {
-        Some(objects) => objects.get(&address, bench.limits.code_zipped.0).await,
+        Some(objects) => objects.get(&address, limit).await,
         None => Err(ObjectError::NotConfigured),
     };
     match fetched {

@@ -57,6 +57,7 @@ pub(crate) async fn run(
         trace_id,
     } = invocation;
     let target = &call.target;
+    let limits = bench.limits_of(target.function.account);
     let resolved = bench
         .router
         .resolve(
@@ -65,7 +66,7 @@ pub(crate) async fn run(
             call.tenant.as_ref(),
         )
         .await?;
-    let payload = invoke::payload(payload, call.invocation_type, &bench.limits)?;
+    let payload = invoke::payload(payload, call.invocation_type, &limits)?;
     match call.invocation_type {
         InvocationType::RequestResponse => {}
         InvocationType::DryRun => return Ok(Started::DryRun),

@@ -39,6 +39,7 @@ pub(crate) async fn over_http(
 ) -> Result<Answer, OperationError> {
     let (call, grant) = authorized.take();
     let kind = call.invocation_type;
+    let limits = bench.limits_of(call.target.function.account).into_owned();
     let wants_log = call.log_type == LogType::Tail;
     let trace_id = received.trace_id;
     let invocation = Invocation {
@@ -57,7 +58,7 @@ pub(crate) async fn over_http(
     let messages = Messages {
         running,
         waiting: Some(first),
-        limits: bench.limits.clone(),
+        limits,
         wants_log,
         passed_on: 0,
         document: Document::default(),

@@ -15,7 +15,7 @@ pub(crate) async fn run(
     origin: &str,
 ) -> Result<Located, OperationError> {
     let (mut request, grant) = authorized.take();
-    let package = deployment::inspect(bench, request.archive.take()).await?;
+    let package = deployment::inspect(bench, grant.caller(), request.archive.take()).await?;
     let stored = deployment::store(bench, grant.caller(), package).await?;
     let mutation = request.into_mutation(stored.code, stored.object);
     let changed = bench.control.change(&grant, mutation).await?;

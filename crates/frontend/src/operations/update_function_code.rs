@@ -26,7 +26,7 @@ pub(crate) async fn run(
     let package = match &mut request.source {
         Source::Image(uri) => Prepared::Image(Code::of_image(uri)),
         Source::Archive(archive) => {
-            let package = deployment::inspect(bench, archive.take()).await?;
+            let package = deployment::inspect(bench, grant.caller(), archive.take()).await?;
             check_size(bench, &request, &package.code)?;
             Prepared::Package(package)
         }
@@ -65,11 +65,12 @@ fn check_size(
     request: &UpdateFunctionCode,
     code: &Code,
 ) -> Result<(), ApiError> {
+    let limits = bench.limits_of(request.function.account);
     bench.control.glance(|catalog| {
         let entry = catalog.function(&request.function);
         let latest = entry.and_then(|e| e.latest());
         let layers = latest.map_or(&[][..], |v| v.config.layers());
-        deployment::check_size(&bench.limits, code, layers)
+        deployment::check_size(&limits, code, layers)
     })
 }
 

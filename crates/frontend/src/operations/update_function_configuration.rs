@@ -37,11 +37,12 @@ async fn layers(
     wanted: &[LayerVersionId],
 ) -> Result<Vec<UsedLayer>, OperationError> {
     let layers = deployment::layers(bench, wanted).await?;
+    let limits = bench.limits_of(request.function.account);
     bench
         .control
         .glance(|catalog| {
             let latest = catalog.function(&request.function)?.latest()?;
-            Some(deployment::check_size(&bench.limits, &latest.code, &layers))
+            Some(deployment::check_size(&limits, &latest.code, &layers))
         })
         .transpose()?;
     Ok(layers)

@@ -110,6 +110,7 @@ async fn every_call_leaves_one_record_with_who_what_and_how_it_ended() {
                 "operation",
                 "account",
                 "caller",
+                "principal",
                 "access_key",
                 "region",
                 "resource",
@@ -122,6 +123,7 @@ async fn every_call_leaves_one_record_with_who_what_and_how_it_ended() {
             "CreateFunction",
             "123456789012",
             "123456789012/AKID",
+            "arn:aws:iam::123456789012:root",
             "AKID",
             "us-east-1",
             arn,
@@ -255,8 +257,8 @@ async fn every_call_leaves_one_record_with_who_what_and_how_it_ended() {
     // A key that nobody proved to have is told apart from a caller.
     let stranger = &cluster.calls().await[4];
     assert_eq!(
-        some(stranger, &["caller", "access_key"]),
-        json!([null, "AKID"])
+        some(stranger, &["caller", "principal", "access_key"]),
+        json!([null, null, "AKID"])
     );
 
     let log = cluster.log().await;

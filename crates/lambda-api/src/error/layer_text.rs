@@ -23,11 +23,7 @@ impl ApiError {
     /// The `RevisionId` of the request is not the present one of the layer version's policy.
     #[must_use]
     pub fn layer_revision_mismatch() -> Self {
-        Self::PreconditionFailed(
-            "The Revision Id provided does not match the latest Revision Id. Call the GetLayerPolicy API to retrieve \
-             the latest Revision Id"
-                .to_owned(),
-        )
+        Self::stale_revision("GetLayerPolicy")
     }
 
     /// A version number that no layer version has.

@@ -136,8 +136,8 @@ fn every_rejection_of_the_catalog_has_its_error() {
         404 ResourceNotFoundException: Function not found: arn:aws:lambda:us-east-1:123456789012:function:f:7
         404 ResourceNotFoundException: Cannot find alias arn: arn:aws:lambda:us-east-1:123456789012:function:f:live
         409 ResourceConflictException: Alias already exists: arn:aws:lambda:us-east-1:123456789012:function:f:live
-        412 PreconditionFailedException: The Revision Id provided does not match the latest Revision Id. Call the GetFunction API to retrieve the latest Revision Id
-        412 PreconditionFailedException: The Revision Id provided does not match the latest Revision Id. Call the GetAlias API to retrieve the latest Revision Id
+        412 PreconditionFailedException: The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to retrieve the latest Revision Id
+        412 PreconditionFailedException: The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to retrieve the latest Revision Id
         409 ResourceConflictException: The operation cannot be performed at this time. An update is in progress for resource: arn:aws:lambda:us-east-1:123456789012:function:f
         409 ResourceConflictException: The operation cannot be performed at this time. The function is currently in the following state: Pending
         400 InvalidParameterValueException: CodeSHA256 (ypeBEsobvcr6wjGzmiPcTaeG7/gUfE5yuYB3ha/uSLs=) is different from current CodeSHA256 in $LATEST (PiPoFgA5WUoziU9lZOGxNIu9egCI1CxKy3PurtWcAJ0=). Please try again with the CodeSHA256 in $LATEST.

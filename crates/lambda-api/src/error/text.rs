@@ -10,6 +10,9 @@ use model::{FunctionName, Limits, Runtime, Version};
 
 use super::{ApiError, FunctionArn, Operation, Region};
 
+/// How much of a content type is repeated, in characters.
+const MEDIA_TYPE_SHOWN: usize = 100;
+
 impl ApiError {
     /// A function, or a version or alias of it that a request reaches through the function.
     #[must_use]
@@ -89,10 +92,13 @@ impl ApiError {
         )
     }
 
-    /// The `RevisionId` of the request is not the present one, of an alias or of a function.
+    /// The `RevisionId` of the request is not the present one of a function or of an alias.
     #[must_use]
-    pub fn revision_mismatch(of_alias: bool) -> Self {
-        let call = if of_alias { "GetAlias" } else { "GetFunction" };
+    pub fn revision_mismatch() -> Self {
+        Self::stale_revision("GetFunction/GetAlias")
+    }
+
+    pub(super) fn stale_revision(call: &str) -> Self {
         Self::PreconditionFailed(format!(
             "The Revision Id provided does not match the latest Revision Id. Call the {call} API to retrieve the \
              latest Revision Id"
@@ -350,6 +356,15 @@ impl ApiError {
     #[must_use]
     pub fn unreadable_body(detail: impl Display) -> Self {
         Self::InvalidRequestContent(format!("Could not parse request body into json: {detail}"))
+    }
+
+    /// The body of a control request says that it is no JSON.
+    #[must_use]
+    pub fn media_type(given: &str) -> Self {
+        let shown: String = given.chars().take(MEDIA_TYPE_SHOWN).collect();
+        Self::UnsupportedMediaType(format!(
+            "Unsupported content type: expected application/json, got {shown}"
+        ))
     }
 
     /// The payload of an invocation that is not JSON.

@@ -152,7 +152,7 @@ pub(super) fn update(input: &Input<'_>) -> Result<UpdateAlias, ApiError> {
             .map(|routing| canary(&routing, &function))
             .transpose()?,
         description: shape.description,
-        expected: expected_revision(shape.revision_id.as_deref(), true)?,
+        expected: expected_revision(shape.revision_id.as_deref())?,
         function,
     })
 }
@@ -323,6 +323,8 @@ mod tests {
         ] {
             assert_eq!(refused(CREATE, &body), expected);
         }
-        assert!(refused(UPDATE, r#"{"RevisionId":"x"}"#).contains("Call the GetAlias API"));
+        assert!(
+            refused(UPDATE, r#"{"RevisionId":"x"}"#).contains("Call the GetFunction/GetAlias API")
+        );
     }
 }

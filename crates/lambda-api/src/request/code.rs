@@ -35,11 +35,31 @@ pub enum Archive {
     },
 }
 
+impl Source {
+    /// Where it lies, if it is a zip that did not come with the request.
+    #[must_use]
+    pub const fn object(&self) -> Option<&ObjectAddress> {
+        match self {
+            Self::Archive(archive) => archive.object(),
+            Self::Image(_) => None,
+        }
+    }
+}
+
 impl Archive {
     /// Takes it out; an empty zip stays in its place, so that its bytes are in memory once.
     #[must_use]
     pub fn take(&mut self) -> Self {
         std::mem::replace(self, Self::Zip(Vec::new()))
+    }
+
+    /// Where it lies, if it did not come with the request.
+    #[must_use]
+    pub const fn object(&self) -> Option<&ObjectAddress> {
+        match self {
+            Self::Zip(_) => None,
+            Self::Object { address, .. } => Some(address),
+        }
     }
 }
 

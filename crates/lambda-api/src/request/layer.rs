@@ -15,6 +15,7 @@ use super::{
     code::{self, Archive},
 };
 use crate::{
+    Operation,
     error::ApiError,
     page::{self, PageRequest, PageSize},
 };
@@ -219,7 +220,7 @@ pub(super) fn version(input: &Input<'_>) -> Result<LayerVersionId, ApiError> {
 pub(super) fn by_arn(input: &Input<'_>) -> Result<LayerVersionId, ApiError> {
     let arn = input.query.get("Arn").unwrap_or_default();
     let version: LayerVersionId = arn.parse().map_err(|_| ApiError::resource_missing())?;
-    check_scope(input, &version.layer, &version)?;
+    check_region(input, &version.layer)?;
     Ok(version)
 }
 
@@ -283,32 +284,33 @@ fn layer(input: &Input<'_>) -> Result<LayerId, ApiError> {
     let id: LayerId = text
         .parse()
         .map_err(|e: model::layer::InvalidLayerArn| ApiError::Validation(e.to_string()))?;
-    check_scope(input, &id, &id)?;
+    check_region(input, &id)?;
+    check_owner(input, &id)?;
     Ok(id)
 }
 
-/// Whether a layer is the caller's own, here. `resource` is what the caller named.
-fn check_scope(
-    input: &Input<'_>,
-    layer: &LayerId,
-    resource: &impl fmt::Display,
-) -> Result<(), ApiError> {
+fn check_region(input: &Input<'_>, layer: &LayerId) -> Result<(), ApiError> {
+    let here = &input.scope.region;
+    if layer.region == *here {
+        Ok(())
+    } else {
+        Err(ApiError::layer_of_other_region(&layer.region, here))
+    }
+}
+
+/// Whether a layer is the caller's own. Its owner can let others get its versions, and that is for policies to decide; no
+/// policy opens anything else.
+fn check_owner(input: &Input<'_>, layer: &LayerId) -> Result<(), ApiError> {
     let scope = input.scope;
-    if layer.region != scope.region {
-        return Err(ApiError::layer_of_other_region(
-            &layer.region,
-            &scope.region,
-        ));
+    if layer.account == scope.account || input.operation == Operation::GetLayerVersion {
+        return Ok(());
     }
-    if layer.account != scope.account {
-        return Err(ApiError::resource_of_other_account(
-            scope.account,
-            &scope.region,
-            input.operation,
-            resource,
-        ));
-    }
-    Ok(())
+    Err(ApiError::resource_of_other_account(
+        scope.account,
+        &scope.region,
+        input.operation,
+        layer,
+    ))
 }
 
 fn filter(input: &Input<'_>) -> Result<LayerFilter, ApiError> {

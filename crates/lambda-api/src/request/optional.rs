@@ -11,7 +11,7 @@ use model::{
 };
 use serde::Deserialize;
 
-use crate::{error::ApiError, operation::Operation, scope::Scope};
+use crate::{error::ApiError, scope::Scope};
 
 /// The most layers of one function.
 const LAYERS_MAX: usize = 5;
@@ -208,14 +208,6 @@ fn layers(arns: &[String], scope: &Scope) -> Result<Vec<LayerVersionId>, ApiErro
         let version: LayerVersionId = arn.parse().map_err(|_| ApiError::layer_missing(arn))?;
         if version.layer.region != scope.region {
             return Err(ApiError::layer_elsewhere(&scope.region));
-        }
-        if version.layer.account != scope.account {
-            return Err(ApiError::resource_of_other_account(
-                scope.account,
-                &scope.region,
-                Operation::GetLayerVersion,
-                arn,
-            ));
         }
         if let Some(same) = found.iter().find(|other| other.layer == version.layer) {
             return Err(ApiError::same_layer(same, &version));

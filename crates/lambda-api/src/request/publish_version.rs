@@ -64,7 +64,7 @@ pub(super) fn parse(input: &Input<'_>) -> Result<PublishVersion, ApiError> {
             .transpose()?,
         // An empty description is a description: it replaces the one of $LATEST.
         description: shape.description,
-        expected: expected_revision(shape.revision_id.as_deref(), false)?,
+        expected: expected_revision(shape.revision_id.as_deref())?,
     })
 }
 

@@ -23,7 +23,6 @@ use crate::{
     error::ApiError,
     operation::Operation,
     page::{self, PageRequest, PageSize},
-    scope::Scope,
     target::{self, Target},
 };
 
@@ -247,12 +246,12 @@ impl SettingRequest {
         }
     }
 
-    /// The ARN of what carries tags and is no function.
-    pub(crate) fn other_resource(&self, scope: &Scope) -> Option<String> {
+    /// What carries the tags that the request is about, function or not.
+    pub(crate) const fn tagged(&self) -> Option<&tags::Tagged> {
         match self {
-            Self::TagResource(r) => Some(r.resource.arn(scope)),
-            Self::UntagResource(r) => Some(r.resource.arn(scope)),
-            Self::ListTags(resource) => Some(resource.arn(scope)),
+            Self::TagResource(r) => Some(&r.resource),
+            Self::UntagResource(r) => Some(&r.resource),
+            Self::ListTags(resource) => Some(resource),
             _ => None,
         }
     }

@@ -15,6 +15,11 @@ pub(crate) fn checked(request: &str, body: &str) -> Result<(), ApiError> {
     with_input(request, &HeaderMap::new(), body, crate::schema::check)
 }
 
+/// As [`checked`], with headers.
+pub(crate) fn checked_with(request: &str, headers: &HeaderMap, body: &str) -> Result<(), ApiError> {
+    with_input(request, headers, body, crate::schema::check)
+}
+
 fn with_input<T>(
     request: &str,
     headers: &HeaderMap,

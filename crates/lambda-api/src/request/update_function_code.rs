@@ -84,7 +84,7 @@ pub(super) fn parse(input: &Input<'_>) -> Result<UpdateFunctionCode, ApiError> {
         architecture: architecture(shape.architectures.as_deref()),
         publish: published(shape.publish, shape.publish_to.as_deref()),
         dry_run: shape.dry_run.unwrap_or(false),
-        expected: expected_revision(shape.revision_id.as_deref(), false)?,
+        expected: expected_revision(shape.revision_id.as_deref())?,
         kms_key: code.kms_key(),
         source: code.source()?,
     })
@@ -207,7 +207,7 @@ mod tests {
             ),
             (
                 r#"{"ZipFile":"","RevisionId":"x"}"#,
-                "PreconditionFailedException: The Revision Id provided does not match the latest Revision Id. Call the GetFunction API to retrieve the latest Revision Id",
+                "PreconditionFailedException: The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to retrieve the latest Revision Id",
             ),
             (
                 r#"{"Architectures":[]}"#,

@@ -65,7 +65,7 @@ pub(super) fn parse(input: &Input<'_>) -> Result<UpdateFunctionConfiguration, Ap
         function,
         patch,
         layers,
-        expected: expected_revision(shape.revision_id.as_deref(), false)?,
+        expected: expected_revision(shape.revision_id.as_deref())?,
     })
 }
 

@@ -213,6 +213,12 @@ impl LayerPolicyShape {
         }
     }
 
+    /// The document.
+    #[must_use]
+    pub fn document(&self) -> &str {
+        &self.policy
+    }
+
     /// How long the document is, in bytes.
     #[must_use]
     pub const fn len(&self) -> usize {

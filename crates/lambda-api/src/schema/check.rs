@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, collections::BTreeMap, fmt::Display};
 
+use http::header::CONTENT_TYPE;
+
 use super::{Bounds, InputMember, Member, Place, SCHEMA, Schema, Shape, ShapeId, Text, json::Json};
 use crate::{error::ApiError, request, target, validate::Violations};
 
@@ -12,11 +14,19 @@ const PATTERN_TRIED_MAX: usize = 64 << 10;
 const FUNCTION_NAME_MAX: usize = 64;
 const WHOLE_FUNCTION_NAME_MAX: usize = 140;
 
+/// The types of a body that is JSON; SDKs send the first.
+const JSON: [&str; 3] = [
+    "application/json",
+    "application/x-amz-json-1.0",
+    "application/x-amz-json-1.1",
+];
+
 /// Checks every member of a request.
 ///
 /// # Errors
 /// [`ApiError::Validation`] with every constraint that a member breaks; [`ApiError::InvalidRequestContent`] for a body that
-/// is no JSON object, names a member twice, or has a member of another type.
+/// is no JSON object, names a member twice, or has a member of another type; [`ApiError::UnsupportedMediaType`] for one that
+/// calls itself something else.
 pub(crate) fn check(input: &request::Input<'_>) -> Result<(), ApiError> {
     let members = &Schema::input(input.operation).members;
     let body = body(input, members)?;
@@ -73,12 +83,28 @@ fn body<'a>(
     if !is_object || input.body.is_empty() {
         return Ok(BTreeMap::new());
     }
+    check_media_type(input)?;
     match serde_json::from_slice(input.body).map_err(ApiError::unreadable_body)? {
         Json::Object(members) => Ok(members),
         other => Err(ApiError::unreadable_body(format_args!(
             "expected an object, got {}",
             other.kind()
         ))),
+    }
+}
+
+/// A body that is an object is JSON: no type says so, too, and a parameter such as `charset` changes nothing.
+fn check_media_type(input: &request::Input<'_>) -> Result<(), ApiError> {
+    let Some(given) = input.headers.get(CONTENT_TYPE) else {
+        return Ok(());
+    };
+    let given = String::from_utf8_lossy(given.as_bytes());
+    let essence = given.split(';').next().unwrap_or_default().trim();
+    let is_json = essence.is_empty() || JSON.iter().any(|json| essence.eq_ignore_ascii_case(json));
+    if is_json {
+        Ok(())
+    } else {
+        Err(ApiError::media_type(&given))
     }
 }
 
@@ -467,7 +493,7 @@ fn lower_camel(name: &str) -> String {
 mod tests {
     use expect_test::{Expect, expect};
 
-    use crate::request::testing::checked;
+    use crate::request::testing::{checked, checked_with};
 
     #[track_caller]
     fn check(request: &str, body: &str, expected: &Expect) {
@@ -499,6 +525,60 @@ mod tests {
             &expect![[
                 r#"ValidationException: 5 validation errors detected: Value 'a b' at 'functionName' failed to satisfy constraint: Member must satisfy regular expression pattern: (arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?([a-zA-Z0-9-_\.]+)(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?; Value 's t' at 'statementId' failed to satisfy constraint: Member must satisfy regular expression pattern: ([a-zA-Z0-9-_]+); Value null at 'principal' failed to satisfy constraint: Member must not be null; Value '12' at 'sourceAccount' failed to satisfy constraint: Member must satisfy regular expression pattern: \d{12}; Value 'x.y' at 'qualifier' failed to satisfy constraint: Member must satisfy regular expression pattern: \$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+"#
             ]],
+        );
+    }
+
+    #[test]
+    fn a_body_that_is_an_object_calls_itself_json_or_nothing() {
+        const OBJECT: &str = "POST /2015-03-31/functions/f/aliases";
+        // A structure that is the payload, and no structure.
+        const PAYLOAD: &str = "PUT /2020-06-30/functions/f/code-signing-config";
+        let typed = |request, body, value: &str| {
+            let headers = [(http::header::CONTENT_TYPE, value.parse().unwrap())];
+            checked_with(request, &headers.into_iter().collect(), body)
+        };
+        let alias = r#"{"Name":"a","FunctionVersion":"1"}"#;
+        for json in [
+            "",
+            "application/json",
+            "Application/JSON; charset=utf-8",
+            "application/x-amz-json-1.1",
+        ] {
+            assert_eq!(typed(OBJECT, alias, json), Ok(()), "{json}");
+        }
+        let code = r#"{"CodeSigningConfigArn":"arn:aws:lambda:us-east-1:123456789012:code-signing-config:csc-0123456789abcdef0"}"#;
+        for (request, body) in [(OBJECT, alias), (PAYLOAD, code)] {
+            for other in [
+                "text/plain",
+                "application/x-www-form-urlencoded",
+                "application/json2",
+                "json",
+            ] {
+                let refused = typed(request, body, other).unwrap_err();
+                let expected =
+                    format!("Unsupported content type: expected application/json, got {other}");
+                assert_eq!(
+                    (refused.name(), refused.to_string()),
+                    ("UnsupportedMediaTypeException", expected)
+                );
+            }
+        }
+        let long = typed(OBJECT, alias, &"x".repeat(9000))
+            .unwrap_err()
+            .to_string();
+        assert!(long.len() < 200, "{long}");
+        // Without a body there is nothing to be of a type, and an event may be of any.
+        assert_eq!(
+            typed("GET /2015-03-31/functions/f", "", "text/plain"),
+            Ok(())
+        );
+        assert_eq!(
+            typed(
+                "POST /2015-03-31/functions/f/invocations",
+                "{}",
+                "text/plain"
+            ),
+            Ok(())
         );
     }
 

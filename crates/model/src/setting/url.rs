@@ -43,6 +43,23 @@ pub enum UrlAuth {
     None,
 }
 
+impl UrlAuth {
+    /// As the API names it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AwsIam => "AWS_IAM",
+            Self::None => "NONE",
+        }
+    }
+}
+
+impl fmt::Display for UrlAuth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// How a URL sends responses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum InvokeMode {

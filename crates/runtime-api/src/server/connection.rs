@@ -66,6 +66,8 @@ async fn serve(
         .title_case_headers(true)
         .auto_date_header(false)
         .max_buf_size(head)
+        // Of trailers, too: the document of an error in the middle of a stream comes in one.
+        .max_header_size(head)
         .serve_connection(TokioIo::new(stream), service);
     tokio::select! {
         biased;

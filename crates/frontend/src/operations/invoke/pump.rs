@@ -146,9 +146,9 @@ async fn pass_on(
 
 const fn attempts(error: &DispatchError) -> u32 {
     match error {
-        DispatchError::NoCapacity { attempts } | DispatchError::Unavailable { attempts, .. } => {
-            *attempts
-        }
+        DispatchError::NoCapacity { attempts }
+        | DispatchError::Unavailable { attempts, .. }
+        | DispatchError::Unknown { attempts, .. } => *attempts,
         DispatchError::NoWorker { .. } | DispatchError::Sealed(_) => 0,
     }
 }

@@ -30,7 +30,7 @@ pub(crate) async fn tag(
     let (TagResource { resource, tags }, grant) = authorized.take();
     let mutation = match resource {
         Tagged::Function(function) => {
-            let tags_max = tags_max(bench);
+            let tags_max = narrowed(bench.limits_of(function.account).tags);
             configure(function, SettingChange::Tag { tags, tags_max })
         }
         other => retag(bench, grant.caller(), &other, tags, Vec::new())?,
@@ -111,14 +111,15 @@ fn retag(
     set: BTreeMap<String, String>,
     unset: Vec<String>,
 ) -> Result<Mutation, ApiError> {
-    let at_most = tags_max(bench);
+    let limit = bench.limits_of(caller.account).tags;
+    let at_most = narrowed(limit);
     Ok(match resource {
         Tagged::EventSourceMapping(uuid) => Mutation::UpdateEventSourceMapping {
             mapping: mapping(caller, uuid)?,
             change: Box::new(MappingChange::Tag {
                 set,
                 unset,
-                at_most: bench.limits.tags,
+                at_most: limit,
             }),
         },
         Tagged::CodeSigningConfig(name) => {
@@ -140,8 +141,9 @@ fn retag(
     })
 }
 
-fn tags_max(bench: &Workbench) -> u32 {
-    u32::try_from(bench.limits.tags).unwrap_or(u32::MAX)
+/// A limit as most changes carry it.
+fn narrowed(limit: usize) -> u32 {
+    u32::try_from(limit).unwrap_or(u32::MAX)
 }
 
 fn mapping(caller: &Caller, uuid: &str) -> Result<MappingId, ApiError> {

@@ -57,7 +57,7 @@ fn every_rejection_of_a_setting_has_its_error() {
         })
         .collect();
     expect![[r#"
-        412 PreconditionFailedException The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to retrieve the latest Revision Id
+        412 PreconditionFailedException The Revision Id provided does not match the latest Revision Id. Call the GetPolicy API to retrieve the latest Revision Id
         409 ResourceConflictException The statement id (s) provided already exists. Please provide a new statement id, or remove the existing statement.
         404 ResourceNotFoundException Statement s is not found in resource policy.
         400 PolicyLengthExceededException The final policy size (20481) is bigger than the limit (20480).

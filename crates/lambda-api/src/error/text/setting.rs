@@ -16,11 +16,7 @@ impl ApiError {
     /// The `RevisionId` of the request is not the present one of what a policy belongs to.
     #[must_use]
     pub fn policy_revision_mismatch() -> Self {
-        Self::PreconditionFailed(
-            "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to \
-             retrieve the latest Revision Id"
-                .to_owned(),
-        )
+        Self::stale_revision("GetPolicy")
     }
 
     /// `RemovePermission` for a function that is not there.

@@ -64,6 +64,24 @@ fn a_layer_has_a_name_and_an_arn() {
 }
 
 #[test]
+fn a_version_of_another_account_can_be_asked_for() {
+    const THEIRS: &str = "arn:aws:lambda:us-east-1:210987654321:layer:tools";
+    let by_name = format!(
+        "GET /2018-10-31/layers/{}/versions/7",
+        THEIRS.replace(':', "%3A")
+    );
+    let by_arn = format!("GET /2018-10-31/layers?find=LayerVersion&Arn={THEIRS}:7");
+    for request in [by_name, by_arn] {
+        let (Request::GetLayerVersion(version) | Request::GetLayerVersionByArn(version)) =
+            parse(&request, "").unwrap()
+        else {
+            panic!()
+        };
+        assert_eq!(version.to_string(), format!("{THEIRS}:7"));
+    }
+}
+
+#[test]
 fn lists_have_pages_and_filters() {
     let Request::ListLayers(list) = parse("GET /2018-10-31/layers", "").unwrap() else {
         panic!()
@@ -121,8 +139,8 @@ fn refusals() {
             "ResourceNotFoundException: Layers from 'eu-west-1' are not reachable in this region ('us-east-1')",
         ),
         (
-            "GET /2018-10-31/layers?find=LayerVersion&Arn=arn:aws:lambda:us-east-1:210987654321:layer:tools:1",
-            "AccessDeniedException: User: arn:aws:iam::123456789012:root is not authorized to perform: lambda:GetLayerVersion on resource: arn:aws:lambda:us-east-1:210987654321:layer:tools:1 because no resource-based policy allows the lambda:GetLayerVersion action",
+            "DELETE /2018-10-31/layers/arn%3Aaws%3Alambda%3Aus-east-1%3A210987654321%3Alayer%3Atools/versions/1",
+            "AccessDeniedException: User: arn:aws:iam::123456789012:root is not authorized to perform: lambda:DeleteLayerVersion on resource: arn:aws:lambda:us-east-1:210987654321:layer:tools because no resource-based policy allows the lambda:DeleteLayerVersion action",
         ),
         (
             "GET /2018-10-31/layers?find=LayerVersion&Arn=arn:aws:lambda:us-east-1:123456789012:layer:tools:0",

@@ -101,10 +101,6 @@ fn layers_are_few_of_one_region_and_of_different_layers() {
         "InvalidParameterValueException: Layers are not in the same region as the function. Layers are expected to be in region us-east-1.",
     );
     refused(
-        r#"{"Layers":["arn:aws:lambda:us-east-1:210987654321:layer:a:1"]}"#,
-        "AccessDeniedException: User: arn:aws:iam::123456789012:root is not authorized to perform: lambda:GetLayerVersion on resource: arn:aws:lambda:us-east-1:210987654321:layer:a:1 because no resource-based policy allows the lambda:GetLayerVersion action",
-    );
-    refused(
         r#"{"Layers":["arn:aws:lambda:::awslayer:a"]}"#,
         "InvalidParameterValueException: Layer version arn:aws:lambda:::awslayer:a does not exist.",
     );

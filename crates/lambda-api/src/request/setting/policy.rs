@@ -19,6 +19,8 @@ pub struct AddPermission {
     pub statement: String,
     /// Whom it lets in, as the caller wrote it.
     pub principal: String,
+    /// The function URLs that it is about, by how they authenticate.
+    pub url_auth: Option<String>,
 }
 
 /// A whole policy.
@@ -74,6 +76,7 @@ pub(super) fn add(input: &Input<'_>) -> Result<AddPermission, ApiError> {
         configure,
         statement,
         principal: shape.principal,
+        url_auth: shape.function_url_auth_type,
     })
 }
 

@@ -5,10 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::{AccountId, FunctionArn, FunctionId, Region};
+use model::{
+    AccountId, CapacityProviderId, CodeSigningId, FunctionArn, FunctionId, Region,
+    mapping::MappingId,
+};
 use serde::Deserialize;
 
-use crate::{error::ApiError, request::Input, scope::Scope};
+use crate::{demand::Holder, error::ApiError, request::Input, scope::Scope};
 
 /// Something of the caller's own account and region that can carry tags.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +57,30 @@ impl Tagged {
             | Self::CapacityProvider(_)
             | Self::NetworkConnector(_) => None,
         }
+    }
+
+    /// What it is in the catalog, if it can be there.
+    pub(crate) fn holder(&self, scope: &Scope) -> Option<Holder> {
+        let (account, region) = (scope.account, scope.region.clone());
+        Some(match self {
+            Self::Function(id) => Holder::Function(id.arn(None)),
+            Self::EventSourceMapping(uuid) => Holder::Mapping(MappingId {
+                account,
+                region,
+                uuid: uuid.parse().ok()?,
+            }),
+            Self::CodeSigningConfig(name) => Holder::CodeSigningConfig(CodeSigningId {
+                account,
+                region,
+                name: name.parse().ok()?,
+            }),
+            Self::CapacityProvider(name) => Holder::CapacityProvider(CapacityProviderId {
+                account,
+                region,
+                name: name.parse().ok()?,
+            }),
+            Self::NetworkConnector(_) => return None,
+        })
     }
 
     /// Its ARN. All of these are of the caller's account and region.

@@ -1,6 +1,6 @@
 use model::{
     FunctionArn,
-    setting::{Cors, FunctionUrl, InvokeMode, UrlAuth},
+    setting::{Cors, FunctionUrl, InvokeMode},
 };
 use serde::Serialize;
 
@@ -44,10 +44,7 @@ impl FunctionUrlConfig {
         Self {
             function_url: format!("https://{id}.lambda-url.{region}.{suffix}/"),
             function_arn: resource.to_string(),
-            auth_type: match url.auth {
-                UrlAuth::AwsIam => "AWS_IAM",
-                UrlAuth::None => "NONE",
-            },
+            auth_type: url.auth.as_str(),
             cors: url.cors.as_ref().map(CorsShape::of),
             creation_time: url.created.to_rfc3339(),
             last_modified_time: Some(url.last_modified.to_rfc3339()),
@@ -93,7 +90,7 @@ mod tests {
     fn a_url_with_and_without_rules() {
         let mut url = FunctionUrl {
             id: UrlId::from_random([0, 0]),
-            auth: UrlAuth::None,
+            auth: model::setting::UrlAuth::None,
             cors: None,
             invoke_mode: InvokeMode::Buffered,
             created: Timestamp(1_767_323_045_123),

@@ -1,8 +1,6 @@
-//! What an object store says of an object, and when it does not give one.
+//! What an object store that speaks S3 says of an object, and when it does not give one.
 
 use http::{HeaderMap, StatusCode};
-
-use super::ObjectError;
 
 /// The header that names the version of an object.
 const VERSION: &str = "x-amz-version-id";
@@ -12,23 +10,36 @@ const NO_VERSION: &str = "null";
 const VERSION_MAX: usize = 1024;
 
 /// The longest text that is passed on to a caller, in characters.
-const TEXT_MAX: usize = 300;
+pub const TEXT_MAX: usize = 300;
 
-/// The error in the body of an answer. The document is small and flat: two of its elements say everything, and an answer
-/// without them is told by its status.
-pub(super) fn refusal(status: StatusCode, body: &[u8]) -> ObjectError {
-    let text = String::from_utf8_lossy(body);
-    let code = element(&text, "Code").unwrap_or_else(|| status.as_u16().to_string());
-    let message = element(&text, "Message");
-    let message = message.unwrap_or_else(|| {
-        let reason = status.canonical_reason();
-        reason.unwrap_or("no reason was given").to_owned()
-    });
-    ObjectError::Refused { code, message }
+/// An error, as the store tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// What the store calls it, such as `NoSuchKey`; the number of its status if it does not say.
+    pub code: String,
+    /// What it says; what its status means if it does not.
+    pub message: String,
+}
+
+impl Refusal {
+    /// The error in the body of an answer. The document is small and flat: two of its elements say everything, and an answer
+    /// without them is told by its status.
+    #[must_use]
+    pub fn read(status: StatusCode, body: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(body);
+        let code = element(&text, "Code").unwrap_or_else(|| status.as_u16().to_string());
+        let message = element(&text, "Message");
+        let message = message.unwrap_or_else(|| {
+            let reason = status.canonical_reason();
+            reason.unwrap_or("no reason was given").to_owned()
+        });
+        Self { code, message }
+    }
 }
 
 /// The version of an object that is given, if the bucket keeps several.
-pub(super) fn version(headers: &HeaderMap) -> Option<String> {
+#[must_use]
+pub fn version(headers: &HeaderMap) -> Option<String> {
     let version = headers.get(VERSION)?.to_str().ok()?;
     let is_one = !version.is_empty() && version != NO_VERSION && version.len() <= VERSION_MAX;
     is_one.then(|| version.to_owned())
@@ -53,9 +64,7 @@ mod tests {
 
     fn check(status: u16, body: &str, expected: (&str, &str)) {
         let status = StatusCode::from_u16(status).unwrap();
-        let ObjectError::Refused { code, message } = refusal(status, body.as_bytes()) else {
-            panic!()
-        };
+        let Refusal { code, message } = Refusal::read(status, body.as_bytes());
         assert_eq!((code.as_str(), message.as_str()), expected, "{body}");
     }
 
