@@ -67,9 +67,13 @@ def bootstrap() -> bytes:
 
 def official_runtime_client() -> bytes:
     """The official Python runtime client as installed from the package index, a function, and the line that starts it."""
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    # A part of it is compiled for the Python of these tests, which has to be where the sandbox of a custom runtime sees it.
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    found = [path for path in (Path("/usr/bin", version), Path("/usr/local/bin", version)) if path.exists()]
+    if not found:
+        raise RuntimeError(f"there is no /usr/bin/{version}; install it, or make .venv anew with a Python that is in /usr/bin")
     files: dict[str, Content] = {
-        "bootstrap": f'#!/bin/sh\nexec /usr/bin/python{version} -m awslambdaric "$_HANDLER"\n',
+        "bootstrap": f'#!/bin/sh\nexec {found[0]} -m awslambdaric "$_HANDLER"\n',
         "client_app.py": (FUNCTIONS / "client_app.py").read_bytes(),
     }
     for name in ("awslambdaric", "simplejson", "snapshot_restore_py", "runtime_client"):

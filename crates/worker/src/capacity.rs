@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use model::{Capacity, MemoryMib, capacity::WarmKey};
+use model::{Capacity, MemoryMib, capacity::WarmKey, size::MIB_PER_CPU};
 use tokio::sync::watch;
 
 use crate::pool::Pool;
@@ -10,7 +10,7 @@ use crate::pool::Pool;
 /// Changes within this time are told at once.
 const COALESCE: Duration = Duration::from_millis(50);
 /// Memory that comes with one CPU.
-const BYTES_PER_CPU: u64 = 1769 << 20;
+const BYTES_PER_CPU: u64 = MIB_PER_CPU << 20;
 
 /// The load of a worker, as its node gossips it.
 pub type Load = (Capacity, BTreeMap<WarmKey, u16>);

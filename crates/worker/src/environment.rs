@@ -20,7 +20,7 @@ use std::{
 
 use host::{Clock, Tasks};
 use model::{
-    Limits, Timestamp,
+    Limits, MemoryMib, Timestamp,
     function::{Environment as Variables, FunctionVersion, LogFormat},
     runtime::Family,
 };
@@ -41,7 +41,7 @@ use crate::{
         files::{Files, Name},
         platform::{Event, Status},
     },
-    runtimes::{Launch, Program},
+    runtimes::{self, Launch, Program},
 };
 
 pub(crate) mod credentials;
@@ -201,7 +201,14 @@ impl Environment {
         let gateway = way_out.map(|listener| ground.gateway.open(listener, id.clone()));
         Ok(Self {
             wrapped: wrapper.is_some(),
-            command: command(wrapper, environment, &launch, package.dir(), &layers),
+            command: command(
+                wrapper,
+                environment,
+                version.config.memory,
+                &launch,
+                package.dir(),
+                &layers,
+            ),
             id,
             version,
             sandbox,
@@ -418,12 +425,19 @@ impl runtime_api::Accept for Entrance {
 fn command(
     wrapper: Option<String>,
     env: Vec<(String, String)>,
+    memory: MemoryMib,
     launch: &Launch,
     code: &Path,
     layers: &[Arc<Package>],
 ) -> Result<Command, Fault> {
     let argv = match &launch.program {
         Program::Fixed(argv) => wrapper.into_iter().chain(argv.iter().cloned()).collect(),
+        Program::Node(executable) => {
+            let options = env.iter().find(|(name, _)| name == "NODE_OPTIONS");
+            let options = options.map(|(_, value)| value.as_str());
+            let argv = runtimes::node::command(executable, memory, options);
+            wrapper.into_iter().chain(argv).collect()
+        }
         Program::Bootstrap => {
             let layers: Vec<&Path> = layers.iter().map(|l| l.dir()).collect();
             let Some(found) = bootstrap(code, &layers) else {

@@ -17,7 +17,7 @@ use proto::internal::refused::Reason;
 
 mod support;
 
-use support::{HELLO, WAIT, behaviour, calling, harness::*, process_driver::*, seconds};
+use support::{HELLO, WAIT, behaviour, calling, harness::*, node, process_driver::*, seconds};
 
 async fn harness(tune: impl FnOnce(&mut worker::Options)) -> (Harness, Arc<ProcessDriver>) {
     let driver = Arc::new(ProcessDriver::default());
@@ -159,6 +159,25 @@ async fn a_python_process_sees_what_it_should() {
 }
 
 #[tokio::test]
+async fn node_functions() {
+    let (harness, _driver) = harness(|_| {}).await;
+    node::every_node(&harness).await;
+    node::handlers(&harness).await;
+    node::errors(&harness).await;
+    node::init_failures(&harness).await;
+}
+
+#[tokio::test]
+async fn a_node_process_sees_what_it_should() {
+    let (harness, _driver) = harness(|_| {}).await;
+    node::context(&harness).await;
+    node::logging(&harness).await;
+    node::json_logging(&harness).await;
+    node::streaming(&harness).await;
+    node::sizes(&harness).await;
+}
+
+#[tokio::test]
 async fn an_idle_environment_is_frozen_and_thawed() {
     let (harness, driver) = harness(|o| o.freeze_after = Duration::from_millis(1)).await;
     let hello = harness.function("hello", "python3.11", &[("app.py", HELLO)], |_| {});
@@ -251,8 +270,8 @@ async fn what_cannot_run_here_is_refused_with_its_reason() {
     let check = async |version: &model::function::FunctionVersion, expected: Reason| {
         assert_eq!(harness.invoke(version, "1").await.refused, Some(expected));
     };
-    let node = harness.function("node", "nodejs22.x", &[("index.js", "")], |_| {});
-    check(&node, Reason::RuntimeMissing).await;
+    let ruby = harness.function("ruby", "ruby3.4", &[("app.rb", "")], |_| {});
+    check(&ruby, Reason::RuntimeMissing).await;
     let arm = harness.function("arm", "python3.11", &[("app.py", HELLO)], |v| {
         v.config.architecture = match v.config.architecture {
             model::Architecture::X86_64 => model::Architecture::Arm64,

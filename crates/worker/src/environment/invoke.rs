@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use model::{RequestId, TenantId, VersionId, function::LogFormat};
-use runtime_api::{Answer, Call, Invocation, Outcome, Phase};
+use runtime_api::{Answer, Call, InitFailure, Invocation, Outcome, Phase};
 use tokio::time::Instant;
 
 use super::{Environment, Fault, Lost};
@@ -229,7 +229,7 @@ impl Environment {
     /// Waits for the answer, and for everything that can come instead of it.
     async fn wait(&self, call: &mut Call, deadline: Instant, initialising: bool) -> How {
         let init_failure = async {
-            if initialising && let Err(failure) = self.api.ready().await {
+            if initialising && let Err(failure) = self.ready_again().await {
                 return failure;
             }
             std::future::pending().await
@@ -252,6 +252,18 @@ impl Environment {
             () = self.outgrown() => return How::Fault(Fault::Exit(sandbox::Exit::OutOfMemory)),
         };
         self.last_words(call, exit, initialising).await
+    }
+
+    /// Waits until a runtime that was started within an invocation is up. It has the CPU of a first start until then, but
+    /// for no longer than a first start may take.
+    async fn ready_again(&self) -> Result<(), InitFailure> {
+        let boosted = tokio::time::timeout(self.limits.init_timeout, self.api.ready()).await;
+        // What is gone already says so itself.
+        self.sandbox.limit_cpu().await.ok();
+        match boosted {
+            Ok(ready) => ready,
+            Err(_) => self.api.ready().await,
+        }
     }
 
     /// Resolves when the processes have more memory than the function was given. The kernel's limit is the wall behind

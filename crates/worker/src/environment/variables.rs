@@ -69,8 +69,17 @@ fn image(version: &FunctionVersion) -> Vec<(&'static str, String)> {
         ("_AWS_XRAY_DAEMON_ADDRESS", "127.0.0.1".to_owned()),
         ("_AWS_XRAY_DAEMON_PORT", "2000".to_owned()),
     ];
-    if version.config.runtime.family() == Family::Python {
+    let runtime = version.config.runtime;
+    if runtime.family() == Family::Python {
         pairs.push(("PYTHONPATH", "/var/runtime".to_owned()));
+    }
+    if runtime.family() == Family::Node {
+        // Layers with modules for one version come before those for all.
+        let major = runtime.language_version().unwrap_or_default();
+        let path = format!(
+            "/opt/nodejs/node{major}/node_modules:/opt/nodejs/node_modules:/var/runtime/node_modules:/var/runtime:/var/task"
+        );
+        pairs.push(("NODE_PATH", path));
     }
     pairs
 }
@@ -206,6 +215,19 @@ mod tests {
         let provided = self::all(&provided, &[], false);
         assert!(
             !provided.contains_key("AWS_EXECUTION_ENV") && !provided.contains_key("PYTHONPATH")
+        );
+        let node = fixture::version("nodejs22.x", "index.handler");
+        let of_node = self::all(&node, &[], false);
+        assert_eq!(
+            of_node.get("NODE_PATH").map(String::as_str),
+            Some(
+                "/opt/nodejs/node22/node_modules:/opt/nodejs/node_modules:/var/runtime/node_modules:/var/runtime:/var/task"
+            )
+        );
+        let own = self::all(&node, &[("NODE_PATH", "/mnt/modules")], false);
+        assert_eq!(
+            own.get("NODE_PATH").map(String::as_str),
+            Some("/mnt/modules")
         );
     }
 

@@ -11,9 +11,11 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
         mpsc::{Receiver, SyncSender, sync_channel},
     },
+    thread::Thread,
+    time::Duration,
 };
 
 use host::Tasks;
@@ -25,6 +27,10 @@ mod tests;
 
 /// Messages that may wait for the disk; each holds at most one read of a pipe.
 const QUEUE: usize = 512;
+/// How long the writer rests when it has written what there was.
+const PAUSE: Duration = Duration::from_millis(2);
+/// When so many messages wait, its rest is over.
+const MANY: usize = QUEUE / 4;
 /// The longest line that is kept whole.
 const LINE_MAX: usize = 64 << 10;
 
@@ -59,7 +65,11 @@ pub(crate) struct Files {
 /// Where messages go.
 #[derive(Clone)]
 enum Desk {
-    Thread(SyncSender<Message>),
+    Thread {
+        queue: SyncSender<Message>,
+        waiting: Arc<AtomicUsize>,
+        writer: Thread,
+    },
     Here(Arc<Mutex<Writer>>),
 }
 
@@ -70,7 +80,22 @@ impl Desk {
     /// Never waits for the thread.
     fn put(&self, message: Message) -> Result<(), Full> {
         match self {
-            Self::Thread(queue) => queue.try_send(message).map_err(|_| Full),
+            Self::Thread {
+                queue,
+                waiting,
+                writer,
+            } => {
+                // Counted first: it must be there when the writer takes it away.
+                let before = waiting.fetch_add(1, Ordering::Relaxed);
+                let put = queue.try_send(message);
+                if put.is_err() {
+                    waiting.fetch_sub(1, Ordering::Relaxed);
+                }
+                if before == MANY {
+                    writer.unpark();
+                }
+                put.map_err(|_| Full)
+            }
             Self::Here(writer) => {
                 writer.lock().take_in(message);
                 Ok(())
@@ -83,6 +108,8 @@ impl Desk {
 pub(crate) struct Appender {
     desk: Desk,
     number: u64,
+    /// What the writer has not heard of yet: nothing was written, or it had too much to do.
+    unopened: Option<Name>,
     lost: u64,
 }
 
@@ -126,10 +153,16 @@ impl Files {
             Desk::Here(Arc::new(Mutex::new(writer)))
         } else {
             let (queue, messages) = sync_channel(QUEUE);
-            std::thread::Builder::new()
+            let waiting = Arc::new(AtomicUsize::new(0));
+            let counted = waiting.clone();
+            let thread = std::thread::Builder::new()
                 .name("log-files".into())
-                .spawn(move || writer.run(&messages))?;
-            Desk::Thread(queue)
+                .spawn(move || writer.run(&messages, &counted))?;
+            Desk::Thread {
+                queue,
+                waiting,
+                writer: thread.thread().clone(),
+            }
         };
         Ok(Self {
             desk,
@@ -140,20 +173,21 @@ impl Files {
     /// A file for one environment, made when something is written to it.
     pub(crate) fn open(&self, name: Name) -> Appender {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let _may_be_full = self.desk.put(Message::Open { number, name });
         Appender {
             desk: self.desk.clone(),
             number,
+            unopened: Some(name),
             lost: 0,
         }
     }
 
     /// Returns when everything before is with the operating system. Blocks the thread.
     pub(crate) fn flush(&self) {
-        let Desk::Thread(queue) = &self.desk else {
+        let Desk::Thread { queue, waiting, .. } = &self.desk else {
             return;
         };
         let (done, wait) = sync_channel(1);
+        waiting.fetch_add(1, Ordering::Relaxed);
         if queue.send(Message::Flush(done)).is_ok() {
             let _ended = wait.recv();
         }
@@ -161,6 +195,22 @@ impl Files {
 }
 
 impl Appender {
+    /// Answers whether the writer knows of this file.
+    fn open(&mut self) -> bool {
+        let Some(name) = self.unopened.take() else {
+            return true;
+        };
+        let message = Message::Open {
+            number: self.number,
+            name: name.clone(),
+        };
+        let told = self.desk.put(message).is_ok();
+        if !told {
+            self.unopened = Some(name);
+        }
+        told
+    }
+
     /// Adds bytes that came at this time. Never waits.
     pub(crate) fn append(&mut self, at: Timestamp, bytes: &[u8]) {
         let mut all = Vec::with_capacity(bytes.len());
@@ -177,7 +227,7 @@ impl Appender {
             at,
             bytes: all,
         };
-        if self.desk.put(message).is_ok() {
+        if self.open() && self.desk.put(message).is_ok() {
             self.lost = 0;
         } else {
             self.lost += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
@@ -216,9 +266,16 @@ struct Current {
 }
 
 impl Writer {
-    fn run(mut self, messages: &Receiver<Message>) {
+    fn run(mut self, messages: &Receiver<Message>, waiting: &AtomicUsize) {
         while let Ok(message) = messages.recv() {
+            waiting.fetch_sub(1, Ordering::Relaxed);
             self.take_in(message);
+            for message in messages.try_iter() {
+                waiting.fetch_sub(1, Ordering::Relaxed);
+                self.take_in(message);
+            }
+            // Who writes meanwhile need not wake this thread, which costs an invocation more than what it writes.
+            std::thread::park_timeout(PAUSE);
         }
     }
 

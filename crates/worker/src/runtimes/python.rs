@@ -2,25 +2,23 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs, io,
+    fs,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
-    time::Duration,
+    process::Command,
 };
 
 use model::Digest;
 use serde::Deserialize;
 
-use super::{Launch, Program, RUNTIME_DIR, Search};
+use super::{
+    Launch, Program, RUNTIME_DIR, Search,
+    probe::{self, ProbeError},
+};
 
 /// Our bootstrap.
 const BOOTSTRAP: &str = include_str!("../../runtimes/python/bootstrap.py");
 /// The versions that are looked for.
 const MINORS: std::ops::RangeInclusive<u8> = 9..=15;
-/// How long an interpreter may take to say what it is.
-const PROBE_MAX: Duration = Duration::from_secs(20);
-/// Where a sandbox has directories of its own: an interpreter below them cannot be shown to it.
-const TAKEN: [&str; 5] = ["/opt", "/tmp", "/var/task", "/var/runtime", "/proc"];
 
 /// Asks an interpreter what it is, and has it compile the bootstrap.
 const PROBE: &str = r#"
@@ -121,7 +119,7 @@ fn find(search: &Search, minor: u8, dir: &Path) -> Option<Interpreter> {
         if !seen.insert(real) {
             continue;
         }
-        match probe(&candidate, minor, dir) {
+        match interpreter(&candidate, minor, dir) {
             Ok(interpreter) => return Some(interpreter),
             Err(error) => {
                 tracing::debug!(path = %candidate.display(), %error, "not an interpreter that can be used");
@@ -133,12 +131,7 @@ fn find(search: &Search, minor: u8, dir: &Path) -> Option<Interpreter> {
 
 fn candidates(search: &Search, minor: u8) -> Vec<PathBuf> {
     let name = format!("python3.{minor}");
-    let mut dirs = search.dirs.clone();
-    dirs.extend(["/usr/bin".into(), "/usr/local/bin".into()]);
-    if let Some(path) = &search.path {
-        // Shims choose by the directory they are called in: what they stand for is looked up below instead.
-        dirs.extend(std::env::split_paths(path).filter(|d| !d.ends_with("shims")));
-    }
+    let mut dirs = search.usual_dirs();
     if let Some(versions) = search.home.as_ref().map(|h| h.join(".pyenv/versions"))
         && let Ok(entries) = fs::read_dir(versions)
     {
@@ -153,138 +146,37 @@ fn candidates(search: &Search, minor: u8) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Why a candidate cannot be used.
-#[derive(Debug, thiserror::Error)]
-enum ProbeError {
-    #[error("running it")]
-    Run(#[from] io::Error),
-    #[error("expected an answer within {PROBE_MAX:?}")]
-    Deadline,
-    #[error("expected an answer, got {status}: {stderr}")]
-    Failed {
-        status: std::process::ExitStatus,
-        stderr: String,
-    },
-    #[error("expected an answer in JSON")]
-    Answer(#[from] serde_json::Error),
-    #[error("expected python 3.{expected}, got 3.{got}")]
-    Version { expected: u8, got: u8 },
-    #[error("{0:?} cannot be shown to a sandbox; install it below /usr or in another directory")]
-    Place(PathBuf),
-}
-
-fn probe(path: &Path, minor: u8, dir: &Path) -> Result<Interpreter, ProbeError> {
+fn interpreter(path: &Path, minor: u8, dir: &Path) -> Result<Interpreter, ProbeError> {
     let runtime_dir = dir.join(format!("python3.{minor}"));
     fs::create_dir_all(&runtime_dir)?;
     let source = runtime_dir.join("bootstrap.py");
     let target = runtime_dir.join("bootstrap.pyc");
     fs::write(&source, BOOTSTRAP)?;
-    let output = run(path, &source, &target)?;
+    let mut command = Command::new(path);
+    command.args(["-I", "-S", "-B", "-c", PROBE]);
+    let output = probe::ask(command.args([&source, &target]))?;
     let answer: Answer = serde_json::from_slice(&output)?;
     if answer.version.1 != minor {
         return Err(ProbeError::Version {
-            expected: minor,
-            got: answer.version.1,
+            expected: "the name that it has",
+            got: format!("3.{}", answer.version.1),
         });
     }
-    for file in [&source, &target, &runtime_dir] {
-        let mode = if file.is_dir() { 0o755 } else { 0o644 };
-        fs::set_permissions(file, std::os::unix::fs::PermissionsExt::from_mode(mode))?;
-    }
+    probe::publish(&runtime_dir, &[source, target.clone()])?;
     let compiled = fs::read(&target)?;
     let identity = [answer.executable.to_string_lossy().as_bytes(), &compiled].concat();
     Ok(Interpreter {
         version: answer.version,
-        binds: binds(&answer)?,
+        binds: probe::binds(&answer.executable, &answer.dirs)?,
         executable: answer.executable,
         runtime_dir,
         fingerprint: Digest::of(&identity),
     })
 }
 
-fn run(path: &Path, source: &Path, target: &Path) -> Result<Vec<u8>, ProbeError> {
-    let mut child = Command::new(path)
-        .args(["-I", "-S", "-B", "-c", PROBE])
-        .args([source, target])
-        .env_clear()
-        .current_dir("/")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()?;
-    // Its answer fits into a pipe, so it never waits for us.
-    let step = Duration::from_millis(2);
-    let mut waited = Duration::ZERO;
-    while child.try_wait()?.is_none() {
-        if waited >= PROBE_MAX {
-            child.kill()?;
-            child.wait()?;
-            return Err(ProbeError::Deadline);
-        }
-        std::thread::sleep(step);
-        waited += step;
-    }
-    let output = child.wait_with_output()?;
-    if !output.status.success() {
-        return Err(ProbeError::Failed {
-            status: output.status,
-            stderr: String::from_utf8_lossy(&output.stderr)
-                .chars()
-                .take(300)
-                .collect(),
-        });
-    }
-    Ok(output.stdout)
-}
-
-/// The directories that a sandbox must be shown beside `/usr`; one inside another is left out.
-fn binds(answer: &Answer) -> Result<Vec<PathBuf>, ProbeError> {
-    let mut all: Vec<PathBuf> = answer.dirs.clone();
-    all.extend(answer.executable.parent().map(Path::to_owned));
-    all.retain(|d| !d.starts_with("/usr"));
-    all.sort();
-    all.dedup();
-    let mut kept: Vec<PathBuf> = Vec::new();
-    for dir in all {
-        let is_root = dir.parent().is_none();
-        if is_root || TAKEN.iter().any(|t| dir.starts_with(t)) {
-            return Err(ProbeError::Place(dir));
-        }
-        if !kept.iter().any(|k| dir.starts_with(k)) {
-            kept.push(dir);
-        }
-    }
-    Ok(kept)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_what_is_outside_usr_is_shown_and_nothing_that_is_taken() {
-        let check = |executable: &str, dirs: &[&str]| {
-            let answer = Answer {
-                version: (3, 11, 2),
-                executable: executable.into(),
-                dirs: dirs.iter().map(PathBuf::from).collect(),
-            };
-            binds(&answer).ok()
-        };
-        assert_eq!(
-            check("/usr/bin/python3.11", &["/usr", "/usr/lib/python3.11"]),
-            Some(vec![])
-        );
-        assert_eq!(
-            check(
-                "/home/x/v/bin/python3.11",
-                &["/home/x/v", "/home/x/v/lib/python3.11", "/home/x/v/lib"]
-            ),
-            Some(vec!["/home/x/v".into()])
-        );
-        assert_eq!(check("/opt/py/bin/python3.11", &["/opt/py"]), None);
-        assert_eq!(check("/bin/python3.11", &["/"]), None);
-    }
 
     #[test]
     fn the_interpreters_of_this_machine_say_what_they_are() {

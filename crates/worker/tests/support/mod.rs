@@ -14,6 +14,7 @@ pub mod behaviour;
 pub mod calling;
 pub mod frontend;
 pub mod harness;
+pub mod node;
 pub mod process_driver;
 pub mod secrets;
 

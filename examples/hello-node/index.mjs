@@ -1,0 +1,6 @@
+/** Greets whoever the event names. */
+export const handler = async (event, context) => {
+  const name = event.name ?? "world";
+  console.log(`greeting ${name}, ${context.getRemainingTimeInMillis()} ms left`);
+  return { message: `hello, ${name}`, request: context.awsRequestId };
+};
