@@ -2,7 +2,11 @@
 
 Every file of crates/sim/planted is a bug: its first lines say what is wrong, which promise that breaks and which check should
 find it; the rest is a patch. Each is applied to a copy of the present commit under target/planted/, built, and run from seed 1
-on until a seed fails. The commit as it is must survive the same seeds.
+on until one of the checks that its header names finds it. What else goes wrong is told, and is no find: another check, a run that
+says nothing, one that does not end. The commit as it is must survive the same seeds.
+
+A check is an invariant or another name that the simulator gives to what it finds, or `an assertion of CRATE`: the product ended
+itself there with a panic. The crash matrix is named by its test.
 
     planted.py            all of them; writes the table in docs/reliability.md
     planted.py NAME...    some of them; renews their rows of it
@@ -19,12 +23,14 @@ import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-BUGS = ROOT / "crates" / "sim" / "planted"
+SOURCES = ROOT / "crates"
+BUGS = SOURCES / "sim" / "planted"
 PAGE = ROOT / "docs" / "reliability.md"
 BEGIN, END = "<!-- planted bugs: made by make sim-planted -->\n", "<!-- planted bugs: end -->\n"
 PLACE = ROOT / "target" / "planted"
@@ -33,9 +39,10 @@ BINARY = TARGET / "debug" / "dunlin-sim"
 LEAST = 18
 """Fewer bugs than this prove too little."""
 SIM, MATRIX = "sim", "crash-matrix"
+ASSERTION = "an assertion of "
 RUN_MAX = 180
-HELD, INVALID, NOT_RUN = 0, 2, 3
-"""What the simulator ends with, besides."""
+HELD, VIOLATED, INVALID, NOT_RUN = range(4)
+"""What the simulator ends with."""
 
 
 @dataclass
@@ -44,7 +51,7 @@ class Bug:
     wrong: str
     promise: str
     check: str
-    found_by: str
+    found_by: list[str]
     options: list[str] = field(default_factory=list)
 
 
@@ -52,6 +59,15 @@ class Bug:
 class Found:
     seed: str
     check: str
+
+
+@dataclass
+class Failure:
+    """Why a seed did not hold."""
+
+    checks: list[str]
+    """What was violated; nothing, if the run says nothing."""
+    told: str
 
 
 class Unfit(Exception):
@@ -71,6 +87,10 @@ def main() -> int:
             raise Unfit(f"expected at least {LEAST} planted bugs, found {len(bugs)}")
         if unknown := set(arguments.names) - {bug.name for bug in bugs}:
             raise Unfit(f"expected names of planted bugs, got {', '.join(sorted(unknown))}")
+        known = checks()
+        for bug in bugs:
+            if bug.check == SIM and (strange := [name for name in bug.found_by if name not in known]):
+                raise Unfit(f"{bug.name}: expected names of checks of the simulator, got {', '.join(strange)}")
         if arguments.check:
             for bug in bugs:
                 applies(bug, ROOT)
@@ -85,14 +105,29 @@ def main() -> int:
 def read(file: Path) -> Bug:
     head, mark, _ = file.read_text().partition("\ndiff --git ")
     lines = head.strip().split("\n\n")
-    said = dict(re.findall(r"^(Promise|Found by|Options): (.+)$", lines[-1], re.MULTILINE))
+    said = dict(re.findall(r"^(Promise|Found by|Options|Because): (.+)$", lines[-1], re.MULTILINE))
     if not mark or len(lines) != 2 or not {"Promise", "Found by"} <= said.keys():
         raise Unfit(f"{file}: expected words, an empty line, 'Promise:', 'Found by:' and a patch")
+    if ("Options" in said) != ("Because" in said):
+        raise Unfit(f"{file}: expected 'Because:' with 'Options:', to say why what a seed draws is not enough")
     check, _, by = said["Found by"].partition(" (")
     if check not in (SIM, MATRIX) or not by.endswith(")"):
         raise Unfit(f"{file}: expected 'Found by: {SIM} (...)' or 'Found by: {MATRIX} (...)', got {said['Found by']!r}")
     wrong = " ".join(lines[0].split())
-    return Bug(file.stem, wrong, said["Promise"], check, by[:-1], shlex.split(said.get("Options", "")))
+    found_by = re.split(r", or |, | or ", by[:-1])
+    return Bug(file.stem, wrong, said["Promise"], check, found_by, shlex.split(said.get("Options", "")))
+
+
+def checks() -> set[str]:
+    """What the simulator can find, by the names that it tells."""
+    names = set()
+    for file in sorted((SOURCES / "sim" / "src").rglob("*.rs")):
+        text = file.read_text()
+        names.update(re.findall(r'violated\(\s*"([^"]+)"', text))
+        names.update(re.findall(r'const CHECK: &str = "([^"]+)"', text))
+        names.update(re.findall(r'InvariantEntry = InvariantEntry \{\s*name: "([^"]+)"', text))
+    crates = re.findall(r'^name = "([^"]+)"', (ROOT / "Cargo.lock").read_text(), re.MULTILINE)
+    return names | {ASSERTION + crate for crate in crates}
 
 
 def applies(bug: Bug, where: Path) -> None:
@@ -149,17 +184,28 @@ def touched(bug: Bug) -> str:
 
 def seek(bug: Bug, arguments: argparse.Namespace) -> Found | None:
     if bug.check == MATRIX:
-        return crash_matrix()
+        return crash_matrix(bug.found_by)
     build()
     binary = PLACE / "planted-sim"
     binary.unlink(missing_ok=True)
     binary.write_bytes(BINARY.read_bytes())
     binary.chmod(0o755)
-    failed = first_failure(binary, bug.options, range(1, arguments.seeds + 1), arguments.jobs)
+    seeds = range(1, arguments.seeds + 1)
+    failed = first_failure(binary, bug.options, seeds, arguments.jobs, lambda failure: named(bug, failure))
     if failed is None:
         return None
-    seed, check = failed
-    return Found(str(seed) + "".join(f" {option}" for option in bug.options), check)
+    seed, failure = failed
+    return Found(str(seed) + "".join(f" {option}" for option in bug.options), failure.told)
+
+
+def named(bug: Bug, failure: Failure) -> bool:
+    """Whether one of the checks that should find a bug has found something. The row names that one."""
+    found = [check for check in failure.checks if check in bug.found_by]
+    if not found:
+        return False
+    if not found[0].startswith(ASSERTION):
+        failure.told = found[0]
+    return True
 
 
 def build() -> None:
@@ -170,7 +216,8 @@ def build() -> None:
         raise Unfit(f"the planted tree does not build:\n{done.stderr[-3000:]}")
 
 
-def crash_matrix() -> Found | None:
+def crash_matrix(tests: list[str] | None = None) -> Found | None:
+    """What the crash matrix finds, if anything; by one of these tests, if they are given."""
     command = ["cargo", "test", "--quiet", "--package", "faultfs", "--test", "crash_matrix", "--", "--nocapture"]
     done = cargo(command)
     said = done.stdout + done.stderr
@@ -181,6 +228,9 @@ def crash_matrix() -> Found | None:
     point = re.search(r"FAILED (\S+): (.*)", said)
     if point is None:
         raise Unfit(f"the crash matrix could not be run:\n{said[-3000:]}")
+    failed = re.findall(r"^    (\w+)$", said, re.MULTILINE)
+    if tests is not None and not set(tests) & set(failed):
+        raise Unfit(f"expected that {', '.join(tests)} fails, got {', '.join(failed)}")
     return Found(f"`{point[1]}`", "the crash matrix")
 
 
@@ -190,12 +240,14 @@ def cargo(command: list[str]) -> subprocess.CompletedProcess:
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
 
 
-def first_failure(binary: Path, options: list[str], seeds: range, jobs: int) -> tuple[int, str] | None:
-    """The lowest seed that does not hold, with what was violated. As many at once as there are jobs."""
+def first_failure(
+    binary: Path, options: list[str], seeds: range, jobs: int, counts: Callable[[Failure], bool] = lambda _: True
+) -> tuple[int, Failure] | None:
+    """The lowest seed that fails in a way that counts. As many at once as there are jobs."""
     with ThreadPoolExecutor(jobs) as pool:
         left = iter(seeds)
         running = {}
-        failures: dict[int, str] = {}
+        failures: dict[int, Failure] = {}
         while True:
             while len(running) < jobs and not failures and (seed := next(left, None)) is not None:
                 running[pool.submit(run, binary, options, seed)] = seed
@@ -203,26 +255,50 @@ def first_failure(binary: Path, options: list[str], seeds: range, jobs: int) -> 
                 break
             done = next(as_completed(running))
             seed = running.pop(done)
-            if (check := done.result()) is not None:
-                failures[seed] = check
-    return min(failures.items()) if failures else None
+            if (failure := done.result()) is None:
+                continue
+            if counts(failure):
+                failures[seed] = failure
+            else:
+                print(f"  seed {seed}: {failure.told}; that is no find", file=sys.stderr, flush=True)
+    return min(failures.items(), key=lambda item: item[0]) if failures else None
 
 
-def run(binary: Path, options: list[str], seed: int) -> str | None:
+def run(binary: Path, options: list[str], seed: int) -> Failure | None:
     """Why a seed did not hold."""
     command = [str(binary), "run", "--seed", str(seed), *options]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=RUN_MAX)
     except subprocess.TimeoutExpired:
-        return f"the run has not ended after {RUN_MAX} s"
-    if done.returncode == HELD:
-        return None
+        return Failure([], f"the run has not ended after {RUN_MAX} s")
     if done.returncode == NOT_RUN:
         raise Unfit(f"{shlex.join(command)}\n{done.stderr[-1000:]}")
-    if done.returncode == INVALID:
-        return "too few calls succeeded to say more"
-    first = re.search(r"^  (.+?) at \d+ ms: ", done.stdout, re.MULTILINE)
-    return first[1] if first else "the process of the run ended early"
+    return judged(done.returncode, done.stdout, done.stderr)
+
+
+def judged(code: int, said: str, complaints: str) -> Failure | None:
+    """What the end of a run means."""
+    if code == HELD:
+        return None
+    if code == INVALID:
+        return Failure([], "too little happened to say anything")
+    if code == VIOLATED:
+        violated = list(dict.fromkeys(re.findall(r"^  (.+?) at \d+ ms: ", said, re.MULTILINE)))
+        return Failure(violated, ", ".join(violated))
+    # The first panic is the reason: those after it come from what was left.
+    panic = re.search(r"panicked at (\S+?):\d+:\d+:\n(.*)", complaints)
+    if panic is None:
+        return Failure([], f"the process of the run ended with {code}")
+    check = ASSERTION + crate_of(panic[1])
+    return Failure([check], f"{check}: {' '.join(panic[2].split())[:100]}")
+
+
+def crate_of(file: str) -> str:
+    """The crate of a source file, of this project or of the registry."""
+    parts = Path(file).parts
+    if "registry" in parts:
+        return re.sub(r"-\d.*$", "", parts[parts.index("registry") + 3])
+    return parts[parts.index("crates") + 1] if "crates" in parts else file
 
 
 class Healthy:
@@ -247,7 +323,7 @@ class Healthy:
         for options, last in self.seeds.items():
             failure = first_failure(BINARY, list(options), range(1, last + 1), self.jobs)
             if failure:
-                failed.append(f"seed {failure[0]} {' '.join(options)}: {failure[1]}")
+                failed.append(f"seed {failure[0]} {' '.join(options)}: {failure[1].told}")
             else:
                 print(f"the commit itself holds from seed 1 to {last} {' '.join(options)}", flush=True)
         if self.matrix and (found := crash_matrix()):

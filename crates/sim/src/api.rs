@@ -1,7 +1,5 @@
 //! The calls of the AWS API that workloads make.
 
-use std::time::Duration;
-
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http::Method;
@@ -31,14 +29,24 @@ pub(crate) async fn create(
 
 /// Creates a function, again and again until it is there or it is time to stop.
 pub(crate) async fn create_until_there(caller: &Caller, name: &str, zip: &[u8], description: &str) {
-    while !caller.is_quiet() {
+    let create = async || {
         let created = create(caller, &caller.frontend(), name, zip, description).await;
         // One that was lost may have been taken.
-        if created.is_ok_and(|a| a.is_success() || a.status == 409) {
-            break;
-        }
-        caller.rest(Duration::from_millis(400)).await;
-    }
+        created.is_ok_and(|a| a.is_success() || a.status == 409)
+    };
+    caller.insist(create).await;
+}
+
+/// Publishes the first version of a function, again and again until it is there or it is time to stop: it cannot be published
+/// while its code is being prepared. The same again makes no second one.
+pub(crate) async fn publish_until_there(caller: &Caller, name: &str) {
+    let path = format!("{FUNCTIONS}/{name}/versions");
+    let publish = async || {
+        let frontend = caller.frontend();
+        let published = send(caller, &frontend, Method::POST, &path, &json!({})).await;
+        published.is_ok_and(|a| a.is_success())
+    };
+    caller.insist(publish).await;
 }
 
 /// `UpdateFunctionCode`.
@@ -83,6 +91,44 @@ pub(crate) async fn delete(
 ) -> Result<Answer, NoAnswer> {
     let path = format!("{FUNCTIONS}/{name}");
     bare(caller, frontend, Method::DELETE, &path).await
+}
+
+/// `PutFunctionConcurrency`, or `DeleteFunctionConcurrency` if nothing shall be reserved.
+pub(crate) async fn reserve(
+    caller: &Caller,
+    frontend: &str,
+    name: &str,
+    limit: Option<u32>,
+) -> Result<Answer, NoAnswer> {
+    let path = format!("/2017-10-31/functions/{name}/concurrency");
+    match limit {
+        Some(limit) => {
+            let body = json!({ "ReservedConcurrentExecutions": limit });
+            send(caller, frontend, Method::PUT, &path, &body).await
+        }
+        None => bare(caller, frontend, Method::DELETE, &path).await,
+    }
+}
+
+/// `UpdateAlias` or `CreateAlias` with a canary: what it runs, and what share of calls another version gets.
+pub(crate) async fn split(
+    caller: &Caller,
+    frontend: &str,
+    (function, alias): (&str, &str),
+    exists: bool,
+    version: u64,
+    (canary, weight): (u64, f64),
+) -> Result<Answer, NoAnswer> {
+    let aliases = format!("{FUNCTIONS}/{function}/aliases");
+    let weights = json!({ "AdditionalVersionWeights": { (canary.to_string()): weight } });
+    let (method, path) = match exists {
+        true => (Method::PUT, format!("{aliases}/{alias}")),
+        false => (Method::POST, aliases),
+    };
+    let body = json!({
+        "Name": alias, "FunctionVersion": version.to_string(), "RoutingConfig": weights,
+    });
+    send(caller, frontend, method, &path, &body).await
 }
 
 /// Any operation that a history can take down. A package is the one of its operation's marker.
@@ -234,9 +280,21 @@ pub(crate) async fn invoke(
     told: &'static str,
     millis: u64,
 ) -> Invocation {
+    invoke_qualified(caller, frontend, (function, None), told, millis).await
+}
+
+/// `Invoke` of a version or an alias, taken note of.
+pub(crate) async fn invoke_qualified(
+    caller: &Caller,
+    frontend: &str,
+    (function, qualifier): (&str, Option<&str>),
+    told: &'static str,
+    millis: u64,
+) -> Invocation {
     let id = format!("{:016x}", caller.entropy.next_u64());
     let body = json!({ "id": id, "do": told, "ms": millis });
-    let path = format!("{FUNCTIONS}/{function}/invocations");
+    let query = qualifier.map_or(String::new(), |q| format!("?Qualifier={q}"));
+    let path = format!("{FUNCTIONS}/{function}/invocations{query}");
     let starts = caller.starts(frontend);
     let sent = caller.world.elapsed.now();
     let answer = send(caller, frontend, Method::POST, &path, &body).await;
@@ -244,6 +302,7 @@ pub(crate) async fn invoke(
     let invocation = Invocation {
         id,
         function: function.to_owned(),
+        qualifier: qualifier.map(str::to_owned),
         told,
         frontend: (frontend.to_owned(), starts),
         sent,

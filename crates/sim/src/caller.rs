@@ -21,7 +21,7 @@ use tokio::time::timeout;
 
 use crate::{
     clock::SimClock,
-    net,
+    net, refusals,
     world::{Change, World},
 };
 
@@ -31,6 +31,8 @@ pub(crate) const ACCESS_KEY: &str = "AKSIMULATED";
 pub(crate) const SECRET: &str = "simulated";
 /// How long a client waits for an answer, unless it says otherwise.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(8);
+/// The longest pause before another try at what a client insists on.
+const RETRY: Duration = Duration::from_millis(400);
 /// How long guests of control workloads would take to start.
 const INIT_MS: u64 = 5;
 /// Idle connections that are kept to one frontend.
@@ -172,6 +174,13 @@ impl Caller {
         self.world.quiet.is_cancelled()
     }
 
+    /// Tries something again and again, with pauses, until it is done or it is time to stop.
+    pub(crate) async fn insist(&self, attempt: impl AsyncFn() -> bool) {
+        while !self.is_quiet() && !attempt().await {
+            self.rest(RETRY).await;
+        }
+    }
+
     /// A pause of up to this long.
     pub(crate) async fn rest(&self, most: Duration) {
         let millis = self
@@ -203,7 +212,8 @@ impl Caller {
         headers: &[(&'static str, &str)],
         body: Bytes,
     ) -> Result<Answer, NoAnswer> {
-        let changes = method != Method::GET && !path.contains("invocations");
+        let invokes = path.contains("/invocations");
+        let changes = method != Method::GET && !invokes;
         let starts = self.starts(frontend);
         let request = self.sign(frontend, method, path, headers, body)?;
         let exchange = async {
@@ -218,6 +228,10 @@ impl Caller {
                 headers: head.headers,
                 body,
             };
+            if let Err(untyped) = refusals::check(invokes, &answer) {
+                let what = format!("{frontend} answered {path}: {untyped}");
+                self.world.violated(refusals::CHECK, what);
+            }
             if changes && answer.is_success() {
                 self.world.changes.lock().push(Change {
                     frontend: frontend.to_owned(),

@@ -1,12 +1,16 @@
 //! What clients asked functions to do, and what came back.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use parking_lot::Mutex;
 
 /// All invocations of a run.
 #[derive(Default)]
-pub(crate) struct Calls(Mutex<Vec<Invocation>>);
+pub(crate) struct Calls {
+    made: Mutex<Vec<Invocation>>,
+    /// Names of those that were made while the cluster came up.
+    early: Mutex<BTreeSet<String>>,
+}
 
 /// One invocation by a client.
 #[derive(Clone, Debug)]
@@ -15,6 +19,8 @@ pub(crate) struct Invocation {
     pub(crate) id: String,
     /// The function.
     pub(crate) function: String,
+    /// Which version or alias of it; none for `$LATEST`.
+    pub(crate) qualifier: Option<String>,
     /// What the guest was told to do.
     pub(crate) told: &'static str,
     /// Through which frontend, and which process of it.
@@ -43,16 +49,24 @@ pub(crate) enum Outcome {
 
 impl Calls {
     pub(crate) fn add(&self, invocation: Invocation) {
-        self.0.lock().push(invocation);
+        self.made.lock().push(invocation);
     }
 
     /// Forgets what was asked of a cluster that was not up yet.
     pub(crate) fn forget(&self) {
-        self.0.lock().clear();
+        let made = std::mem::take(&mut *self.made.lock());
+        self.early
+            .lock()
+            .extend(made.into_iter().map(|call| call.id));
+    }
+
+    /// Whether it was asked of a cluster that was not up yet.
+    pub(crate) fn was_early(&self, id: &str) -> bool {
+        self.early.lock().contains(id)
     }
 
     pub(crate) fn all(&self) -> Vec<Invocation> {
-        self.0.lock().clone()
+        self.made.lock().clone()
     }
 }
 

@@ -48,6 +48,8 @@ pub(crate) struct SimClock {
     elapsed: Elapsed,
     /// Milliseconds that it is ahead.
     ahead: Arc<AtomicI64>,
+    /// How often somebody looked while it was wrong.
+    misled: Arc<AtomicU64>,
 }
 
 impl SimClock {
@@ -55,6 +57,7 @@ impl SimClock {
         Self {
             elapsed,
             ahead: Arc::default(),
+            misled: Arc::default(),
         }
     }
 
@@ -62,12 +65,22 @@ impl SimClock {
     pub(crate) fn jump(&self, ahead_ms: i64) {
         self.ahead.store(ahead_ms, Ordering::Relaxed);
     }
+
+    /// How often somebody looked at it so far while it was wrong.
+    pub(crate) fn misled(&self) -> u64 {
+        self.misled.load(Ordering::Relaxed)
+    }
 }
 
 impl Clock for SimClock {
     fn wall(&self) -> Timestamp {
         let millis = u64::try_from(self.elapsed.now().as_millis()).unwrap_or(u64::MAX);
         let ahead = self.ahead.load(Ordering::Relaxed);
+        self.misled
+            .fetch_add(u64::from(ahead != 0), Ordering::Relaxed);
         Timestamp(EPOCH_MS.saturating_add(millis).saturating_add_signed(ahead))
     }
 }
+
+#[cfg(test)]
+mod tests;

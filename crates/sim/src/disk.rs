@@ -94,6 +94,8 @@ pub enum Hit {
     Torn,
     /// A record survived one that was written before it, and was dropped for it.
     Reordered,
+    /// A store was damaged, by a loss of power or a flipped bit, and a new one took its place.
+    SetAside,
 }
 
 /// The bytes that lie on a disk.
@@ -194,6 +196,15 @@ impl Disk {
             segments: Arc::new(SimSegments::new(life.clone())),
             blobs: Arc::new(SimBlobs::new(life)),
         }
+    }
+
+    /// Does before a mount what a node does about a damaged store: sets it aside, and begins with an empty one. Tells
+    /// whether there was one.
+    pub fn set_damaged_store_aside(&self) -> bool {
+        let mut state = self.shared.state.lock();
+        let was_damaged = state.store.begin_anew();
+        state.faults.count(Hit::SetAside, u64::from(was_damaged));
+        was_damaged
     }
 
     /// Ends the process that has the disk mounted: its operations never return, and what was not durable may be gone.

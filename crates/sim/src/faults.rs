@@ -1,6 +1,7 @@
 //! What goes wrong. Every file of this folder is one fault: it exports `ENTRY`.
 
 use crate::hands::Hands;
+pub(crate) use crate::troubles::Reach;
 
 include!(concat!(env!("OUT_DIR"), "/faults.rs"));
 
@@ -12,8 +13,8 @@ pub(crate) struct FaultEntry {
     pub(crate) weight: u64,
     /// Whether it makes another controller lead. Every run suffers one that does.
     pub(crate) changes_leader: bool,
-    /// Whether it hits controllers and nothing else, where roles are apart.
-    pub(crate) controllers_only: bool,
+    /// How far it may be felt.
+    pub(crate) reach: Reach,
     /// One occurrence of it.
     pub(crate) make: fn() -> Box<dyn Fault>,
 }
@@ -25,6 +26,22 @@ pub(crate) trait Fault {
 
     /// Goes on, every 50 ms.
     fn go_on(&mut self, _on: &mut Hands<'_>) {}
+
+    /// Whether it has made a difference to anybody. A link that was cut while nothing was sent over it has not, nor has a
+    /// full disk that nobody wrote to. Whoever loses its process always feels it.
+    fn is_felt(&self, _on: &Hands<'_>) -> bool {
+        true
+    }
+
+    /// Whether it can be mended now. One that is in the middle of what must come to an end cannot.
+    fn is_finished(&self) -> bool {
+        true
+    }
+
+    /// Nodes that are down for as long as it lasts.
+    fn lost(&self) -> &[usize] {
+        &[]
+    }
 
     /// Mends what it broke. What ends by itself needs none.
     fn heal(&mut self, _on: &mut Hands<'_>) {}

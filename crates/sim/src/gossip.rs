@@ -42,12 +42,25 @@ struct Pulse {
 #[derive(Default)]
 pub(crate) struct Register {
     said: Mutex<BTreeMap<NodeName, Publications>>,
+    /// How many datagrams were sent, by sender and receiver, whether or not they came.
+    told: Mutex<BTreeMap<(NodeName, NodeName), u64>>,
 }
 
 /// By generation and number.
 type Publications = BTreeMap<(u64, u64), Arc<Member>>;
 
 impl Register {
+    /// How often one has told another who is there.
+    pub(crate) fn told(&self, from: &NodeName, to: &NodeName) -> u64 {
+        let key = (from.clone(), to.clone());
+        self.told.lock().get(&key).copied().unwrap_or_default()
+    }
+
+    fn tells(&self, from: &NodeName, to: &NodeName) {
+        let key = (from.clone(), to.clone());
+        *self.told.lock().entry(key).or_default() += 1;
+    }
+
     fn put(&self, version: u64, member: Member) {
         let mut said = self.said.lock();
         let of = said.entry(member.name.clone()).or_default();
@@ -224,6 +237,7 @@ impl Gossip {
         for _ in 0..FANOUT.min(others.len() as u64) {
             let chosen = self.entropy.below(others.len() as u64);
             let peer = others.swap_remove(usize::try_from(chosen).unwrap_or(0));
+            self.register.tells(own, peer);
             let _lost = socket.send_to(&text, (peer.as_str(), PORT)).await;
         }
     }
@@ -249,3 +263,6 @@ impl Gossip {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,6 +21,7 @@ use sandbox::{CreateError, Driver, Report, Sandbox, Spec};
 use tokio_util::sync::CancellationToken;
 
 mod api;
+mod health;
 mod inlet;
 pub mod ledger;
 mod printer;
@@ -29,6 +30,7 @@ mod shell;
 #[cfg(test)]
 mod tests;
 
+pub use health::{Health, Illness};
 pub use ledger::{Alive, Ending, Execution, Ledger, Overlap};
 
 use shell::{Body, Shell};
@@ -43,6 +45,7 @@ pub struct Guests {
     node: String,
     entropy: Arc<dyn Entropy>,
     ledger: Ledger,
+    health: Health,
     report: Report,
     tasks: Tasks,
     stopped: CancellationToken,
@@ -59,10 +62,22 @@ impl Guests {
     /// A driver without sandboxes. `node` names the node in the ledger.
     #[must_use]
     pub fn new(node: &str, entropy: Arc<dyn Entropy>, ledger: Ledger) -> Arc<Self> {
+        Self::in_health(node, entropy, ledger, Health::default())
+    }
+
+    /// Like [`new`](Self::new), for a node that may fall ill.
+    #[must_use]
+    pub fn in_health(
+        node: &str,
+        entropy: Arc<dyn Entropy>,
+        ledger: Ledger,
+        health: Health,
+    ) -> Arc<Self> {
         Arc::new(Self {
             node: node.to_owned(),
             entropy,
             ledger,
+            health,
             report: Report::default(),
             tasks: Tasks::in_place(),
             stopped: CancellationToken::new(),
@@ -101,12 +116,20 @@ impl Driver for Guests {
     async fn create(&self, spec: Spec) -> Result<Box<dyn Sandbox>, CreateError> {
         self.check(&spec)?;
         let entropy = self.entropy.fork(&spec.id);
-        tokio::time::sleep(between(&*entropy, CREATE_MS)).await;
+        let usual = between(&*entropy, CREATE_MS);
+        tokio::time::sleep(usual + self.health.start_delay()).await;
         self.check(&spec)?;
+        if self.health.forbids(&*entropy) {
+            return Err(CreateError::Setup {
+                step: "mount /var/task".to_owned(),
+                source: io::Error::from_raw_os_error(5),
+            });
+        }
         let ground = shell::Ground {
             node: self.node.clone(),
             entropy,
             ledger: self.ledger.clone(),
+            health: self.health.clone(),
             tasks: self.tasks.clone(),
             killed: self.stopped.child_token(),
         };

@@ -10,7 +10,11 @@ use host::Entropy;
 use model::Role;
 use turmoil::Sim;
 
-use crate::{disk::Loss, world::World};
+use crate::{
+    disk::{Hit, Loss},
+    troubles::Reach,
+    world::World,
+};
 
 /// The most that a message takes on a link that nothing is wrong with.
 pub(crate) const LATENCY: Duration = Duration::from_millis(4);
@@ -31,6 +35,8 @@ pub(crate) struct Damage {
     /// Nodes whose disk was lost or replaced, and when.
     pub(crate) wiped: BTreeMap<usize, Duration>,
     failures: BTreeMap<usize, u32>,
+    /// Nodes that ended for what was wrong with their disk, and the trouble that this is.
+    fallen: BTreeMap<usize, usize>,
     /// Links that are slower than usual.
     slow: BTreeSet<(usize, usize)>,
 }
@@ -68,11 +74,38 @@ impl Hands<'_> {
         node.map_or(0, |node| node.process.lock().starts)
     }
 
+    /// How often something hit an operation of a node's disk so far.
+    pub(crate) fn hits(&self, index: Option<usize>, hit: Hit) -> u64 {
+        let node = index.and_then(|n| self.world.nodes.get(n));
+        node.and_then(|node| node.disk.fired().get(&hit).copied())
+            .unwrap_or_default()
+    }
+
+    /// How often nodes have told each other who is there, over these directions so far. Whatever else they say, they say this,
+    /// so a direction that is broken is felt at the latest when this grows.
+    pub(crate) fn told(&self, directions: &[(usize, usize)]) -> u64 {
+        let node = |n: usize| self.world.nodes.get(n).map(|node| &node.name);
+        let each = directions.iter().filter_map(|(from, to)| {
+            let told = self.world.register.told(node(*from)?, node(*to)?);
+            Some(told)
+        });
+        each.sum()
+    }
+
     /// Nodes whose process runs.
     pub(crate) fn up(&self) -> Vec<usize> {
         (0..self.world.nodes.len())
             .filter(|n| !self.damage.down.contains_key(n))
             .collect()
+    }
+
+    /// Running nodes that write to their disk as they work: controllers their log, frontends what they are asked to change.
+    pub(crate) fn up_that_write(&self) -> Vec<usize> {
+        let mut up = self.up_with(Role::Controller);
+        up.extend(self.up_with(Role::Frontend));
+        up.sort_unstable();
+        up.dedup();
+        up
     }
 
     /// Running nodes of a role.
@@ -163,9 +196,19 @@ impl Hands<'_> {
     /// Starts a process that is down.
     pub(crate) fn start(&mut self, index: usize) {
         if self.damage.down.remove(&index).is_some() {
+            if let Some(place) = self.damage.fallen.remove(&index) {
+                self.world.troubles.end(place, self.now());
+            }
             let name = self.name(index);
             tracing::info!(node = name, "started again");
             self.sim.bounce(name);
+        }
+    }
+
+    /// Keeps a process down that is to be started again by itself.
+    pub(crate) fn hold(&mut self, index: usize) {
+        if let Some(at) = self.damage.down.get_mut(&index) {
+            *at = None;
         }
     }
 
@@ -216,6 +259,13 @@ impl Hands<'_> {
         }
     }
 
+    /// Both directions of every link between two groups.
+    pub(crate) fn between(one: &[usize], other: &[usize]) -> Vec<(usize, usize)> {
+        let mut both = pairs(one, other);
+        both.extend(pairs(other, one));
+        both
+    }
+
     /// Cuts every link between two groups, both ways.
     pub(crate) fn separate(&mut self, one: &[usize], other: &[usize]) {
         for (a, b) in pairs(one, other) {
@@ -257,6 +307,11 @@ impl Hands<'_> {
             let Some(why) = ended else { continue };
             let failed = !why.starts_with("it was told to");
             self.bounce(index, Loss::Process);
+            // A flipped bit may be met long after its fault was mended.
+            if failed && self.damage.rotten.contains_key(&index) {
+                let place = self.world.troubles.begin(self.now(), Reach::All, &[index]);
+                self.damage.fallen.insert(index, place);
+            }
             let failures = self.damage.failures.entry(index).or_default();
             *failures = if failed { *failures + 1 } else { 0 };
             if *failures >= PATIENCE && self.damage.rotten.remove(&index).is_some() {

@@ -1,6 +1,8 @@
 //! Whether the cluster serves: at the beginning, and again once everything is mended.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use futures::future::join_all;
 
 use crate::{
     api,
@@ -14,6 +16,8 @@ const PROBE: &str = "probe";
 const RECOVERY_MAX: Duration = Duration::from_secs(10);
 /// What a healed cluster has besides, to bring everybody up to date and to end what nobody needs.
 const SETTLE: Duration = Duration::from_secs(8);
+/// Functions that are never taken away once they were served, and whatever their names begin with.
+const LASTING: [&str; 3] = [PROBE, "steady-", "deployed"];
 /// A pause between attempts.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -52,10 +56,33 @@ pub(crate) async fn judge(caller: Arc<Caller>) {
             caller.world.violated("frontends serve again", what);
         }
     }
+    whole(&caller).await;
     tokio::time::sleep(SETTLE).await;
     for entry in workloads::all() {
         (entry.conclude)(caller.clone()).await;
     }
+}
+
+/// Asks every frontend for every function that lasts, once nothing is felt any more of what was broken: whether each call was
+/// served is judged with all others.
+async fn whole(caller: &Arc<Caller>) {
+    let world = &caller.world;
+    let calm = world
+        .troubles
+        .calm_from()
+        .saturating_sub(world.elapsed.now());
+    tokio::time::sleep(calm + PAUSE).await;
+    let served = world.calls.all().into_iter().filter(|c| c.was_served());
+    let functions: BTreeSet<String> = served
+        .filter(|c| LASTING.iter().any(|name| c.function.starts_with(name)))
+        .map(|c| c.function)
+        .collect();
+    let frontends = caller.frontends();
+    let calls = frontends.iter().flat_map(|frontend| {
+        let each = functions.iter();
+        each.map(move |function| api::invoke(caller, frontend, function, "echo", 0))
+    });
+    join_all(calls).await;
 }
 
 async fn write(caller: &Caller, frontend: &str) -> bool {

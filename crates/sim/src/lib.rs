@@ -22,10 +22,15 @@ mod invariants;
 mod judge;
 mod net;
 mod options;
+mod plan;
 mod process;
 mod records;
+mod refusals;
+mod reserved;
 mod run;
+mod seen;
 mod trace;
+mod troubles;
 mod workloads;
 mod world;
 

@@ -186,3 +186,6 @@ fn parse(text: &[u8]) -> Option<PeerIdentity> {
             .ok()?,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -69,6 +69,9 @@ async fn begin(
     node.process.lock().reads = config.cluster.newest_format;
     let entropy = world.entropy.fork(&format!("{} #{start}", node.name));
     let tasks = Tasks::in_place();
+    if node.disk.set_damaged_store_aside() {
+        tracing::info!("a damaged store was set aside");
+    }
     let mounted = node.disk.mount();
     let incarnation = replica::marker::open(
         mounted.log.clone(),
@@ -101,10 +104,11 @@ async fn begin(
         entropy: entropy.clone(),
     };
     let driver = node.roles.has(Role::Worker).then(|| {
-        let guests = Guests::new(
+        let guests = Guests::in_health(
             node.name.as_str(),
             entropy.fork("guests"),
             world.ledger.clone(),
+            node.health.clone(),
         );
         guests as Arc<dyn Driver>
     });
@@ -151,11 +155,14 @@ fn configuration(world: &World, node: &Node) -> Result<NodeConfig, Box<dyn std::
          advertise_internal = \"{name}:7000\"\nadvertise_public = \"{name}:9000\"\n\
          [cluster]\n{held_back}initial_controllers = [{}]\ngossip_key_files = [\"none\"]\nidentity_dir = \"none\"\n\
          [[auth.keys]]\naccess_key_id = \"{ACCESS_KEY}\"\nsecret_env = \"SECRET\"\n\
-         [[secrets.master_keys]]\nid = \"sim\"\nenv = \"MASTER\"\n",
+         [[secrets.master_keys]]\nid = \"sim\"\nenv = \"MASTER\"\n\
+         [raft]\nsnapshot_every = {}\nsnapshot_keep = {}\n",
         node.zone,
         roles.join(", "),
         world.scratch.join(name.as_str()),
         controllers.join(", "),
+        world.raft.snapshot_every,
+        world.raft.snapshot_keep,
     );
     if node.roles.has(Role::Worker) {
         text.push_str("[worker]\nmemory = \"4GiB\"\ncpus = 4\nslots = 16\nidle_expiry = \"4s\"\n");

@@ -19,15 +19,16 @@ use crate::{
     caller::Caller,
     clock::EPOCH_MS,
     disk::Loss,
-    faults::{self, Fault, FaultEntry},
+    faults::{self, FaultEntry, Reach},
     hands::{Damage, Hands, LATENCY},
     invariants::{self, Invariant},
     judge,
     options::Options,
+    plan::{self, Planned},
     process,
     trace::Trace,
     workloads,
-    world::{Tally, Trouble, Violation, World},
+    world::{Tally, Violation, World},
 };
 
 /// What all nodes do in turns, and how exact the network is; timers of a node are exact to the millisecond.
@@ -36,6 +37,10 @@ const TICK: Duration = Duration::from_millis(2);
 const LOOK_EVERY: u32 = 25;
 /// How long the cluster may take to come up.
 const SET_UP_MAX: Duration = Duration::from_secs(30);
+/// How much longer than planned a fault goes on that has made no difference yet.
+const UNFELT_MAX: Duration = Duration::from_secs(3);
+/// How long what must come to an end may take on a cluster that is otherwise whole.
+const FINISH_MAX: Duration = Duration::from_secs(15);
 /// How long the last calls may take once clients shall stop.
 const LAST_CALLS_MAX: Duration = Duration::from_secs(30);
 /// How long the last attempt to make another controller lead takes.
@@ -116,20 +121,8 @@ struct Course {
     entropy: Arc<dyn Entropy>,
     damage: Damage,
     invariants: Vec<Box<dyn Invariant>>,
-    active: Vec<Active>,
+    planned: Vec<Planned>,
     steps: u32,
-}
-
-/// A fault of this run.
-struct Active {
-    entry: FaultEntry,
-    fault: Box<dyn Fault>,
-    begin: Duration,
-    end: Duration,
-    begun: bool,
-    over: bool,
-    /// Its place among the troubles of the run.
-    trouble: Option<usize>,
 }
 
 impl Course {
@@ -153,14 +146,14 @@ impl Course {
             });
         }
         let entropy = world.entropy.fork("faults");
-        let active = draw(&world.options, &*entropy)?;
+        let planned = plan::draw(&world.options, &*entropy)?;
         Ok(Self {
             sim,
             world: world.clone(),
             entropy,
             damage: Damage::default(),
             invariants: invariants::all().iter().map(|i| (i.make)()).collect(),
-            active,
+            planned,
             steps: 0,
         })
     }
@@ -194,21 +187,20 @@ impl Course {
     fn suffer(&mut self) {
         self.begin_work();
         let began = self.sim.elapsed();
-        for active in &mut self.active {
-            active.begin += began;
-            active.end += began;
-            active.over = false;
+        for one in &mut self.planned {
+            one.begin += began;
+            one.end += began;
+            one.over = false;
         }
         self.go_on(self.world.options.duration());
-        // Faults that have found nothing to break among what others had broken get it whole.
-        if self.active.iter().any(|one| !one.begun) {
+        // Faults that have found nothing to break among what others had broken, or that nobody has felt, get it whole.
+        let failed = |one: &Planned| !one.felt && one.fault.is_finished();
+        if self.planned.iter().any(failed) {
             self.mend_begun();
             self.go_on(SECOND_TRY / 2);
             let now = self.sim.elapsed();
-            for one in &mut self.active {
-                one.begin = now;
-                one.end = now + SECOND_TRY;
-                one.over = one.begun;
+            for one in self.planned.iter_mut().filter(|one| failed(one)) {
+                one.renew(now, now + SECOND_TRY);
             }
             self.go_on(SECOND_TRY + SECOND_TRY / 2);
         }
@@ -268,7 +260,7 @@ impl Course {
             return;
         };
         let entry = faults::all().into_iter().find(|f| f.changes_leader);
-        let trouble = entry.map(|entry| self.trouble(&entry));
+        let trouble = entry.map(|entry| self.trouble(&entry, &[]));
         self.hands().kill(leader, Loss::Process);
         self.go_on(SECOND_TRY);
         self.hands().start(leader);
@@ -284,25 +276,44 @@ impl Course {
 
     /// Mends everything.
     fn heal(&mut self) {
+        for one in self.planned.iter_mut().filter(|one| !one.begun) {
+            one.over = true;
+        }
         self.mend_begun();
-        let active = std::mem::take(&mut self.active);
-        let mut tally = self.world.tally.lock();
-        for one in active.iter().filter(|one| !one.begun) {
-            *tally.missed.entry(one.entry.name).or_default() += 1;
+        let until = self.sim.elapsed() + FINISH_MAX;
+        while self.planned.iter().any(|one| !one.over) && self.world.violations().is_empty() {
+            if self.sim.elapsed() > until {
+                let names = self.planned.iter().filter(|one| !one.over);
+                let names: Vec<_> = names.map(|one| one.entry.name).collect();
+                let what = format!("{names:?} have not within {FINISH_MAX:?}");
+                self.world.violated("faults end", what);
+            }
+            self.step();
         }
     }
 
-    /// Mends what faults have broken.
+    /// Mends what faults have broken, as far as they are not in the middle of what must come to an end.
     fn mend_begun(&mut self) {
         tracing::info!("everything is mended");
-        let mut active = std::mem::take(&mut self.active);
-        for one in active.iter_mut().filter(|one| one.begun && !one.over) {
+        let mut planned = std::mem::take(&mut self.planned);
+        let begun = planned.iter_mut().filter(|one| one.begun && !one.over);
+        for one in begun.filter(|one| one.fault.is_finished()) {
+            self.look_at(one);
             one.fault.heal(&mut self.hands());
             one.over = true;
             self.end_trouble(one.trouble);
         }
-        self.active = active;
+        self.planned = planned;
         self.hands().heal_all();
+    }
+
+    /// Takes note if somebody has felt a fault.
+    fn look_at(&mut self, one: &mut Planned) {
+        if one.begun && !one.felt && one.fault.is_felt(&self.hands()) {
+            one.felt = true;
+            let mut tally = self.world.tally.lock();
+            *tally.felt.entry(one.entry.name).or_default() += 1;
+        }
     }
 
     fn recover(&mut self) {
@@ -311,6 +322,11 @@ impl Course {
     }
 
     fn conclude(&mut self) {
+        for mut one in std::mem::take(&mut self.planned) {
+            // What rotted is sometimes read late.
+            self.look_at(&mut one);
+            self.world.tally.lock().planned.insert(one.entry.name);
+        }
         for invariant in &mut self.invariants {
             invariant.conclude(&self.world);
         }
@@ -347,44 +363,36 @@ impl Course {
     }
 
     /// Takes note that something is broken from now on.
-    fn trouble(&self, entry: &FaultEntry) -> usize {
+    fn trouble(&self, entry: &FaultEntry, lost: &[usize]) -> usize {
         let controllers = self.world.with_role(Role::Controller).into_iter();
         let apart = controllers
             .filter_map(|n| self.world.nodes.get(n))
             .all(|node| node.roles.iter().count() == 1);
-        let mut troubles = self.world.troubles.lock();
-        troubles.push(Trouble {
-            from: self.sim.elapsed(),
-            to: None,
-            controllers_only: entry.controllers_only && apart,
-        });
-        troubles.len() - 1
+        let reach = match entry.reach {
+            Reach::Controllers if !apart => Reach::All,
+            reach => reach,
+        };
+        self.world.troubles.begin(self.sim.elapsed(), reach, lost)
     }
 
     fn end_trouble(&self, index: Option<usize>) {
-        let mut troubles = self.world.troubles.lock();
-        if let Some(trouble) = index.and_then(|n| troubles.get_mut(n)) {
-            trouble.to = Some(self.sim.elapsed());
+        if let Some(index) = index {
+            self.world.troubles.end(index, self.sim.elapsed());
         }
     }
 
     fn break_things(&mut self) {
         let now = self.sim.elapsed();
-        let mut active = std::mem::take(&mut self.active);
-        for one in active
-            .iter_mut()
-            .filter(|one| !one.over && one.begin <= now)
-        {
+        let mut planned = std::mem::take(&mut self.planned);
+        for one in &mut planned {
+            self.look_at(one);
+            if one.over || one.begin > now {
+                continue;
+            }
+            let is_due = one.end <= now && (one.felt || one.end + UNFELT_MAX <= now);
             if !one.begun {
-                let Some(what) = one.fault.begin(&mut self.hands()) else {
-                    continue;
-                };
-                tracing::info!(fault = one.entry.name, what, "a fault begins");
-                one.begun = true;
-                one.trouble = Some(self.trouble(&one.entry));
-                let mut tally = self.world.tally.lock();
-                *tally.faults.entry(one.entry.name).or_default() += 1;
-            } else if one.end <= now {
+                self.begin(one);
+            } else if is_due && one.fault.is_finished() {
                 tracing::info!(fault = one.entry.name, "a fault is mended");
                 one.fault.heal(&mut self.hands());
                 one.over = true;
@@ -393,55 +401,19 @@ impl Course {
                 one.fault.go_on(&mut self.hands());
             }
         }
-        self.active = active;
+        self.planned = planned;
     }
-}
 
-/// The faults of a run, with times from the beginning of its safety phase.
-fn draw(options: &Options, entropy: &dyn Entropy) -> Result<Vec<Active>, String> {
-    let mut names: Vec<String> = options.faults.clone();
-    if names.is_empty() {
-        let all = faults::all();
-        let leading = all.iter().filter(|f| f.changes_leader);
-        names.extend(weighted(&leading.collect::<Vec<_>>(), entropy));
-        for _ in 0..2 + entropy.below(4) {
-            names.extend(weighted(&all.iter().collect::<Vec<_>>(), entropy));
-        }
+    fn begin(&mut self, one: &mut Planned) {
+        let Some(what) = one.fault.begin(&mut self.hands()) else {
+            return;
+        };
+        tracing::info!(fault = one.entry.name, what, "a fault begins");
+        one.begun = true;
+        one.trouble = Some(self.trouble(&one.entry, one.fault.lost()));
+        let mut tally = self.world.tally.lock();
+        *tally.faults.entry(one.entry.name).or_default() += 1;
     }
-    let millis = u64::try_from(options.duration().as_millis()).unwrap_or(u64::MAX);
-    let mut active = Vec::new();
-    for name in names {
-        let mut all = faults::all();
-        let known = all.iter().position(|f| f.name == name);
-        let known = known.ok_or_else(|| format!("expected the name of a fault, got {name}"))?;
-        let entry = all.swap_remove(known);
-        // Longer than an election takes, if there is to be one.
-        let least = if entry.changes_leader { 2000 } else { 500 };
-        let begin = 200 + entropy.below(millis.saturating_sub(least + 1000).max(1));
-        let end = begin + least + entropy.below(5000);
-        active.push(Active {
-            fault: (entry.make)(),
-            entry,
-            begin: Duration::from_millis(begin),
-            end: Duration::from_millis(end.min(millis)),
-            begun: false,
-            // Not before clients work.
-            over: true,
-            trouble: None,
-        });
-    }
-    Ok(active)
-}
-
-fn weighted(from: &[&FaultEntry], entropy: &dyn Entropy) -> Option<String> {
-    let mut drawn = entropy.below(from.iter().map(|f| f.weight).sum());
-    for entry in from {
-        if drawn < entry.weight {
-            return Some(entry.name.to_owned());
-        }
-        drawn -= entry.weight;
-    }
-    None
 }
 
 /// Why a run says nothing.
@@ -450,8 +422,15 @@ fn invalid(tally: &Tally) -> Option<String> {
     if done < 50 || done * 3 < calls {
         return Some(format!("{done} of {calls} calls succeeded"));
     }
-    if let Some(fault) = tally.missed.keys().find(|f| !tally.faults.contains_key(*f)) {
-        return Some(format!("{fault} never fired"));
+    let mut unfelt = tally
+        .planned
+        .iter()
+        .filter(|f| !tally.felt.contains_key(*f));
+    if let Some(fault) = unfelt.next() {
+        return Some(match tally.faults.contains_key(fault) {
+            true => format!("nobody felt {fault}"),
+            false => format!("{fault} never fired"),
+        });
     }
     if tally.leaders.len() < 2 {
         return Some("no other controller ever led".to_owned());
@@ -467,13 +446,13 @@ impl fmt::Display for Report {
         );
         let faults: Vec<_> = self
             .tally
-            .faults
+            .felt
             .iter()
             .map(|(name, n)| format!("{name}×{n}"))
             .collect();
         write!(
             f,
-            "seed {}: {} in {} ms of virtual time; {done} of {calls} calls succeeded; {} leaders; faults: {}; trace {} {:.16}",
+            "seed {}: {} in {} ms of virtual time; {done} of {calls} calls succeeded; {} leaders; {}; faults: {}; trace {} {:.16}",
             self.options.seed,
             match &self.verdict {
                 Verdict::Held => "held",
@@ -482,6 +461,7 @@ impl fmt::Display for Report {
             },
             self.elapsed.as_millis(),
             self.tally.leaders.len(),
+            self.tally.snapshots,
             faults.join(" "),
             self.trace.0,
             self.trace.1,

@@ -2,7 +2,7 @@
 //! clients saw, and what was found to be wrong.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     path::PathBuf,
     sync::{Arc, Weak},
@@ -11,7 +11,7 @@ use std::{
 
 use host::{Entropy, SeededEntropy};
 use model::{NodeName, Role, Roles, Zone};
-use node::compose::NodeHandle;
+use node::{compose::NodeHandle, config::Raft};
 use parking_lot::Mutex;
 use proto::FORMATS;
 use tokio_util::sync::CancellationToken;
@@ -21,13 +21,13 @@ use crate::{
     clock::{Elapsed, SimClock},
     disk::Disk,
     gossip::Register,
-    guest::Ledger,
+    guest::{Health, Ledger},
     history::{History, registers::Registers},
     options::Options,
+    reserved::Reservations,
+    seen::Seen,
+    troubles::Troubles,
 };
-
-/// How long after its end a fault may still be felt.
-const RECOVERY: Duration = Duration::from_secs(6);
 
 /// One run.
 pub(crate) struct World {
@@ -35,13 +35,17 @@ pub(crate) struct World {
     pub(crate) elapsed: Elapsed,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) nodes: Vec<Node>,
+    /// How the controllers keep their log: short, so that snapshots are made and needed.
+    pub(crate) raft: Raft,
     pub(crate) register: Arc<Register>,
     pub(crate) ledger: Ledger,
     pub(crate) history: History,
     pub(crate) registers: Registers,
     pub(crate) calls: Calls,
-    /// When something was wrong that a client may feel, a while for recovery included.
-    pub(crate) troubles: Mutex<Vec<Trouble>>,
+    pub(crate) seen: Seen,
+    pub(crate) reservations: Reservations,
+    /// When something was wrong that a client may feel.
+    pub(crate) troubles: Troubles,
     /// Cancelled when clients shall stop to ask for more.
     pub(crate) quiet: CancellationToken,
     pub(crate) tally: Mutex<Tally>,
@@ -59,6 +63,8 @@ pub(crate) struct Node {
     pub(crate) roles: Roles,
     pub(crate) disk: Disk,
     pub(crate) clock: SimClock,
+    /// Of its sandboxes, if it is a worker.
+    pub(crate) health: Health,
     pub(crate) process: Mutex<Process>,
 }
 
@@ -90,16 +96,6 @@ pub(crate) struct Change {
     pub(crate) starts: u64,
     /// The id that the client was told.
     pub(crate) request_id: String,
-}
-
-/// A time in which something was broken.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Trouble {
-    pub(crate) from: Duration,
-    /// Open while it lasts.
-    pub(crate) to: Option<Duration>,
-    /// Whether nothing but controllers was concerned.
-    pub(crate) controllers_only: bool,
 }
 
 /// What was found to be wrong.
@@ -134,10 +130,39 @@ pub(crate) struct Tally {
     pub(crate) calls: BTreeMap<&'static str, u64>,
     /// How often a fault was begun.
     pub(crate) faults: BTreeMap<&'static str, u64>,
-    /// Faults that were begun and did not hit anything.
-    pub(crate) missed: BTreeMap<&'static str, u64>,
+    /// How often a fault made a difference.
+    pub(crate) felt: BTreeMap<&'static str, u64>,
+    /// Faults that the run was to have.
+    pub(crate) planned: BTreeSet<&'static str>,
     /// Leaders by term.
     pub(crate) leaders: BTreeMap<u64, NodeName>,
+    /// Snapshots of the controllers' log.
+    pub(crate) snapshots: Snapshots,
+}
+
+/// What became of the controllers' log.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Snapshots {
+    /// Snapshots of a controller's own state.
+    pub(crate) built: u64,
+    /// Snapshots taken over from a leader.
+    pub(crate) installed: u64,
+    /// How often the front of a log was seen to have gone.
+    pub(crate) purges: u64,
+}
+
+impl fmt::Display for Snapshots {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            built,
+            installed,
+            purges,
+        } = self;
+        write!(
+            f,
+            "{built} snapshots built, {installed} installed, {purges} purges"
+        )
+    }
 }
 
 impl World {
@@ -151,6 +176,7 @@ impl World {
             .map(|(name, zone, roles)| Node {
                 disk: Disk::new(&name, entropy.fork(&format!("disk of {name}"))),
                 clock: SimClock::new(elapsed.clone()),
+                health: Health::default(),
                 name: known(&name),
                 zone: known(zone),
                 roles,
@@ -161,17 +187,21 @@ impl World {
             })
             .collect();
         let times = elapsed.clone();
+        let raft = short_log(&*entropy.fork("raft"));
         Arc::new(Self {
             options,
             elapsed,
             entropy,
             nodes,
+            raft,
             register: Arc::default(),
             ledger: Ledger::new(move || times.now()),
             history: History::new(),
             registers: Registers::default(),
             calls: Calls::default(),
-            troubles: Mutex::default(),
+            seen: Seen::default(),
+            reservations: Reservations::default(),
+            troubles: Troubles::default(),
             quiet: CancellationToken::new(),
             tally: Mutex::default(),
             changes: Mutex::default(),
@@ -207,17 +237,16 @@ impl World {
         self.violations.lock().clone()
     }
 
-    /// Whether nothing was broken from a while before until a moment, or nothing but controllers.
-    pub(crate) fn was_calm(&self, from: Duration, to: Duration, but_controllers: bool) -> bool {
-        let troubles = self.troubles.lock();
-        let mut felt = troubles
-            .iter()
-            .filter(|t| !(but_controllers && t.controllers_only));
-        !felt.any(|t| t.from <= to && t.to.is_none_or(|end| end + RECOVERY >= from))
+    /// Whether nothing at all was broken from a while before until a moment.
+    pub(crate) fn was_calm(&self, from: Duration, to: Duration) -> bool {
+        self.troubles.was_calm(from, to, &[])
     }
 
-    /// Counts a call of a client.
+    /// Counts a call of a client. Looking at the end says nothing about how much was done.
     pub(crate) fn count(&self, kind: &'static str, done: bool) {
+        if self.quiet.is_cancelled() {
+            return;
+        }
         let mut tally = self.tally.lock();
         *tally.calls.entry(kind).or_default() += 1;
         if done {
@@ -230,6 +259,15 @@ impl Node {
     /// The running node, if there is one.
     pub(crate) fn handle(&self) -> Option<Arc<NodeHandle>> {
         self.process.lock().handle.upgrade()
+    }
+}
+
+/// A log that is short enough for a run to go through several snapshots.
+fn short_log(entropy: &dyn Entropy) -> Raft {
+    let snapshot_every = 20 + entropy.below(181);
+    Raft {
+        snapshot_every,
+        snapshot_keep: entropy.below(snapshot_every / 2),
     }
 }
 

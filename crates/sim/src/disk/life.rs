@@ -51,6 +51,11 @@ impl Life {
         self.try_with(|state| state.faults.count(Hit::Flip, 1));
     }
 
+    /// Notes that the store cannot be believed.
+    pub(super) fn found_damaged_store(&self) {
+        self.try_with(|state| state.store.found_damage());
+    }
+
     fn try_with<T>(&self, f: impl FnOnce(&mut State) -> T) -> Option<T> {
         let mut state: MutexGuard<'_, State> = self.shared.state.lock();
         (state.life == self.number).then(|| f(&mut state))

@@ -33,10 +33,15 @@ const UNSYNCED_MAX: usize = 1024;
 type Rows = BTreeMap<Vec<u8>, Sealed>;
 type Records = Vec<(Vec<u8>, Vec<u8>)>;
 
+/// Of so many losses of power in the middle of a write, one leaves what the engine does not open.
+const DAMAGED_ONE_IN: u64 = 4;
+
 /// What lies on the disk, and what its process sees of it.
 #[derive(Default)]
 pub(super) struct StoreArea {
     tables: BTreeMap<String, Table>,
+    /// Whether the next process sets it aside.
+    is_damaged: bool,
 }
 
 #[derive(Default)]
@@ -53,6 +58,10 @@ struct Batch(Vec<Write>);
 impl StoreArea {
     pub(super) fn crash(&mut self, loss: Loss, fate: &dyn Entropy) -> Lost {
         let mut lost = Lost::default();
+        let is_written = self.tables.values().any(|table| table.unsynced.len() > 0);
+        if loss == Loss::Power && is_written && fate.below(DAMAGED_ONE_IN) == 0 {
+            self.is_damaged = true;
+        }
         for table in self.tables.values_mut() {
             let (read, of_table) = table.unsynced.crash(loss, fate);
             for batch in read {
@@ -62,6 +71,20 @@ impl StoreArea {
             lost += of_table;
         }
         lost
+    }
+
+    /// A read met something that it could not believe.
+    pub(super) const fn found_damage(&mut self) {
+        self.is_damaged = true;
+    }
+
+    /// Empties it if it is damaged, and tells whether it was.
+    pub(super) fn begin_anew(&mut self) -> bool {
+        let was_damaged = self.is_damaged;
+        if was_damaged {
+            *self = Self::default();
+        }
+        was_damaged
     }
 
     pub(super) fn flip(&mut self, fate: &dyn Entropy) {
@@ -264,6 +287,7 @@ impl SimStore {
         let outcome = engine.life.with(|state| read(&state.store)).await;
         outcome.map_err(|what| {
             engine.life.found_flip();
+            engine.life.found_damaged_store();
             engine.fail(Reason::Damaged(what))
         })
     }
@@ -347,13 +371,16 @@ impl Engine {
     }
 
     fn error(&self, reason: Reason) -> StoreError {
-        let source = match reason {
-            Reason::Failed(kind, text) => io::Error::new(kind, text),
-            Reason::Damaged(what) => io::Error::other(what),
-        };
-        StoreError::Engine {
-            path: self.life.path("store"),
-            source,
+        let path = self.life.path("store");
+        match reason {
+            Reason::Failed(kind, text) => StoreError::Engine {
+                path,
+                source: io::Error::new(kind, text),
+            },
+            Reason::Damaged(what) => StoreError::Damaged {
+                path,
+                source: io::Error::other(what),
+            },
         }
     }
 }

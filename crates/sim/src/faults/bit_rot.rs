@@ -2,7 +2,7 @@
 
 use model::Role;
 
-use super::{Fault, FaultEntry};
+use super::{Fault, FaultEntry, Reach};
 use crate::{
     disk::{Area, DiskFault, Loss},
     hands::Hands,
@@ -12,13 +12,14 @@ pub(crate) const ENTRY: FaultEntry = FaultEntry {
     name: "bit-rot",
     weight: 2,
     changes_leader: false,
-    controllers_only: false,
+    reach: Reach::All,
     make: || Box::new(BitRot::default()),
 };
 
 #[derive(Default)]
 struct BitRot {
     victim: Option<usize>,
+    started: bool,
 }
 
 impl Fault for BitRot {
@@ -30,11 +31,17 @@ impl Fault for BitRot {
         if node.roles.has(Role::Controller) && !(unharmed && on.majority_without(&[victim])) {
             return None;
         }
-        let area = match on.entropy.below(3) {
-            0 => Area::Log,
-            1 => Area::Store,
-            _ => Area::Blobs,
-        };
+        // What is not there cannot rot. Whether what has rotted is read before it is purged is up to the node.
+        let usage = node.disk.usage();
+        let areas = [
+            (Area::Log, usage.log),
+            (Area::Store, usage.store),
+            (Area::Blobs, usage.blobs),
+        ];
+        let areas: Vec<_> = areas.iter().filter(|(_, bytes)| *bytes > 0).collect();
+        let chosen = usize::try_from(on.entropy.below(areas.len() as u64)).unwrap_or(0);
+        let area = areas.get(chosen)?.0;
+        self.victim = Some(victim);
         on.kill(victim, Loss::Process);
         let now = on.now();
         on.damage.rotten.insert(victim, now);
@@ -43,8 +50,18 @@ impl Fault for BitRot {
             .get(victim)?
             .disk
             .inject(DiskFault::FlipBit(area));
-        self.victim = Some(victim);
         Some(format!("{}, {area:?}", on.names(&[victim])))
+    }
+
+    fn go_on(&mut self, on: &mut Hands<'_>) {
+        // Wrong bits are met by who reads them.
+        if !self.started
+            && on.entropy.below(16) == 0
+            && let Some(victim) = self.victim
+        {
+            self.started = true;
+            on.start(victim);
+        }
     }
 
     fn heal(&mut self, on: &mut Hands<'_>) {

@@ -2,14 +2,14 @@
 
 use model::Role;
 
-use super::{Fault, FaultEntry};
+use super::{Fault, FaultEntry, Reach};
 use crate::hands::Hands;
 
 pub(crate) const ENTRY: FaultEntry = FaultEntry {
     name: "controllers-down",
     weight: 1,
     changes_leader: false,
-    controllers_only: true,
+    reach: Reach::Controllers,
     make: || Box::new(ControllersDown::default()),
 };
 

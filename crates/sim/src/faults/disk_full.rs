@@ -1,28 +1,38 @@
 //! The disk of a node is full.
 
-use super::{Fault, FaultEntry};
-use crate::{disk::DiskFault, hands::Hands};
+use super::{Fault, FaultEntry, Reach};
+use crate::{
+    disk::{DiskFault, Hit},
+    hands::Hands,
+};
 
 pub(crate) const ENTRY: FaultEntry = FaultEntry {
     name: "disk-full",
     weight: 2,
     changes_leader: false,
-    controllers_only: false,
+    reach: Reach::All,
     make: || Box::new(DiskFull::default()),
 };
 
 #[derive(Default)]
 struct DiskFull {
     victim: Option<usize>,
+    /// Operations that had met this before.
+    before: u64,
 }
 
 impl Fault for DiskFull {
     fn begin(&mut self, on: &mut Hands<'_>) -> Option<String> {
-        let victim = on.pick(&on.up())?;
+        let victim = on.pick(&on.up_that_write())?;
         let fault = DiskFault::NoSpace;
         on.world.nodes.get(victim)?.disk.inject(fault);
         self.victim = Some(victim);
+        self.before = on.hits(self.victim, Hit::NoSpace);
         Some(format!("{}, {fault:?}", on.names(&[victim])))
+    }
+
+    fn is_felt(&self, on: &Hands<'_>) -> bool {
+        on.hits(self.victim, Hit::NoSpace) > self.before
     }
 
     fn heal(&mut self, on: &mut Hands<'_>) {

@@ -2,29 +2,39 @@
 
 use std::time::Duration;
 
-use super::{Fault, FaultEntry};
-use crate::{disk::DiskFault, hands::Hands};
+use super::{Fault, FaultEntry, Reach};
+use crate::{
+    disk::{DiskFault, Hit},
+    hands::Hands,
+};
 
 pub(crate) const ENTRY: FaultEntry = FaultEntry {
     name: "disk-stall",
     weight: 2,
     changes_leader: false,
-    controllers_only: false,
+    reach: Reach::All,
     make: || Box::new(DiskStall::default()),
 };
 
 #[derive(Default)]
 struct DiskStall {
     victim: Option<usize>,
+    /// Operations that had met this before.
+    before: u64,
 }
 
 impl Fault for DiskStall {
     fn begin(&mut self, on: &mut Hands<'_>) -> Option<String> {
-        let victim = on.pick(&on.up())?;
+        let victim = on.pick(&on.up_that_write())?;
         let fault = DiskFault::Stall(Duration::from_millis(200 + on.entropy.below(3000)));
         on.world.nodes.get(victim)?.disk.inject(fault);
         self.victim = Some(victim);
+        self.before = on.hits(self.victim, Hit::Stall);
         Some(format!("{}, {fault:?}", on.names(&[victim])))
+    }
+
+    fn is_felt(&self, on: &Hands<'_>) -> bool {
+        on.hits(self.victim, Hit::Stall) > self.before
     }
 
     fn heal(&mut self, on: &mut Hands<'_>) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Fault, FaultEntry};
+use super::{Fault, FaultEntry, Reach};
 use crate::hands::Hands;
 
 /// From the start of a node to the end of the next one.
@@ -12,7 +12,7 @@ pub(crate) const ENTRY: FaultEntry = FaultEntry {
     name: "drain",
     weight: 2,
     changes_leader: false,
-    controllers_only: false,
+    reach: Reach::All,
     make: || Box::new(Drain::default()),
 };
 
@@ -23,6 +23,8 @@ struct Drain {
     last: Option<(usize, u64)>,
     /// When it was seen to be back.
     back: Option<Duration>,
+    /// Whether one was.
+    felt: bool,
 }
 
 impl Drain {
@@ -46,13 +48,20 @@ impl Fault for Drain {
         Some(format!("{} first", on.names(&[first])))
     }
 
+    fn is_felt(&self, _on: &Hands<'_>) -> bool {
+        self.felt
+    }
+
     fn go_on(&mut self, on: &mut Hands<'_>) {
         let now = on.now();
         match (self.back, self.last) {
             (Some(back), _) if now >= back + PAUSE => {
                 self.next(on);
             }
-            (None, Some((node, starts))) if on.starts(node) > starts => self.back = Some(now),
+            (None, Some((node, starts))) if on.starts(node) > starts => {
+                self.back = Some(now);
+                self.felt = true;
+            }
             (_, _) => {}
         }
     }

@@ -1,13 +1,13 @@
 //! The leading controller can reach no other node, and none reaches it.
 
-use super::{Fault, FaultEntry};
+use super::{Fault, FaultEntry, Reach};
 use crate::hands::Hands;
 
 pub(crate) const ENTRY: FaultEntry = FaultEntry {
     name: "isolate-leader",
     weight: 3,
     changes_leader: true,
-    controllers_only: true,
+    reach: Reach::Controllers,
     make: || Box::new(IsolateLeader::default()),
 };
 
@@ -15,6 +15,8 @@ pub(crate) const ENTRY: FaultEntry = FaultEntry {
 struct IsolateLeader {
     one: Vec<usize>,
     others: Vec<usize>,
+    /// What was said over these links before.
+    before: u64,
 }
 
 impl Fault for IsolateLeader {
@@ -25,8 +27,13 @@ impl Fault for IsolateLeader {
         }
         self.one = vec![leader];
         self.others = on.others(&self.one);
+        self.before = on.told(&Hands::between(&self.one, &self.others));
         on.separate(&self.one, &self.others);
         Some(on.names(&self.one))
+    }
+
+    fn is_felt(&self, on: &Hands<'_>) -> bool {
+        on.told(&Hands::between(&self.one, &self.others)) > self.before
     }
 
     fn heal(&mut self, on: &mut Hands<'_>) {

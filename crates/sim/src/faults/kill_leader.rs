@@ -1,13 +1,13 @@
 //! The leading controller loses its process or its power, and is started again a while later.
 
-use super::{Fault, FaultEntry};
+use super::{Fault, FaultEntry, Reach};
 use crate::hands::Hands;
 
 pub(crate) const ENTRY: FaultEntry = FaultEntry {
     name: "kill-leader",
     weight: 3,
     changes_leader: true,
-    controllers_only: true,
+    reach: Reach::Controllers,
     make: || Box::new(KillLeader::default()),
 };
 

@@ -1,13 +1,13 @@
 //! Any node loses its process or its power, and is started again a while later.
 
-use super::{Fault, FaultEntry};
+use super::{Fault, FaultEntry, Reach};
 use crate::hands::Hands;
 
 pub(crate) const ENTRY: FaultEntry = FaultEntry {
     name: "kill-one",
     weight: 4,
     changes_leader: false,
-    controllers_only: false,
+    reach: Reach::All,
     make: || Box::new(KillOne::default()),
 };
 

@@ -2,14 +2,14 @@
 
 use model::Role;
 
-use super::{Fault, FaultEntry};
+use super::{Fault, FaultEntry, Reach};
 use crate::{disk::Loss, hands::Hands};
 
 pub(crate) const ENTRY: FaultEntry = FaultEntry {
     name: "lost-disk",
     weight: 2,
     changes_leader: false,
-    controllers_only: false,
+    reach: Reach::All,
     make: || Box::new(LostDisk::default()),
 };
 

@@ -1,13 +1,13 @@
 //! All nodes lose their power at the same moment, and come back one after the other.
 
-use super::{Fault, FaultEntry};
+use super::{Fault, FaultEntry, Reach};
 use crate::{disk::Loss, hands::Hands};
 
 pub(crate) const ENTRY: FaultEntry = FaultEntry {
     name: "power-cut",
     weight: 1,
     changes_leader: false,
-    controllers_only: false,
+    reach: Reach::All,
     make: || Box::new(PowerCut::default()),
 };
 

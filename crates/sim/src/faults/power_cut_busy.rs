@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use model::Role;
 
-use super::{Fault, FaultEntry};
+use super::{Fault, FaultEntry, Reach};
 use crate::{
     disk::{DiskFault, Loss},
     hands::Hands,
@@ -15,7 +15,7 @@ pub(crate) const ENTRY: FaultEntry = FaultEntry {
     name: "power-cut-busy",
     weight: 1,
     changes_leader: false,
-    controllers_only: false,
+    reach: Reach::All,
     make: || Box::new(PowerCutBusy::default()),
 };
 
@@ -24,10 +24,12 @@ struct PowerCutBusy {
     busy: Vec<usize>,
     cut_at: Duration,
     victims: Vec<usize>,
+    was_cut: bool,
 }
 
 impl PowerCutBusy {
     fn cut(&mut self, on: &mut Hands<'_>) {
+        self.was_cut = true;
         self.victims = on.up();
         for victim in &self.victims {
             on.kill(*victim, Loss::Power);
@@ -65,6 +67,10 @@ impl Fault for PowerCutBusy {
             self.victims.retain(|n| *n != first);
             on.start(first);
         }
+    }
+
+    fn is_felt(&self, _on: &Hands<'_>) -> bool {
+        self.was_cut
     }
 
     fn heal(&mut self, on: &mut Hands<'_>) {

@@ -1,13 +1,13 @@
 //! Nodes crash again and again, soon after they were started.
 
-use super::{Fault, FaultEntry};
+use super::{Fault, FaultEntry, Reach};
 use crate::hands::Hands;
 
 pub(crate) const ENTRY: FaultEntry = FaultEntry {
     name: "restart-storm",
     weight: 2,
     changes_leader: false,
-    controllers_only: false,
+    reach: Reach::All,
     make: || Box::new(RestartStorm),
 };
 

@@ -12,7 +12,7 @@ use proto::{
     },
 };
 
-use super::{Fault, FaultEntry};
+use super::{Fault, FaultEntry, Reach};
 use crate::{
     hands::Hands,
     net::SimNetwork,
@@ -29,7 +29,7 @@ pub(crate) const ENTRY: FaultEntry = FaultEntry {
     name: "upgrade",
     weight: 0,
     changes_leader: true,
-    controllers_only: false,
+    reach: Reach::All,
     make: || Box::new(Upgrade::default()),
 };
 
@@ -40,6 +40,8 @@ struct Upgrade {
     last: Option<(usize, u64)>,
     /// When it was seen to be back.
     back: Option<Duration>,
+    /// Whether one was.
+    felt: bool,
 }
 
 impl Upgrade {
@@ -71,13 +73,20 @@ impl Fault for Upgrade {
         Some(format!("{} first", on.names(&[first])))
     }
 
+    fn is_felt(&self, _on: &Hands<'_>) -> bool {
+        self.felt
+    }
+
     fn go_on(&mut self, on: &mut Hands<'_>) {
         let now = on.now();
         match (self.back, self.last) {
             (Some(back), _) if now >= back + PAUSE => {
                 self.next(on);
             }
-            (None, Some((node, starts))) if on.starts(node) > starts => self.back = Some(now),
+            (None, Some((node, starts))) if on.starts(node) > starts => {
+                self.back = Some(now);
+                self.felt = true;
+            }
             (_, _) => {}
         }
     }

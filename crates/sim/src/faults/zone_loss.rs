@@ -1,13 +1,13 @@
 //! A whole zone loses its power.
 
-use super::{Fault, FaultEntry};
+use super::{Fault, FaultEntry, Reach};
 use crate::{disk::Loss, hands::Hands};
 
 pub(crate) const ENTRY: FaultEntry = FaultEntry {
     name: "zone-loss",
     weight: 2,
     changes_leader: false,
-    controllers_only: false,
+    reach: Reach::Zone,
     make: || Box::new(ZoneLoss::default()),
 };
 
@@ -28,6 +28,10 @@ impl Fault for ZoneLoss {
             on.kill(*victim, Loss::Power);
         }
         Some(on.names(&self.victims))
+    }
+
+    fn lost(&self) -> &[usize] {
+        &self.victims
     }
 
     fn heal(&mut self, on: &mut Hands<'_>) {

@@ -26,8 +26,6 @@ struct Inner {
     unrecorded: u64,
     /// Sandboxes by id.
     alive: BTreeMap<String, (String, Alive)>,
-    /// Executions of a function now, and the most there were.
-    concurrency: BTreeMap<String, (u32, u32)>,
     fired: BTreeMap<&'static str, u64>,
     frozen_while_running: Vec<usize>,
     robbed: Vec<String>,
@@ -200,13 +198,6 @@ impl Ledger {
         by_node
     }
 
-    /// The most executions of a function that there were at once, on all nodes together.
-    #[must_use]
-    pub fn concurrency_peak(&self, function: &str) -> u32 {
-        let inner = self.inner.lock();
-        inner.concurrency.get(function).map_or(0, |(_, peak)| *peak)
-    }
-
     /// What happened how often: `created`, `ended`, `started`, `init failed`, `frozen`, `thawed`, `killed`, `second answer
     /// refused`, `second answer taken`, and every order by its name in the payload.
     #[must_use]
@@ -289,12 +280,6 @@ impl Ledger {
         let number = inner.executions.len();
         let recorded = number < RECORDS_MAX;
         if recorded {
-            let (now, peak) = inner
-                .concurrency
-                .entry(execution.function.clone())
-                .or_default();
-            *now += 1;
-            *peak = (*peak).max(*now);
             let of = inner.by_id.entry(execution.id.clone()).or_default();
             of.push(number);
             inner.executions.push(execution);
@@ -328,10 +313,38 @@ impl Inner {
             return;
         }
         execution.end = Some((at, ending));
-        if let Some((now, _)) = self.concurrency.get_mut(&execution.function) {
-            *now = now.saturating_sub(1);
-        }
     }
+}
+
+/// The most of these executions that there were at once. One that begins when another ends is not beside it.
+#[must_use]
+pub fn peak(executions: &[Execution]) -> u32 {
+    #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+    enum Step {
+        End,
+        Begin,
+        /// Of one that took no time.
+        EndAtOnce,
+    }
+    let mut steps = Vec::new();
+    for execution in executions {
+        steps.push((execution.start, Step::Begin));
+        let end = execution.end.map(|(at, _)| at);
+        steps.extend(end.map(|at| match at > execution.start {
+            true => (at, Step::End),
+            false => (at, Step::EndAtOnce),
+        }));
+    }
+    steps.sort_unstable();
+    let (mut now, mut peak) = (0_u32, 0);
+    for (_, step) in steps {
+        now = match step {
+            Step::Begin => now.saturating_add(1),
+            Step::End | Step::EndAtOnce => now.saturating_sub(1),
+        };
+        peak = peak.max(now);
+    }
+    peak
 }
 
 impl Execution {

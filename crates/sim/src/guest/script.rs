@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::{
     api::{Api, CallError, Event},
+    health::Health,
     ledger::{Ending, Execution, Ledger},
     printer::Printer,
 };
@@ -104,6 +105,7 @@ pub(super) struct Process {
     pub(super) api: Api,
     pub(super) printer: Printer,
     pub(super) ledger: Ledger,
+    pub(super) health: Health,
     pub(super) entropy: Arc<dyn Entropy>,
     pub(super) count: u64,
 }
@@ -171,7 +173,8 @@ impl Process {
             Act::Echo | Act::Hang | Act::Double | Act::Big => 0,
         };
         let moment = Duration::from_micros(200 + self.entropy.below(2_000));
-        tokio::time::sleep(Duration::from_millis(pause) + moment).await;
+        let pause = Duration::from_millis(pause) + self.health.guest_delay();
+        tokio::time::sleep(pause + moment).await;
         let ending = match order.act {
             Act::Echo | Act::Sleep => self.answer(&request_id, &order, 0).await?,
             Act::Big if order.ms == 0 => self.answer(&request_id, &order, TOO_BIG_KIB).await?,

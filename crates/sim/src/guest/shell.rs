@@ -21,6 +21,7 @@ use super::{
     OWNER,
     api::Api,
     between,
+    health::Health,
     inlet::{Inlet, Listener},
     ledger::Ledger,
     printer::{Paper, Printer},
@@ -39,6 +40,7 @@ pub(super) struct Ground {
     pub(super) node: String,
     pub(super) entropy: Arc<dyn Entropy>,
     pub(super) ledger: Ledger,
+    pub(super) health: Health,
     pub(super) tasks: Tasks,
     /// Fires when the sandbox is over.
     pub(super) killed: CancellationToken,
@@ -152,6 +154,10 @@ impl Body {
         self.alive()?;
         tokio::time::sleep(between(&*self.ground.entropy, FREEZE_MS)).await;
         self.alive()?;
+        if !frozen && self.ground.health.has_killed(&*self.ground.entropy) {
+            self.end();
+            return Err(ControlError::Gone);
+        }
         if self.gate.set(frozen) {
             self.ground.ledger.froze(&self.spec.id, frozen);
         }
@@ -272,6 +278,7 @@ impl Sandbox for Shell {
             api: Api::new(body.inlet.clone()),
             printer: body.printer.clone(),
             ledger: ground.ledger.clone(),
+            health: ground.health.clone(),
             entropy: ground.entropy.clone(),
             count: 0,
         };

@@ -1,5 +1,6 @@
 mod crash;
 mod driver;
 mod harness;
+mod health;
 mod ledger;
 mod worker;

@@ -133,7 +133,7 @@ fn wrong(asked: &Asked, runs: &[&Run], allowed: Allowed) -> Option<Wrong> {
         Fate::Failed if runs.is_empty() && !allowed.fails_without_running => {
             return Some(Wrong::FailedWithoutRun);
         }
-        Fate::Refused if !runs.is_empty() && !asked.is_disturbed => {
+        Fate::Refused if !runs.is_empty() => {
             return Some(Wrong::RanThoughRefused);
         }
         Fate::Failed | Fate::Refused | Fate::Unknown => {}
@@ -243,11 +243,12 @@ mod tests {
     fn what_was_refused_did_not_run() {
         assert_eq!(found(Fate::Refused, false, &[]), None);
         let ran = [run("m", 20, None)];
-        assert_eq!(
-            found(Fate::Refused, false, &ran),
-            Some(Wrong::RanThoughRefused)
-        );
-        assert_eq!(found(Fate::Refused, true, &ran), None);
+        for is_disturbed in [false, true] {
+            assert_eq!(
+                found(Fate::Refused, is_disturbed, &ran),
+                Some(Wrong::RanThoughRefused)
+            );
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::{Invariant, InvariantEntry};
 use crate::world::World;
 
 /// Faults after which a disk may lack what it once had.
-const LOSES_CODE: [&str; 2] = ["lost-disk", "bit-rot"];
+const LOSES_CODE: [&str; 3] = ["lost-disk", "bit-rot", "membership"];
 
 pub(crate) const ENTRY: InvariantEntry = InvariantEntry {
     name: "code is on a quorum",

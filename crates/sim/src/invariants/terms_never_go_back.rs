@@ -9,7 +9,7 @@ use super::{Invariant, InvariantEntry};
 use crate::world::World;
 
 /// Faults after which a controller begins anew, under another id.
-const BEGINS_ANEW: [&str; 2] = ["lost-disk", "bit-rot"];
+const BEGINS_ANEW: [&str; 3] = ["lost-disk", "bit-rot", "membership"];
 
 pub(crate) const ENTRY: InvariantEntry = InvariantEntry {
     name: "terms never go back",

@@ -140,6 +140,50 @@ pub(crate) const KINDS: &[Kind] = &[
         },
     },
     Kind {
+        name: "provisioned concurrency",
+        is_of_function: true,
+        verbs: &[Verb::Put, Verb::Remove, Verb::Read],
+        minted: None,
+        request: |function, act| {
+            let path =
+                format!("/2019-09-30/functions/{function}/provisioned-concurrency?Qualifier=1");
+            match act {
+                Act::Put(value) => put(path, json!({ "ProvisionedConcurrentExecutions": value })),
+                Act::Remove => delete(path),
+                _ => get(path),
+            }
+        },
+        shown: |body| {
+            body.get("RequestedProvisionedConcurrentExecutions")?
+                .as_u64()
+        },
+    },
+    Kind {
+        name: "permission of a layer",
+        is_of_function: false,
+        verbs: &[Verb::Create, Verb::Delete, Verb::Read],
+        minted: None,
+        request: |layer, act| {
+            let path = format!("/2018-10-31/layers/{layer}/versions/1/policy");
+            match act {
+                Act::Create(value) => post(
+                    path,
+                    json!({
+                        "StatementId": "turn", "Action": "lambda:GetLayerVersion", "Principal": format!("{value:012}"),
+                    }),
+                ),
+                Act::Delete => delete(format!("{path}/turn")),
+                _ => get(path),
+            }
+        },
+        shown: |body| {
+            let policy: Value = serde_json::from_str(body.get("Policy")?.as_str()?).ok()?;
+            let principal = policy.get("Statement")?.get(0)?.get("Principal")?;
+            let arn = principal.get("AWS")?.as_str()?;
+            arn.split(':').nth(4)?.parse().ok()
+        },
+    },
+    Kind {
         name: "capacity provider",
         is_of_function: false,
         verbs: EACH,
@@ -262,6 +306,18 @@ pub(crate) const KINDS: &[Kind] = &[
         shown: |body| body.get("Description")?.as_str()?.parse().ok(),
     },
 ];
+
+/// Publishes version 1 of a layer, again and again until it is there or it is time to stop.
+pub(crate) async fn make_layer(caller: &Caller, name: &str) {
+    let zip = BASE64_STANDARD.encode(package(name, 0));
+    let make = async || {
+        let path = format!("/2018-10-31/layers/{name}/versions");
+        let request = post(path, json!({ "Content": { "ZipFile": zip } }));
+        let made = request.send(caller, &caller.frontend()).await;
+        matches!(made, Ok((200..300, _)))
+    };
+    caller.insist(make).await;
+}
 
 const ARN: &str = "arn%3Aaws%3Alambda%3Aus-east-1%3A000000000000%3A";
 const ROLE: &str = "arn:aws:iam::000000000000:role/any";

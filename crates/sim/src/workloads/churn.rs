@@ -15,6 +15,8 @@ use crate::{
 
 /// Few enough that clients meet.
 const FUNCTIONS: u64 = 3;
+/// What their names begin with.
+const OWN: &str = "churn-";
 const ALIASES: [&str; 2] = ["blue", "green"];
 
 pub(crate) const ENTRY: WorkloadEntry = WorkloadEntry {
@@ -43,9 +45,11 @@ async fn work(caller: Arc<Caller>, number: u32) {
         version: Mutex::new(Version::Latest),
     };
     while !client.caller.is_quiet() {
-        let function = format!("churn-{}", client.caller.entropy.below(FUNCTIONS));
-        let act = client.next();
-        let op = Op::on(&function, act);
+        let function = format!("{OWN}{}", client.caller.entropy.below(FUNCTIONS));
+        let op = match client.caller.entropy.below(40) {
+            0 => Op::ListFunctions,
+            _ => Op::on(&function, client.next()),
+        };
         let frontend = client.caller.frontend();
         client.call(&frontend, op).await;
         client.caller.rest(Duration::from_millis(350)).await;
@@ -62,8 +66,9 @@ async fn conclude(caller: Arc<Caller>) {
         caller,
     };
     for frontend in client.caller.frontends() {
+        client.call(&frontend, Op::ListFunctions).await;
         for n in 0..FUNCTIONS {
-            let function = format!("churn-{n}");
+            let function = format!("{OWN}{n}");
             let version = Version::Latest;
             for act in [Act::Get { version }, Act::ListVersions, Act::ListAliases] {
                 client.call(&frontend, Op::on(&function, act)).await;
@@ -126,7 +131,11 @@ impl Client {
         let call = world
             .history
             .invoke(self.number, op.clone(), world.elapsed.now());
-        let reading = api::act(&self.caller, frontend, &op).await;
+        let mut reading = api::act(&self.caller, frontend, &op).await;
+        // Of what others made, the history knows nothing.
+        if let Reading::Done(Outcome::Functions(listed)) = &mut reading {
+            listed.functions.retain(|(name, _)| name.starts_with(OWN));
+        }
         if let Reading::Done(Outcome::Version(seen)) = &reading {
             *self.revision.lock() = Some(seen.revision);
             if seen.version != Version::Latest {

@@ -107,7 +107,7 @@ async fn look(caller: &Caller, deployed: &Deployed) {
         caller.world.violated(CHECK, what);
     }
     let own = invocation.frontend == deployed.through;
-    let everywhere = caller.world.was_calm(deployed.at, invocation.ended, false)
+    let everywhere = caller.world.was_calm(deployed.at, invocation.ended)
         && invocation.sent > deployed.at + SOON;
     if turn < deployed.known && (own || everywhere) {
         let what = format!(

@@ -140,7 +140,7 @@ async fn look(caller: &Caller, guest: &Guest) {
         _ => return,
     };
     let own = session == guest.through;
-    let everywhere = world.was_calm(guest.at, world.elapsed.now(), false) && sent > guest.at + SOON;
+    let everywhere = world.was_calm(guest.at, world.elapsed.now()) && sent > guest.at + SOON;
     if could != guest.may && (own || everywhere) {
         let what = format!(
             "{} {} through {session:?} {} ms after {:?} had taken the opposite",

@@ -43,6 +43,7 @@ async fn lives(caller: &Caller, name: &str) -> Option<()> {
         caller,
         api::create(caller, &caller.frontend(), name, &zip, "first").await,
     )?;
+    api::publish_until_there(caller, name).await;
     for (verb, act) in [(Verb::Create, Act::Create(1)), (Verb::Put, Act::Put(1))] {
         for kind in mine(verb) {
             caller.rest(Duration::from_millis(60)).await;
@@ -55,6 +56,7 @@ async fn lives(caller: &Caller, name: &str) -> Option<()> {
         caller,
         api::create(caller, &caller.frontend(), name, &zip, "second").await,
     )?;
+    api::publish_until_there(caller, name).await;
     for kind in mine(Verb::Read) {
         let frontend = caller.frontend();
         let fate = kind.call(caller, &frontend, name, Act::Read).await;

@@ -149,7 +149,7 @@ async fn a_flipped_bit_in_a_table_is_an_error_that_a_flush_does_not_hide() {
         }
         disk.inject(DiskFault::FlipBit(Area::Store));
         let error = store.range("t", b"", 9).await.unwrap_err();
-        let StoreError::Engine { source, .. } = &error else {
+        let StoreError::Damaged { source, .. } = &error else {
             panic!("{error}");
         };
         assert!(source.to_string().contains("checksum"), "{source}");
@@ -158,6 +158,10 @@ async fn a_flipped_bit_in_a_table_is_an_error_that_a_flush_does_not_hide() {
             disk.crash(Loss::Power);
             disk.mount().store.range("t", b"", 9).await.unwrap_err();
         }
+        assert!(disk.set_damaged_store_aside());
+        assert!(!disk.set_damaged_store_aside(), "it is a new one");
+        let left = disk.mount().store.range("t", b"", 9).await.unwrap();
+        assert_eq!(left, []);
     }
 }
 

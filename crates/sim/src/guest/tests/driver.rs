@@ -5,6 +5,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use host::SeededEntropy;
 use sandbox::{
     Accept, Command, ControlError, CreateError, Driver, Exit, Output, Sandbox, Spec, StartError,
+    contract,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -73,6 +74,34 @@ async fn hear(listener: &dyn Accept) -> (Box<dyn sandbox::Connection>, String) {
 
 async fn is_pending<T>(future: impl Future<Output = T>) -> bool {
     timeout(Duration::from_secs(3600), future).await.is_err()
+}
+
+/// The suite of the port itself, as far as it asks for no program: a guest is a script, so nothing that a shell or an
+/// interpreter would have to do inside can be asked here, nor what walls hold it in: there are none.
+#[tokio::test(start_paused = true)]
+async fn the_contract_is_kept_by_code_that_stays() {
+    for seed in 0..8 {
+        let dir = tempfile::tempdir().unwrap();
+        let guests = Guests::new("w1", Arc::new(SeededEntropy::new(seed)), harness::ledger());
+        let fixture = contract::Fixture::with_code(&*guests, dir.path(), bootstrap()).unwrap();
+        let script = dir.path().join("code/bootstrap");
+        std::fs::write(&script, r#"{"marker":"this"}"#).unwrap();
+        set_mode(&script, 0o755);
+        let mut asked = 0;
+        for case in contract::cases() {
+            let verdict = case.run(&fixture).await;
+            assert_eq!(
+                verdict.is_some(),
+                case.code == contract::Code::Stays && case.needs.is_empty(),
+                "{case:?}"
+            );
+            if let Some(verdict) = verdict {
+                asked += 1;
+                assert_eq!(verdict, Ok(()), "seed {seed}: {}", case.name);
+            }
+        }
+        assert!(asked >= 10, "only {asked} cases");
+    }
 }
 
 #[tokio::test(start_paused = true)]

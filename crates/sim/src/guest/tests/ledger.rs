@@ -8,7 +8,10 @@ use std::{
     time::Duration,
 };
 
-use crate::guest::{Ending, Execution, Ledger, ledger::RECORDS_MAX};
+use crate::guest::{
+    Ending, Execution, Ledger,
+    ledger::{RECORDS_MAX, peak},
+};
 
 fn ledger() -> (Ledger, Arc<AtomicU64>) {
     let now = Arc::new(AtomicU64::new(0));
@@ -57,8 +60,11 @@ fn invocations_at_once_in_one_sandbox_are_overlaps_and_others_are_none() {
         .collect();
     let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
     assert_eq!(pairs, [pair("long", "short"), pair("long", "third")]);
-    assert_eq!(ledger.concurrency_peak("f"), 3);
-    assert_eq!(ledger.concurrency_peak("g"), 0);
+    // Three until 20 ms, three again from 30 to 40 ms, and then one after them.
+    let all = ledger.executions();
+    assert_eq!(peak(&all), 3);
+    assert_eq!(peak(&all[3..]), 1);
+    assert_eq!(peak(&[]), 0);
 }
 
 #[test]

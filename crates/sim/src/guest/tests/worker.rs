@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::harness::{Harness, until};
-use crate::guest::{Ending, Execution};
+use crate::guest::{Ending, Execution, ledger};
 
 fn only(harness: &Harness, id: &str) -> Execution {
     let [execution] = harness.ledger.executions_of(id).try_into().unwrap();
@@ -163,7 +163,7 @@ async fn many_at_once_run_each_in_a_sandbox_of_its_own() {
     for got in futures::future::join_all(orders).await {
         assert_eq!(got.json()["count"], 1, "{got:?}");
     }
-    assert_eq!(harness.ledger.concurrency_peak("f"), 8);
+    assert_eq!(ledger::peak(&harness.ledger.executions()), 8);
     assert!(harness.ledger.overlaps().is_empty());
 }
 
