@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use model::Timestamp;
 use serde::Deserialize;
 
 use crate::verdict::Leadership;
@@ -18,6 +19,16 @@ const ANSWER_MAX: u64 = 4 << 20;
 #[derive(Deserialize)]
 struct Status {
     cluster: Cluster,
+}
+
+#[derive(Deserialize)]
+struct Watch {
+    node: WatchOf,
+}
+
+#[derive(Deserialize)]
+struct WatchOf {
+    wall_ms: u64,
 }
 
 #[derive(Deserialize)]
@@ -38,6 +49,13 @@ pub(crate) fn leadership(endpoint: &str) -> io::Result<Option<Leadership>> {
     let status: Status = serde_json::from_str(&body)?;
     let Cluster { leader, term } = status.cluster;
     Ok(leader.map(|name| Leadership { name, term }))
+}
+
+/// What a node's wall clock shows.
+pub(crate) fn wall(endpoint: &str) -> io::Result<Timestamp> {
+    let (_, body) = get(endpoint, "/status")?;
+    let status: Watch = serde_json::from_str(&body)?;
+    Ok(Timestamp(status.node.wall_ms))
 }
 
 /// Why a node is not ready; nothing if it is.
@@ -117,6 +135,13 @@ mod tests {
                 .unwrap()
                 .starts_with("GET /status HTTP/1.0\r\n")
         );
+    }
+
+    #[test]
+    fn a_wall_clock_is_read_from_a_status() {
+        let (endpoint, _server) =
+            answering("HTTP/1.0 200 OK\r\n\r\n{\"node\":{\"wall_ms\":17},\"cluster\":{}}");
+        assert_eq!(wall(&endpoint).unwrap(), Timestamp(17));
     }
 
     #[test]

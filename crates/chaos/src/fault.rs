@@ -200,6 +200,14 @@ pub enum FaultError {
         /// How long it had.
         patience: Duration,
     },
+    /// A node still shows the time that it showed before.
+    #[error("the wall clock of node {node} did not move within {patience:?}")]
+    ClockStays {
+        /// Which.
+        node: String,
+        /// How long it was looked at.
+        patience: Duration,
+    },
     /// A file could not be written.
     #[error("could not write {path}")]
     File {
@@ -212,6 +220,23 @@ pub enum FaultError {
     /// Beginning or ending took too long.
     #[error("expected a fault to begin or end within {MOVE_MAX:?}")]
     Late,
+}
+
+impl Unsupported {
+    /// What a cluster would have to have for the fault to fit it. Nothing if the fault fits, and what is wrong is the fault's
+    /// parameters or the moment: too few nodes run, say.
+    #[must_use]
+    pub fn needs(&self) -> Option<String> {
+        match self {
+            Self::Verb { verb, reason } => Some(format!("a way to {verb} a node: {reason}")),
+            Self::NoLinks => Some("links between the nodes that are ours to break".to_owned()),
+            Self::NoDisk { .. } => Some("disks of ours under the data of the nodes".to_owned()),
+            Self::NoClock { reason, .. } => {
+                Some(format!("wall clocks that can be moved: {reason}"))
+            }
+            Self::TooFew { .. } | Self::Senseless(_) => None,
+        }
+    }
 }
 
 impl Fault {

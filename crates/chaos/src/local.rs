@@ -19,7 +19,7 @@ use std::{
 
 use async_trait::async_trait;
 use host::{Entropy, SeededEntropy, Tasks};
-use model::{Role, Roles};
+use model::{Role, Roles, Timestamp};
 use tokio::time::Instant;
 
 use crate::{
@@ -393,6 +393,12 @@ impl Target for LocalCluster {
         self.clocks.clone()?;
         let node = self.nodes.get(node).ok_or("there is no such node")?;
         Ok(node.clock_file())
+    }
+
+    async fn wall(&self, node: &str) -> Option<Timestamp> {
+        let ask = |endpoint: &str| admin::wall(endpoint).ok();
+        let said = self.ask(|m| m.name == node, ask).await;
+        said.into_iter().find_map(|(_, wall)| wall.flatten())
     }
 }
 

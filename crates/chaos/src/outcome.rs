@@ -10,7 +10,8 @@ use crate::{
     },
     moment::Moment,
     verdict::{
-        FaultJudgement, Judgement, Leadership, Line, Played, Remark, Seen, is_ok, percentile,
+        FaultJudgement, Judgement, Leadership, Line, NotTried, Played, Remark, Seen, is_ok,
+        percentile,
     },
 };
 
@@ -36,6 +37,8 @@ pub struct Outcome {
     pub invalid: Vec<String>,
     /// The faults, in the order that they were played.
     pub faults: Vec<FaultOutcome>,
+    /// The faults that were left out, because they do not fit the cluster.
+    pub not_tried: Vec<NotTried>,
     /// What was promised for all the time.
     pub promises: Vec<Line>,
     /// What nodes did that they should not.
@@ -131,6 +134,7 @@ impl Outcome {
             faults: faults
                 .map(|(played, judged)| fault(played, judged))
                 .collect(),
+            not_tried: seen.not_tried.to_vec(),
             promises: judgement.promises.clone(),
             remarks: seen.remarks.to_vec(),
             totals: judgement.totals.clone(),

@@ -4,12 +4,12 @@ use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use host::{Entropy, SeededEntropy};
-use model::Role;
+use model::{Role, Timestamp};
 use parking_lot::Mutex;
 
 use crate::{
     fabric::Links,
-    fault::{Disk, Faketime, Fault, Member, Phase, Target, TargetError, Verb},
+    fault::{Disk, Faketime, Fault, Member, Phase, Prepared, Target, TargetError, Verb},
     local,
     moment::Moment,
     scenario::{Scenario, Step},
@@ -48,30 +48,39 @@ pub async fn plan(
         steps.len()
     )];
     let mut at = Moment::after(scenario.warmup);
+    let mut unfit = 0;
+    let target: Arc<dyn Target> = rehearsed.clone();
     for step in &steps {
-        lines.extend(rehearse(&rehearsed, step, at, &entropy).await);
-        at = at.plus(step.fault.lasts()).plus(scenario.settle);
+        match step.fault.prepare(&target, &entropy).await {
+            Ok(prepared) => {
+                lines.push(format!("{at}  {}", prepared.describe()));
+                lines.extend(rehearse(&rehearsed, step, prepared).await);
+                at = at.plus(step.fault.lasts()).plus(scenario.settle);
+            }
+            Err(unsupported) => {
+                let why = match unsupported.needs() {
+                    Some(needs) => format!("DOES NOT FIT: needs {needs}"),
+                    None => format!("NOT POSSIBLE: {unsupported}"),
+                };
+                unfit += usize::from(unsupported.needs().is_some());
+                lines.push(format!("{at}  {}: {why}", step.fault));
+            }
+        }
+    }
+    if unfit > 0 {
+        lines.push(format!(
+            "{unfit} of {} faults do not fit this cluster: --skip-unfit leaves them out, without it the run is invalid",
+            steps.len()
+        ));
     }
     lines
 }
 
-async fn rehearse(
-    rehearsed: &Arc<Rehearsed>,
-    step: &Step,
-    at: Moment,
-    entropy: &SeededEntropy,
-) -> Vec<String> {
-    let target: Arc<dyn Target> = rehearsed.clone();
-    let prepared = match step.fault.prepare(&target, entropy).await {
-        Ok(prepared) => prepared,
-        Err(unsupported) => {
-            return vec![format!("{at}  {}: NOT POSSIBLE: {unsupported}", step.fault)];
-        }
-    };
-    let mut lines = vec![format!("{at}  {}", prepared.describe())];
+/// What is done to nodes when it begins and when it ends.
+async fn rehearse(rehearsed: &Arc<Rehearsed>, step: &Step, prepared: Prepared) -> Vec<String> {
     if matches!(step.fault, Fault::ClockStep(_)) {
         // It would write files.
-        return lines;
+        return Vec::new();
     }
     rehearsed.said.lock().clear();
     let said = rehearsed.said.clone();
@@ -85,16 +94,13 @@ async fn rehearse(
         })
         .await;
     let ends = std::mem::take(&mut *rehearsed.said.lock());
-    lines.extend(
-        begins
-            .into_iter()
-            .map(|said| format!("        begins: {said}")),
-    );
-    lines.extend(
-        ends.into_iter()
-            .map(|said| format!("        ends:   {said}")),
-    );
-    lines
+    let begins = begins
+        .into_iter()
+        .map(|said| format!("        begins: {said}"));
+    let ends = ends
+        .into_iter()
+        .map(|said| format!("        ends:   {said}"));
+    begins.chain(ends).collect()
 }
 
 impl Rehearsed {
@@ -191,6 +197,10 @@ impl Target for Rehearsed {
             return Err("it is not ours".to_owned());
         }
         Faketime::find().map(|_| PathBuf::new())
+    }
+
+    async fn wall(&self, _node: &str) -> Option<Timestamp> {
+        None
     }
 }
 

@@ -8,7 +8,7 @@ use std::fmt::{self, Display, Write};
 
 use crate::{
     outcome::{FaultOutcome, Outcome},
-    verdict::{Line, seconds},
+    verdict::{Line, NotTried, seconds},
 };
 
 const STYLE: &str = include_str!("report/style.css");
@@ -51,7 +51,28 @@ fn write_page(page: &mut String, outcome: &Outcome) -> fmt::Result {
     for (number, fault) in (1..).zip(&outcome.faults) {
         one_fault(page, number, fault)?;
     }
-    page.push_str("</section>\n</main>\n</body>\n</html>\n");
+    page.push_str("</section>\n");
+    not_tried(page, &outcome.not_tried)?;
+    page.push_str("</main>\n</body>\n</html>\n");
+    Ok(())
+}
+
+/// What was left out, so that nobody takes it for something that held.
+fn not_tried(page: &mut String, faults: &[NotTried]) -> fmt::Result {
+    if faults.is_empty() {
+        return Ok(());
+    }
+    page.push_str("<section>\n<h2>Not tried</h2>\n<div class=\"scroll\"><table>\n<thead><tr><th>fault</th><th>needs</th><th>times</th></tr></thead>\n<tbody>\n");
+    for fault in faults {
+        writeln!(
+            page,
+            "<tr><td>{}</td><td>{}</td><td>{}</td></tr>",
+            Text(&fault.what),
+            Text(&fault.needs),
+            fault.times
+        )?;
+    }
+    page.push_str("</tbody></table></div>\n</section>\n");
     Ok(())
 }
 

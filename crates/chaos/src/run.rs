@@ -28,7 +28,7 @@ use crate::{
     watched::Watched,
 };
 
-/// What the load's functions run on; the nearest that there is.
+/// What the load's functions run on: in a local cluster the nearest that there is, in another one this, unless it says.
 const RUNTIME: &str = "python3.12";
 /// Where a local cluster lives, in the folder of the results.
 const CLUSTER: &str = "cluster";
@@ -54,6 +54,8 @@ pub struct Options {
     pub version: String,
     /// An operator's own cluster, instead of a local one.
     pub staging: Option<Staging>,
+    /// Whether faults that do not fit the cluster are left out and listed; they make the run invalid otherwise.
+    pub skip_unfit: bool,
 }
 
 /// What came of a run, and where it is written down.
@@ -194,12 +196,17 @@ impl Stage<'_> {
         let director = play::Director {
             cluster: cluster.clone(),
             scenario: &options.scenario,
+            skip_unfit: options.skip_unfit,
             entropy,
             began,
             stop,
             frontends: orders.endpoints.iter().map(|e| e.name.clone()).collect(),
         };
-        let (played, mut cut_short) = director.play(&steps, &mut load, say).await;
+        let play::Course {
+            played,
+            not_tried,
+            mut cut_short,
+        } = director.play(&steps, &mut load, say).await;
         let load_ended = began.moment();
         say(&format!(
             "{load_ended} the load ends, and reads back what it was promised"
@@ -217,6 +224,7 @@ impl Stage<'_> {
         let seen = Seen {
             records: &records,
             played: &played,
+            not_tried: &not_tried,
             remarks: &remarks,
             load_ended,
             cut_short,
@@ -264,12 +272,13 @@ fn orders(
     [access_key_id, secret_access_key, region]: [String; 3],
 ) -> Orders {
     let load = &options.scenario.load;
+    let runtime = options.staging.as_ref().and_then(Staging::runtime);
     Orders {
         endpoints,
         access_key_id,
         secret_access_key,
         region,
-        runtime: RUNTIME.to_owned(),
+        runtime: runtime.unwrap_or(RUNTIME).to_owned(),
         rate: load.rate,
         writes: load.writes,
         churn_s: load.churn.0.as_secs_f64(),

@@ -49,6 +49,8 @@ pub struct Staging {
     region: String,
     access_key_id: String,
     secret_file: PathBuf,
+    /// What the load's functions run on.
+    runtime: Option<String>,
     #[serde(default)]
     hooks: Hooks,
     node: Vec<StagingNode>,
@@ -171,6 +173,12 @@ impl Staging {
             secret.trim().to_owned(),
             self.region.clone(),
         ])
+    }
+
+    /// The runtime that the load's functions are to have, if its workers lack the usual one.
+    #[must_use]
+    pub fn runtime(&self) -> Option<&str> {
+        self.runtime.as_deref()
     }
 
     /// The commands.

@@ -60,6 +60,21 @@ pub struct Played {
     pub leader_change: bool,
     /// Why it did not happen, or was not healed, as it should.
     pub trouble: Option<String>,
+    /// Whether anything of it happened; around what never began there is nothing to judge.
+    pub happened: bool,
+}
+
+/// A fault that was left out, because it does not fit the cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NotTried {
+    /// Its kind.
+    pub kind: String,
+    /// What it would have done.
+    pub what: String,
+    /// What the cluster would have to have for it.
+    pub needs: String,
+    /// How often it was left out.
+    pub times: usize,
 }
 
 /// Who leads, and since when in Raft's count.
@@ -87,6 +102,8 @@ pub struct Seen<'a> {
     pub records: &'a Records,
     /// The faults, in the order that they were played.
     pub played: &'a [Played],
+    /// The faults that were left out.
+    pub not_tried: &'a [NotTried],
     /// What nodes did that they should not.
     pub remarks: &'a [Remark],
     /// When the load ended.

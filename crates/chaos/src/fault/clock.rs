@@ -5,16 +5,19 @@
 //! be started; without it this fault is unsupported, and says so. The monotonic clock is left alone, as by a real jump.
 
 use std::{
+    io::ErrorKind,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use async_trait::async_trait;
+use host::{Clock as _, SystemClock};
 use serde::Deserialize;
 
 use super::{
     FaultError, Span, Step, Target, Unsupported, Who,
     act::{Act, Kind, Scene, list},
+    together::together,
     who::phrase,
 };
 
@@ -26,6 +29,13 @@ const PLACES: [&str; 5] = [
     "/usr/lib/faketime/libfaketimeMT.so.1",
     "/usr/local/lib/faketime/libfaketimeMT.so.1",
 ];
+
+/// Where Linux shows the shared memory of processes.
+const SHARED_MEMORY: &str = "/dev/shm";
+
+/// How long a clock may take to show that it moved.
+const MOVES_MAX: Duration = Duration::from_secs(5);
+const POLL: Duration = Duration::from_millis(50);
 
 /// Parameters of `clock-step`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -78,6 +88,20 @@ impl Faketime {
             ("FAKETIME_DONT_FAKE_MONOTONIC", PathBuf::from("1")),
         ];
         (variables, TRUE_TIME)
+    }
+
+    /// Takes away what the library made in shared memory for a process that is gone: it does not do so itself when its
+    /// process is killed.
+    pub fn forget(&self, process: u32) {
+        for name in ["faketime_shm_", "sem.faketime_sem_"] {
+            let file = Path::new(SHARED_MEMORY).join(format!("{name}{process}"));
+            match std::fs::remove_file(&file) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    tracing::warn!(file = %file.display(), %error, "shared memory is left");
+                }
+                _ => {}
+            }
+        }
     }
 }
 
@@ -145,6 +169,27 @@ impl Stepping {
     }
 }
 
+/// Waits until a node shows a time that is not ours any more: a file that nobody reads moves no clock. What it shows was so
+/// between our question and its answer, so a time outside of that is another clock's.
+async fn moved(target: &dyn Target, node: &str, back: bool) -> Result<(), FaultError> {
+    let looks = async {
+        loop {
+            let asked = SystemClock.wall();
+            let shown = target.wall(node).await;
+            let answered = SystemClock.wall();
+            if shown.is_some_and(|at| if back { at < asked } else { at > answered }) {
+                return;
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    };
+    let late = |_| FaultError::ClockStays {
+        node: node.to_owned(),
+        patience: MOVES_MAX,
+    };
+    tokio::time::timeout(MOVES_MAX, looks).await.map_err(late)
+}
+
 #[async_trait]
 impl Act for Stepping {
     fn describe(&self) -> String {
@@ -155,14 +200,15 @@ impl Act for Stepping {
         &self.victims
     }
 
-    async fn begin(&mut self, _target: &dyn Target) -> Result<(), FaultError> {
+    async fn begin(&mut self, target: &dyn Target) -> Result<(), FaultError> {
         let Step { back, by } = self.fault.by;
         let sign = if back { '-' } else { '+' };
         self.write(&format!(
             "{sign}{}.{:03}\n",
             by.as_secs(),
             by.subsec_millis()
-        ))
+        ))?;
+        together(self.victims.iter().map(|node| moved(target, node, back))).await
     }
 
     async fn hold(&mut self, _target: &dyn Target) -> Result<(), FaultError> {

@@ -3,7 +3,7 @@
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use model::{Role, Roles};
+use model::{Role, Roles, Timestamp};
 
 use crate::fabric::Links;
 
@@ -58,6 +58,9 @@ pub trait Target: Send + Sync {
     /// # Errors
     /// Why there is none, as the rest of a sentence.
     fn clock(&self, node: &str) -> Result<PathBuf, String>;
+
+    /// What a node's own wall clock shows; nothing if it does not answer.
+    async fn wall(&self, node: &str) -> Option<Timestamp>;
 }
 
 /// A disk that fails on demand.

@@ -7,8 +7,8 @@ mod victims;
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use host::SeededEntropy;
-use model::{Role, Roles};
+use host::{Clock as _, SeededEntropy, SystemClock};
+use model::{Role, Roles, Timestamp};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
@@ -26,6 +26,8 @@ struct Remembers {
     fails: Option<(Verb, &'static str)>,
     disks: bool,
     clocks: Option<PathBuf>,
+    /// Whether its nodes do not see how far their clocks are to be off.
+    deaf: bool,
     began: Instant,
     remembered: Arc<Mutex<Remembered>>,
 }
@@ -68,6 +70,7 @@ impl Remembers {
             fails: None,
             disks: true,
             clocks: None,
+            deaf: false,
             began: Instant::now(),
             remembered: Arc::default(),
         }
@@ -189,6 +192,19 @@ impl Target for Remembers {
         directory
             .map(|directory| directory.join(node))
             .ok_or_else(|| "it shares the machine's".to_owned())
+    }
+
+    async fn wall(&self, node: &str) -> Option<Timestamp> {
+        let off: i64 = match self.deaf {
+            true => 0,
+            false => {
+                // Milliseconds, once the point is gone; or "+0".
+                let text = std::fs::read_to_string(self.clock(node).ok()?).ok()?;
+                text.trim().replace('.', "").parse().unwrap()
+            }
+        };
+        let now = SystemClock.wall().0;
+        Some(Timestamp(now.saturating_add_signed(off)))
     }
 }
 

@@ -257,6 +257,9 @@ impl Node {
         };
         let ended: Option<ExitStatus> = child.try_wait().unwrap_or_default();
         let Some(status) = ended else { return true };
+        if let Some(faketime) = &self.faketime {
+            faketime.forget(child.id());
+        }
         process.child = None;
         if !process.told && !self.excused.load(Ordering::Acquire) {
             process.exits.push(format!("it ended by itself: {status}"));

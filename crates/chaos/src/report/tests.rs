@@ -2,7 +2,7 @@ use super::*;
 use crate::{
     moment::Moment,
     outcome::{About, Bucket},
-    verdict::{FaultJudgement, Judgement, Totals, Verdict},
+    verdict::{FaultJudgement, Judgement, NotTried, Totals, Verdict},
 };
 
 fn outcome() -> Outcome {
@@ -65,6 +65,7 @@ fn outcome() -> Outcome {
             trouble: None,
             judgement: judged,
         }],
+        not_tried: Vec::new(),
         promises: vec![broken],
         remarks: Vec::new(),
         totals: Totals::default(),
@@ -106,6 +107,22 @@ fn what_nodes_said_is_text() {
     let page = html(&outcome());
     assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt; &amp; &quot;more&quot;"));
     assert!(page.contains("a &lt;summary&gt;"));
+}
+
+#[test]
+fn what_was_not_tried_is_told() {
+    assert!(!html(&outcome()).contains("Not tried"));
+    let mut partial = outcome();
+    partial.not_tried = vec![NotTried {
+        kind: "cut-zone".to_owned(),
+        what: "cut <zone> off".to_owned(),
+        needs: "links of ours".to_owned(),
+        times: 3,
+    }];
+    let page = html(&partial);
+    check_nesting(&page.replace("</style>", "</style><html><head>"));
+    let row = "<tr><td>cut &lt;zone&gt; off</td><td>links of ours</td><td>3</td></tr>";
+    assert!(page.contains("<h2>Not tried</h2>") && page.contains(row));
 }
 
 #[test]

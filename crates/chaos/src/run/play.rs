@@ -6,11 +6,11 @@ use host::SeededEntropy;
 use tokio::sync::watch;
 
 use crate::{
-    fault::{self, Phase, Prepared, Target},
+    fault::{self, Phase, Prepared, Target, Unsupported},
     load::Load,
     moment::{Began, Moment},
     scenario::{Scenario, Step},
-    verdict::{Played, recovered_at},
+    verdict::{NotTried, Played, recovered_at},
     watched::Watched,
 };
 
@@ -23,10 +23,21 @@ const LATE: Duration = Duration::from_secs(30);
 pub(super) struct Director<'a> {
     pub(super) cluster: Arc<dyn Watched>,
     pub(super) scenario: &'a Scenario,
+    /// Whether what does not fit the cluster is left out.
+    pub(super) skip_unfit: bool,
     pub(super) entropy: SeededEntropy,
     pub(super) began: Began,
     pub(super) stop: watch::Receiver<bool>,
     pub(super) frontends: BTreeSet<String>,
+}
+
+/// What came of the steps.
+#[derive(Debug, Default)]
+pub(super) struct Course {
+    pub(super) played: Vec<Played>,
+    pub(super) not_tried: Vec<NotTried>,
+    /// Why not all were played, if so.
+    pub(super) cut_short: Option<String>,
 }
 
 /// When each phase came.
@@ -39,44 +50,61 @@ struct Phases {
 }
 
 impl Director<'_> {
-    /// Plays all steps. Answers what came of them, and why not all were played, if so.
+    /// Plays all steps.
     pub(super) async fn play(
         &self,
         steps: &[Step],
         load: &mut Load,
         say: &mut (dyn FnMut(&str) + Send),
-    ) -> (Vec<Played>, Option<String>) {
-        let mut played = Vec::new();
+    ) -> Course {
+        let mut course = Course::default();
         let mut stopped = self.wait(self.scenario.warmup).await;
         for (number, step) in (1..).zip(steps) {
             if stopped {
-                let why = "it was told to stop".to_owned();
-                return (played, Some(why));
+                break;
             }
             if let Err(error) = load.check() {
-                return (played, Some(error.to_string()));
+                course.cut_short = Some(error.to_string());
+                return course;
             }
             let around = format!("{number}/{}", steps.len());
-            let one = self.step(step, &around, load, say).await;
+            let target: Arc<dyn Target> = self.cluster.clone();
+            let prepared = step.fault.prepare(&target, &self.entropy).await;
+            if let Some(needs) = self.unfit(&prepared) {
+                let now = self.began.moment();
+                say(&format!(
+                    "{now} [{around}] {}: not tried, needs {needs}",
+                    step.fault
+                ));
+                course.leave_out(step, needs);
+                continue;
+            }
+            let one = self.step(step, prepared, &around, load, say).await;
             let happened = one.trouble.is_none();
-            played.push(one);
+            course.played.push(one);
             stopped = *self.stop.borrow();
             if happened && !stopped {
                 stopped = self.wait(self.scenario.settle).await;
             }
         }
-        let why = stopped.then(|| "it was told to stop".to_owned());
-        (played, why)
+        course.cut_short = stopped.then(|| "it was told to stop".to_owned());
+        course
+    }
+
+    /// What the cluster lacks for a fault that is to be left out.
+    fn unfit(&self, prepared: &Result<Prepared, Unsupported>) -> Option<String> {
+        let unsupported = prepared.as_ref().err().filter(|_| self.skip_unfit)?;
+        unsupported.needs()
     }
 
     async fn step(
         &self,
         step: &Step,
+        prepared: Result<Prepared, Unsupported>,
         around: &str,
         load: &Load,
         say: &mut (dyn FnMut(&str) + Send),
     ) -> Played {
-        let target: Arc<dyn Target> = self.cluster.clone();
         let before = self.cluster.leadership().await;
         let now = self.began.moment();
         let mut played = Played {
@@ -92,10 +120,15 @@ impl Director<'_> {
             leaders: (before, None),
             leader_change: step.leader_change,
             trouble: None,
+            happened: prepared.is_ok(),
         };
-        match step.fault.prepare(&target, &self.entropy).await {
+        match prepared {
             Err(unsupported) => {
-                played.trouble = Some(format!("did not happen: {unsupported}"));
+                let hint = match unsupported.needs() {
+                    Some(_) => "; --skip-unfit leaves such faults out",
+                    None => "",
+                };
+                played.trouble = Some(format!("did not happen: {unsupported}{hint}"));
                 say(&format!("{now} [{around}] {}: {unsupported}", played.what));
             }
             Ok(prepared) => {
@@ -148,8 +181,12 @@ impl Director<'_> {
         let deadline = played.over.plus(played.limits.recovery).plus(LATE);
         let records = load.records();
         loop {
-            if played.ready.is_none() && self.cluster.unready().await.is_empty() {
-                played.ready = Some(self.began.moment());
+            if played.ready.is_none() {
+                if self.cluster.unready().await.is_empty() {
+                    played.ready = Some(self.began.moment());
+                } else {
+                    self.start_again(&played.victims).await;
+                }
             }
             let works = recovered_at(&records.lock(), &self.frontends, played.over);
             if let (Some(ready), Some(works)) = (played.ready, works) {
@@ -158,6 +195,19 @@ impl Director<'_> {
             let stopped = self.wait(POLL).await;
             if stopped || self.began.moment() > deadline {
                 return None;
+            }
+        }
+    }
+
+    /// Starts victims that ended after their fault did, as whatever supervises a node would: one whose disk failed drains
+    /// first, which takes as long as its work under way.
+    async fn start_again(&self, victims: &[String]) {
+        for victim in victims {
+            if self.cluster.is_up(victim).await {
+                continue;
+            }
+            if let Err(error) = self.cluster.start(victim).await {
+                tracing::warn!(%error, "a victim could not be started again");
             }
         }
     }
@@ -176,6 +226,22 @@ impl Director<'_> {
         if stop.wait_for(|stop| *stop).await.is_err() {
             // Nobody is left to say so.
             std::future::pending::<()>().await;
+        }
+    }
+}
+
+impl Course {
+    fn leave_out(&mut self, step: &Step, needs: String) {
+        let what = step.fault.to_string();
+        let same = |other: &&mut NotTried| (&other.what, &other.needs) == (&what, &needs);
+        match self.not_tried.iter_mut().find(same) {
+            Some(left_out) => left_out.times += 1,
+            None => self.not_tried.push(NotTried {
+                kind: step.fault.name().to_owned(),
+                what,
+                needs,
+                times: 1,
+            }),
         }
     }
 }

@@ -1,6 +1,7 @@
 use host::SeededEntropy;
 
 use super::*;
+use crate::fault::How;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -13,7 +14,7 @@ fn every_built_in_scenario_is_good_and_the_promised_ones_are_there() {
     let all = Scenario::built_in().unwrap();
     let names: Vec<_> = all.iter().map(|s| s.name.as_str()).collect();
     for name in [
-        "smoke", "leader", "zone", "flapping", "gray", "disk", "clock", "soak",
+        "smoke", "leader", "zone", "flapping", "gray", "disk", "clock", "quorum", "staging", "soak",
     ] {
         assert!(names.contains(&name), "{name} is missing in {names:?}");
     }
@@ -26,7 +27,7 @@ fn smoke_takes_about_four_minutes_and_hits_what_it_must() {
     let steps = smoke.steps(None, &SeededEntropy::new(1));
     let held: Duration = steps.iter().map(|s| s.fault.lasts() + smoke.settle).sum();
     assert!(
-        held > SECOND * 150 && held < SECOND * 210,
+        held > SECOND * 180 && held < SECOND * 230,
         "{held:?} without start, recovery and end"
     );
     let kinds: Vec<_> = steps.iter().map(|s| s.fault.name()).collect();
@@ -40,6 +41,7 @@ fn smoke_takes_about_four_minutes_and_hits_what_it_must() {
         "terminate",
         "disk",
         "slow",
+        "bandwidth",
         "starve",
         "corrupt",
         "flap",
@@ -120,6 +122,37 @@ fn a_seed_repeats_its_draws_and_another_draws_others() {
     assert_ne!(drawn(1), drawn(2));
     assert!(drawn(1).len() > 50 && drawn(1).len() < 1000);
     assert!(drawn(1).len() < soak.steps(None, &SeededEntropy::new(1)).len());
+}
+
+#[test]
+fn a_soak_draws_every_kind_of_fault_and_every_way_of_a_disk() {
+    let soak = Scenario::find("soak").unwrap();
+    let kinds: std::collections::BTreeSet<_> = soak.candidates().map(|s| s.fault.name()).collect();
+    let all = [
+        "bandwidth",
+        "bridge",
+        "clock-step",
+        "corrupt",
+        "cut-zone",
+        "disk",
+        "flap",
+        "isolate",
+        "kill",
+        "loss",
+        "minority",
+        "pause",
+        "restart-storm",
+        "separate",
+        "slow",
+        "starve",
+        "terminate",
+        "wipe",
+    ];
+    assert_eq!(kinds.into_iter().collect::<Vec<_>>(), all);
+    for how in [How::Stall, How::Slow, How::Eio, How::Full, How::PowerCut] {
+        let drawn = |step: &Step| matches!(&step.fault, Fault::Disk(disk) if disk.how == how);
+        assert!(soak.candidates().any(drawn), "{how:?}");
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::{
 
 use async_trait::async_trait;
 use host::Tasks;
-use model::Role;
+use model::{Role, Timestamp};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
@@ -173,6 +173,10 @@ impl Target for StagingCluster {
 
     fn clock(&self, _node: &str) -> Result<PathBuf, String> {
         Err("it is not ours".to_owned())
+    }
+
+    async fn wall(&self, _node: &str) -> Option<Timestamp> {
+        None
     }
 }
 

@@ -71,6 +71,35 @@ async fn without_a_command_that_knows_it_remembers_whom_it_ended() {
     assert!(cluster.is_up("a1").await);
 }
 
+#[tokio::test]
+async fn the_scenario_for_operators_needs_commands_alone() {
+    let all = "kill terminate start pause resume wipe is_up".split(' ');
+    let hooks: String = all.map(|hook| format!("{hook} = \"true\"\n")).collect();
+    let others = ["b1", "c1"].map(|name| NODE.replace("a1", name)).concat();
+    let staging = read(&format!("[hooks]\n{hooks}{others}")).unwrap();
+    let rehearse = async |name: &str, staging: &Staging| {
+        let scenario = crate::Scenario::find(name).unwrap();
+        crate::plan(&scenario, 1, None, Some(staging))
+            .await
+            .join("\n")
+    };
+    let plan = rehearse("staging", &staging).await;
+    assert!(
+        !plan.contains("DOES NOT FIT") && !plan.contains("NOT POSSIBLE"),
+        "{plan}"
+    );
+    // The others have faults of links, disks or clocks, and a plan says so.
+    let plan = rehearse("clock", &staging).await;
+    assert!(
+        plan.contains("DOES NOT FIT: needs wall clocks that can be moved: it is not ours"),
+        "{plan}"
+    );
+    assert!(
+        plan.contains("5 of 5 faults do not fit this cluster: --skip-unfit"),
+        "{plan}"
+    );
+}
+
 #[test]
 fn what_has_no_command_is_not_supported() {
     let staging =

@@ -90,6 +90,14 @@ pub fn recovered_at(
 }
 
 fn fault(records: &Records, played: &Played, until: Moment) -> FaultJudgement {
+    if !played.happened {
+        return FaultJudgement {
+            held: true,
+            lines: Vec::new(),
+            judged: 0,
+            blast_radius: Vec::new(),
+        };
+    }
     let radius = played.radius();
     let outside = |via: &str| !radius.contains(via);
     // What is under way when a fault begins is that fault's to spoil.

@@ -238,4 +238,22 @@ async fn clocks_jump_and_jump_back() {
     played.healed.unwrap();
     assert_eq!(during, "-1.500\n");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "+0\n");
+    played.happened.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_nobody_sees_move_has_not_moved() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut target = Remembers::new();
+    target.clocks = Some(directory.path().to_owned());
+    target.deaf = true;
+    let target = Arc::new(target);
+    for by in ["+1h", "-250ms"] {
+        let text = format!("kind = 'clock-step'\nwho = 'leader'\nby = '{by}'");
+        let prepared = prepare(&target, &text).await.unwrap();
+        let played = prepared.play(std::future::pending(), |_| {}).await;
+        let why = played.happened.unwrap_err().to_string();
+        assert_eq!(why, "the wall clock of node a1 did not move within 5s");
+        played.healed.unwrap();
+    }
 }
