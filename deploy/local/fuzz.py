@@ -32,11 +32,13 @@ INPUTS, BROKE, WORDS = PLACE / "inputs", PLACE / "broke", PLACE / "words"
 TARGETS = {
     "arn": 4096,
     "event_stream": 2048,
+    "object_store": 1024,
     "package": 5120,
     "pattern": 2048,
     "policy": 3072,
     "request": 4096,
     "sigv4": 2048,
+    "sts": 3072,
 }
 """And the longest input that is tried on each, in bytes."""
 SIDE_BY_SIDE = 2

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use fuzz::wire::Wire;
 use lambda_api::{
-    ApiError, Operation, Query, Request, Scope, invoke,
+    ApiError, Holder, Operation, Query, Request, Scope, invoke,
     request::{Input, setting::SettingRequest},
     route::{self, Labels},
 };
@@ -135,14 +135,22 @@ fn refused(error: &ApiError) {
 fn demanded(request: &Request, operation: Operation) {
     let demands = request.demands(operation, &scope());
     assert_eq!(demands[0].action, operation.action());
-    if demands[0].function.is_some() {
-        assert_eq!(demands[0].function, request.resource());
+    if let Some(Holder::Function(function)) = &demands[0].holder {
+        assert_eq!(Some(function), request.resource().as_ref());
     }
     for demand in &demands {
-        if let Some(function) = &demand.function {
-            assert_eq!(demand.resource, function.to_string());
-            assert_eq!(demand.resource.parse().as_ref(), Ok(function));
-        }
+        let said = match &demand.holder {
+            None => demand.resource.clone(),
+            Some(Holder::Function(function)) => {
+                assert_eq!(demand.resource.parse().as_ref(), Ok(function));
+                function.to_string()
+            }
+            Some(Holder::LayerVersion(id)) => id.to_string(),
+            Some(Holder::Mapping(id)) => id.arn(),
+            Some(Holder::CodeSigningConfig(id)) => id.to_string(),
+            Some(Holder::CapacityProvider(id)) => id.to_string(),
+        };
+        assert_eq!(demand.resource, said);
         let parts: Vec<&str> = demand.resource.split(':').collect();
         match *parts.as_slice() {
             ["*"] => assert_eq!(demand.account, scope().account),
@@ -150,6 +158,9 @@ fn demanded(request: &Request, operation: Operation) {
                 assert_eq!((region, account), ("us-east-1", demand.account.as_str()));
             }
             ["arn", _, "iam", "", ..] => assert_eq!(demand.action, "iam:PassRole"),
+            ["arn", "aws", "s3", "", "", ..] => {
+                assert!(demand.action.starts_with("s3:GetObject"), "{demand:?}");
+            }
             _ => panic!("{demand:?}"),
         }
     }
