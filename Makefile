@@ -1,4 +1,6 @@
 .DEFAULT_GOAL := help
+# Where rustup puts cargo, for a shell that was opened before.
+export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 # What is built for release is always built together, here and by deploy/local/up.sh: another choice of packages gives their
 # dependencies other features, and ten minutes of work would be done again.
 RELEASED := --package node --package bench-floor
@@ -19,19 +21,24 @@ down: ## Stop the nodes of `make up`; their data stays in .dunlin/
 dev: ## Run a whole cluster in one process, for development
 	@deploy/local/toolchain.sh
 	@cargo build --quiet --release --locked $(RELEASED)
+	@command -v aws >/dev/null || { deploy/local/venv.sh awscli && echo 'a client is in $(CURDIR)/.venv/bin/aws'; }
 	@target/release/dunlin dev
 
 test: ## Run every test: crates, then real clients against a real cluster
 	@deploy/local/test.sh
 
 check: ## Formatting, lints, house rules; changes nothing
+	@deploy/local/toolchain.sh
 	cargo fmt --all --check
 	rustfmt --edition 2024 --check $(UNSEEN)
 	cargo clippy --workspace --all-targets --locked -- -D warnings
-	cargo test --quiet --locked --package node --test tidy
+	cargo test --quiet --locked --workspace --test tidy
 
 fix: ## Format, apply lints, make the generated pages anew
-	cargo run --quiet --package node -- config reference > docs/configuration.md
+	@deploy/local/toolchain.sh
+	@mkdir -p target
+	cargo run --quiet --package node -- config reference > target/configuration.md
+	cp target/configuration.md docs/configuration.md
 	cargo clippy --workspace --all-targets --fix --allow-dirty --allow-staged
 	cargo fmt --all
 	rustfmt --edition 2024 $(UNSEEN)
@@ -58,7 +65,7 @@ fuzz: ## Fuzz every parser from the kept corpus: make fuzz FUZZ_SECONDS=600 OPTI
 	@python3 -B deploy/local/fuzz.py run $(OPTIONS)
 
 chaos: ## Break a local cluster under load, as root: make chaos SCENARIO=leader OPTIONS='--seed=7'
-	@deploy/local/toolchain.sh && deploy/local/venv.sh boto3
+	@deploy/local/toolchain.sh chaos && deploy/local/venv.sh boto3
 	@cargo build --quiet --locked --package node
 	@target/debug/dunlin chaos run $(or $(SCENARIO),smoke) $(OPTIONS)
 

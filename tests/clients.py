@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import sys
 from dataclasses import dataclass
 from typing import Any, Optional, Union
 
@@ -13,7 +14,8 @@ from botocore.config import Config
 from cluster import Credentials
 
 ROLE = "arn:aws:iam::123456789012:role/lambda"
-RUNTIME = "python3.11"
+# What every machine has on which this runs: the Python of these tests, which a worker finds, too.
+RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
 QUICKLY = {"Delay": 0.05, "MaxAttempts": 600}
 ONE_ATTEMPT = {"retries": {"total_max_attempts": 1}}
 

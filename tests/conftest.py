@@ -13,6 +13,7 @@ from botocore.client import BaseClient
 from clients import create, lambda_client, wait_active
 from cluster import Credentials
 from clusters import TwoAccountCluster, binary, watched, watched_clusters
+from stalls import Stalls
 
 _measured: list[str] = []
 
@@ -91,6 +92,13 @@ def deploy(client: BaseClient, name: str) -> Iterator[Callable[..., str]]:
             creator.delete_function(FunctionName=function)
         except creator.exceptions.ResourceNotFoundException:
             pass
+
+
+@pytest.fixture
+def stalls(tmp_path: Path) -> Iterator[Stalls]:
+    """Watches how long the machine stands still while the test runs."""
+    with Stalls(tmp_path) as watching:
+        yield watching
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,50 @@ def test_the_composition_is_three_zones_of_three_roles(compose):
         ports += node.get("ports", [])
     assert len(ports) == len(set(ports)) == 6
     assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
+@pytest.fixture(scope="module")
+def published():
+    """What a run of `dunlin chaos` needs beside the composition."""
+    return yaml.safe_load((COMPOSE / "chaos.yaml").read_text())["services"]
+
+
+def test_what_chaos_needs_is_published_to_this_machine_alone(dunlin, compose, published, keys, tmp_path):
+    assert set(published) == NAMES
+    ports = [port for name in NAMES for port in compose["services"][name].get("ports", []) + published[name]["ports"]]
+    assert len({port.rpartition(":")[0] for port in ports}) == len(ports) == 6 + 9, "every port of the host is used once"
+    for name, node in published.items():
+        assert set(node) == {"environment", "ports"}
+        (port,) = node["ports"]
+        assert port.startswith("127.0.0.1:") and port.endswith(":9020")
+        variables = given({**compose["services"][name]["environment"], **node["environment"]}, {"COMPOSE_SECRET": "secret"})
+        done = check(dunlin, keys, tmp_path, variables)
+        assert done.returncode == 0, done.stderr
+
+
+def test_the_composition_is_a_target_of_chaos(dunlin, compose, published):
+    file = COMPOSE / "chaos.toml"
+    target = tomllib.loads(file.read_text())
+    assert {node["name"] for node in target["node"]} == NAMES
+    for node in target["node"]:
+        name, (role,) = node["name"], node["roles"]
+        assert (name, node["zone"]) == (f"{role}-{name[-1]}", f"zone-{name[-1]}")
+        assert f"{node['admin']}:9020" in published[name]["ports"]
+        if role == "frontend":
+            assert node["endpoint"].removeprefix("http://") + ":9000" in compose["services"][name]["ports"]
+    (key,) = tomllib.loads((COMPOSE / "dunlin.toml").read_text())["auth"]["keys"]
+    assert target["access_key_id"] == key["access_key_id"]
+    volumes = {f"{compose['name']}_{name}" for name in compose["volumes"]}
+    wiped = re.search(r"docker volume rm (\S+)$", target["hooks"]["wipe"]).group(1)
+    assert {wiped.format(node=name) for name in NAMES} <= volumes
+    plan = subprocess.run(
+        [dunlin, "chaos", "run", "staging", "--target", file, "--seed", "1", "--dry-run"], capture_output=True, text=True, timeout=30
+    )
+    assert plan.returncode == 0, plan.stderr
+    assert "DOES NOT FIT" not in plan.stdout and "NOT POSSIBLE" not in plan.stdout
+    for command in ("kill controller-a", "up --detach --no-deps controller-a", "pause controller-a", "unpause controller-a"):
+        assert f"docker compose {command}\n" in plan.stdout
+    assert re.search(r"docker compose rm --force controller-[bc] && docker volume rm dunlin_controller-[bc]\n", plan.stdout)
 
 
 def test_the_image_has_what_the_composition_calls(compose):

@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 import zips
+from clients import RUNTIME
 from clusters import ROOT
 
 SDK = ROOT / "tests" / "sdk"
@@ -29,7 +30,7 @@ def walk(cluster, name, tmp_path):
             "AWS_SECRET_ACCESS_KEY": made.secret_access_key,
             "AWS_REGION": made.region,
         }
-        output(*command, name, *packages, env=environment, timeout=100, **rest)
+        output(*command, RUNTIME, name, *packages, env=environment, timeout=100, **rest)
 
     return run
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import threading
+from collections import Counter
 
 from cluster import HOST, LocalCluster, http_get
 
@@ -22,6 +23,7 @@ class Balancer:
     def __init__(self, cluster: LocalCluster) -> None:
         self._nodes = [node for node in cluster.nodes if "frontend" in node.roles]
         self._ready: set[str] = set()
+        self._carried: Counter[str] = Counter()
         self._turn = itertools.count()
         self._loop = asyncio.new_event_loop()
         self._started = threading.Event()
@@ -31,6 +33,10 @@ class Balancer:
     @property
     def endpoint(self) -> str:
         return f"http://{HOST}:{self._port}"
+
+    def carried(self, name: str) -> int:
+        """How many connections to a node are open now."""
+        return self._carried[name]
 
     def __enter__(self) -> "Balancer":
         self._thread.start()
@@ -64,7 +70,12 @@ class Balancer:
         try:
             backend = await self._connect()
             if backend is not None:
-                await asyncio.gather(_pipe(reader, backend[1]), _pipe(backend[0], writer))
+                name, back_reader, back_writer = backend
+                self._carried[name] += 1
+                try:
+                    await asyncio.gather(_pipe(reader, back_writer), _pipe(back_reader, writer))
+                finally:
+                    self._carried[name] -= 1
         except asyncio.CancelledError:
             pass  # The balancer ends, and its connections with it.
         finally:
@@ -77,7 +88,8 @@ class Balancer:
         for node in sorted(turn, key=lambda node: node.name not in self._ready):
             host, port = node.public.split(":")
             try:
-                return await asyncio.wait_for(asyncio.open_connection(host, int(port)), CONNECT_MAX)
+                streams = await asyncio.wait_for(asyncio.open_connection(host, int(port)), CONNECT_MAX)
+                return node.name, *streams
             except (OSError, asyncio.TimeoutError):
                 continue
         return None

@@ -1,4 +1,4 @@
-// A walk through a function's life with the SDK as it comes from the registry. Arguments: name, package, other package.
+// A walk through a function's life with the SDK as it comes from the registry. Arguments: runtime, name, package, other package.
 // The endpoint and the credentials are in the environment, where the SDK looks for them itself.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
@@ -29,7 +29,7 @@ import {
   waitUntilPublishedVersionActive,
 } from "@aws-sdk/client-lambda";
 
-const [FunctionName, first, second] = process.argv.slice(2);
+const [Runtime, FunctionName, first, second] = process.argv.slice(2);
 const client = new LambdaClient({});
 const waiting = { client, maxWaitTime: 60, minDelay: 0.1, maxDelay: 0.5 };
 const one = await readFile(first);
@@ -62,7 +62,7 @@ const made = await client.send(
   new CreateFunctionCommand({
     FunctionName,
     Role: "arn:aws:iam::000000000000:role/lambda",
-    Runtime: "python3.11",
+    Runtime,
     Handler: "versioned.handler",
     Code: { ZipFile: one },
     Environment: { Variables: { SETTING: "node" } },

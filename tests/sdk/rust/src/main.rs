@@ -1,6 +1,6 @@
 //! A walk through a function's life with the SDK as it comes from the registry.
 //!
-//! Arguments: name, package, other package. Endpoint, region and credentials are in the environment. What is not as it
+//! Arguments: runtime, name, package, other package. Endpoint, region and credentials are in the environment. What is not as it
 //! should be panics: this program is a test.
 
 use std::{
@@ -40,6 +40,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The function that the walk is about.
 struct Walk {
     client: Client,
+    runtime: Runtime,
     name: String,
     one: Vec<u8>,
     two: Vec<u8>,
@@ -48,11 +49,12 @@ struct Walk {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Outcome {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let [name, first, second] = arguments.as_slice() else {
-        return Err("expected: name, package, other package".into());
+    let [runtime, name, first, second] = arguments.as_slice() else {
+        return Err("expected: runtime, name, package, other package".into());
     };
     let walk = Walk {
         client: client()?,
+        runtime: Runtime::from(runtime.as_str()),
         name: name.clone(),
         one: fs::read(first)?,
         two: fs::read(second)?,
@@ -128,7 +130,7 @@ impl Walk {
                 .create_function()
                 .function_name(&self.name)
                 .role(ROLE)
-                .runtime(Runtime::from("python3.11"))
+                .runtime(self.runtime.clone())
                 .handler("versioned.handler")
                 .timeout(20)
                 .code(
