@@ -188,6 +188,7 @@ async fn gossip_that_dies_is_started_again() {
         .await
         .unwrap();
     see(&a, |m| m.len() == 2).await;
+    see(&b, |m| m.len() == 2).await;
     assert_eq!(b.restarts(), 0);
 
     death.notify_one();
@@ -200,7 +201,7 @@ async fn gossip_that_dies_is_started_again() {
         .expect("b speaks again")
         .unwrap();
     assert_eq!(b.restarts(), 1);
-    assert_eq!(b.watch().borrow().len(), 2);
+    see(&b, |m| m.len() == 2).await;
     tasks.drain(Duration::ZERO).await;
     tokio::time::timeout(INTERVAL * ROUNDS, b.leave())
         .await
