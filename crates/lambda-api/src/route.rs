@@ -300,6 +300,8 @@ mod tests {
     proptest! {
         #[test]
         fn any_function_name_comes_back_as_sent(name in "[^/]{1,30}|[a-z/:$%?#]{1,30}") {
+            // Segments that mean something else in a path.
+            prop_assume!(!matches!(&*name, "." | ".."));
             let path = format!("/2015-03-31/functions/{}/configuration", percent::encode(&name));
             let routed = route(&Method::GET, &path, "").unwrap();
             prop_assert_eq!(routed.operation, Operation::GetFunctionConfiguration);
