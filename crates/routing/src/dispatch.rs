@@ -58,6 +58,8 @@ pub struct Call {
     pub trace_id: String,
     /// Whether the end carries the tail of the log.
     pub log_tail: bool,
+    /// The most bytes of a response that is passed on while the runtime makes it; `None` if it is to be collected.
+    pub stream_max: Option<u64>,
 }
 
 /// What a worker is asked to do.
@@ -106,8 +108,10 @@ pub enum ResponseEvent {
 /// How an invocation ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Finished {
-    /// `None` on success; else AWS's word (`Unhandled`), and the chunks were the error document.
+    /// `None` on success; else AWS's word (`Unhandled`), and the chunks were the error document, unless that follows.
     pub function_error: Option<String>,
+    /// The error document, where part of a response came before the error; else empty.
+    pub error_document: Bytes,
     /// Content type that the runtime gave; empty without one.
     pub content_type: String,
     /// The tail of the log, if asked for.
@@ -394,6 +398,7 @@ impl From<pb::Finished> for Finished {
     fn from(m: pb::Finished) -> Self {
         Self {
             function_error: (!m.function_error.is_empty()).then_some(m.function_error),
+            error_document: m.error_document,
             content_type: m.content_type,
             log_tail: m.log_tail,
             duration: Duration::from_micros(m.duration_us),

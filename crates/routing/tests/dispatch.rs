@@ -28,6 +28,7 @@ fn call(payload: impl Into<Bytes>) -> Call {
         payload: payload.into(),
         client_context: String::new(),
         trace_id: "Root=1-2-3".to_owned(),
+        stream_max: None,
         log_tail: true,
     }
 }

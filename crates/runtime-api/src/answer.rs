@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use model::{RequestId, Timestamp};
-use tokio::time::Instant;
+use tokio::sync::mpsc;
 
 /// One invocation, as the runtime gets it from `/next`.
 #[derive(Clone, Debug)]
@@ -23,18 +23,72 @@ pub struct Invocation {
     pub tenant_id: String,
     /// The event.
     pub payload: Bytes,
+    /// The most bytes of a response that is passed on as it comes, if the runtime streams one; `None` if responses are to
+    /// be collected, streamed or not.
+    pub stream_max: Option<u64>,
 }
 
-/// What a runtime answered to an invocation.
-#[derive(Clone, Debug)]
-pub struct Answer {
-    /// The answer.
-    pub outcome: Outcome,
-    /// When the last byte of it was here.
-    pub at: Instant,
+/// What a runtime answers to an invocation.
+#[derive(Debug)]
+pub enum Answer {
+    /// All of it.
+    Whole(Outcome),
+    /// A response that has begun.
+    Parts(Parts),
 }
 
-/// The three ways in which a runtime answers.
+/// A response that is read while the runtime still makes it. Dropped, the rest is read and thrown away, so that the
+/// runtime comes to its end.
+#[derive(Debug)]
+pub struct Parts {
+    pub(crate) content_type: String,
+    pub(crate) parts: mpsc::Receiver<Part>,
+}
+
+/// A piece of a response that comes in parts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// More of it, in order; never empty.
+    More(Bytes),
+    /// The end; nothing follows.
+    End(Ending),
+}
+
+/// How a response that came in parts ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Well.
+    Done,
+    /// The function failed in the middle.
+    Error {
+        /// The error document.
+        body: Bytes,
+        /// The type in the runtime's trailer.
+        error_type: String,
+    },
+    /// The runtime's connection broke.
+    Truncated,
+    /// It went above the limit; the rest was thrown away.
+    TooLarge,
+}
+
+impl Parts {
+    /// As the runtime gave it; empty if it gave none.
+    #[must_use]
+    pub fn content_type(&self) -> &str {
+        &self.content_type
+    }
+
+    /// The next piece; `None` after the end, and where the environment was reset before it.
+    ///
+    /// # Cancel safety
+    /// Safe: no piece is lost.
+    pub async fn next(&mut self) -> Option<Part> {
+        self.parts.recv().await
+    }
+}
+
+/// The three ways in which a runtime answers in one piece.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The function's response.

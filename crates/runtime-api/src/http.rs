@@ -1,11 +1,15 @@
 //! The wire shapes of the Runtime API: paths, headers, status codes and bodies.
 
+pub(crate) mod extension;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use http_body_util::Full;
 use model::RequestId;
 
-use crate::{CREDENTIALS_PATH, Invocation, lifecycle::Refusal};
+use crate::{
+    CREDENTIALS_PATH, Invocation, lifecycle::Refusal, server::ExtensionCall, subscription::Api,
+};
 
 pub(crate) const ERROR_TYPE: HeaderName =
     HeaderName::from_static("lambda-runtime-function-error-type");
@@ -24,6 +28,7 @@ pub(crate) enum Endpoint {
     Error(Option<RequestId>),
     InitError,
     Credentials,
+    Extension(ExtensionCall),
     Ping,
     UnknownPath,
     WrongMethod,
@@ -32,12 +37,7 @@ pub(crate) enum Endpoint {
 impl Endpoint {
     pub(crate) fn of(method: &Method, path: &str) -> Self {
         let Some(rest) = path.strip_prefix("/2018-06-01/") else {
-            return match path {
-                "/ping" => Self::Ping,
-                CREDENTIALS_PATH if *method == Method::GET => Self::Credentials,
-                CREDENTIALS_PATH => Self::WrongMethod,
-                _ => Self::UnknownPath,
-            };
+            return Self::beside_the_runtime(method, path);
         };
         let (wanted, endpoint) = match rest {
             "runtime/invocation/next" => (Method::GET, Self::Next),
@@ -51,6 +51,39 @@ impl Endpoint {
                 Some((id, "error")) => (Method::POST, Self::Error(id.parse().ok())),
                 _ => return Self::UnknownPath,
             },
+        };
+        if *method == wanted {
+            endpoint
+        } else {
+            Self::WrongMethod
+        }
+    }
+
+    fn beside_the_runtime(method: &Method, path: &str) -> Self {
+        let (wanted, endpoint) = match path {
+            "/ping" => return Self::Ping,
+            CREDENTIALS_PATH => (Method::GET, Self::Credentials),
+            "/2020-01-01/extension/register" => {
+                (Method::POST, Self::Extension(ExtensionCall::Register))
+            }
+            "/2020-01-01/extension/event/next" => {
+                (Method::GET, Self::Extension(ExtensionCall::Next))
+            }
+            "/2020-01-01/extension/init/error" => {
+                (Method::POST, Self::Extension(ExtensionCall::InitError))
+            }
+            "/2020-01-01/extension/exit/error" => {
+                (Method::POST, Self::Extension(ExtensionCall::ExitError))
+            }
+            "/2022-07-01/telemetry" => (
+                Method::PUT,
+                Self::Extension(ExtensionCall::Subscribe(Api::Telemetry)),
+            ),
+            "/2020-08-15/logs" => (
+                Method::PUT,
+                Self::Extension(ExtensionCall::Subscribe(Api::Logs)),
+            ),
+            _ => return Self::UnknownPath,
         };
         if *method == wanted {
             endpoint
@@ -148,7 +181,7 @@ pub(crate) fn pong() -> Response<Full<Bytes>> {
     Response::new(Full::new(Bytes::from_static(b"pong")))
 }
 
-fn json(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> {
+pub(crate) fn json(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(body));
     *response.status_mut() = status;
     response.headers_mut().insert(
@@ -202,12 +235,19 @@ fn header_value(text: &str) -> Option<HeaderValue> {
         .ok()
 }
 
-/// A response may be announced as a stream; it is collected all the same.
-pub(crate) fn check_response_mode(headers: &HeaderMap) -> Result<(), Fault> {
+/// How a runtime announces its response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ResponseMode {
+    Buffered,
+    /// It comes in parts, with trailers.
+    Streaming,
+}
+
+pub(crate) fn response_mode(headers: &HeaderMap) -> Result<ResponseMode, Fault> {
     match headers.get(RESPONSE_MODE).map(HeaderValue::as_bytes) {
-        None | Some(b"") => Ok(()),
-        Some(mode) if mode.eq_ignore_ascii_case(b"streaming") => Ok(()),
-        Some(mode) if mode.eq_ignore_ascii_case(b"buffered") => Ok(()),
+        None | Some(b"") => Ok(ResponseMode::Buffered),
+        Some(mode) if mode.eq_ignore_ascii_case(b"streaming") => Ok(ResponseMode::Streaming),
+        Some(mode) if mode.eq_ignore_ascii_case(b"buffered") => Ok(ResponseMode::Buffered),
         Some(_) => Err(Fault::InvalidResponseMode),
     }
 }

@@ -5,8 +5,9 @@
 //! refuses and changes nothing.
 //!
 //! ```text
-//! Starting --next--> Idle --offer--> Busy --answer--> Answered --next--> Idle
-//!     \--init error--> InitFailed          reset: from anywhere to Starting
+//! Starting --next--> Idle --offer--> Busy --answer-----------> Answered --next--> Idle
+//!     \                               \--begin--> Answering --end--/
+//!      \--init error--> InitFailed          reset: from anywhere to Starting
 //! ```
 //!
 //! An invocation may be offered before the runtime polls (while it starts, or between its answer and its next poll): it
@@ -26,7 +27,7 @@ pub enum Phase {
     InitFailed,
     /// Waits for an invocation.
     Idle,
-    /// Has an invocation.
+    /// Has an invocation, or is in the middle of its response.
     Busy,
     /// Has answered, and not asked for the next one yet.
     Answered,
@@ -48,6 +49,7 @@ enum State {
     InitFailed,
     Idle,
     Busy(RequestId),
+    Answering(RequestId),
     Answered,
 }
 
@@ -114,7 +116,7 @@ impl Lifecycle {
             State::Starting => Phase::Starting,
             State::InitFailed => Phase::InitFailed,
             State::Idle => Phase::Idle,
-            State::Busy(_) => Phase::Busy,
+            State::Busy(_) | State::Answering(_) => Phase::Busy,
             State::Answered => Phase::Answered,
         }
     }
@@ -123,7 +125,7 @@ impl Lifecycle {
     #[must_use]
     pub const fn in_hand(&self) -> Option<RequestId> {
         match self.state {
-            State::Busy(id) => Some(id),
+            State::Busy(id) | State::Answering(id) => Some(id),
             State::Starting | State::InitFailed | State::Idle | State::Answered => None,
         }
     }
@@ -134,7 +136,7 @@ impl Lifecycle {
     /// [`Refusal::InvalidTransition`] while it has one, or after it reported that it cannot initialise.
     pub fn poll(&mut self) -> Result<Next, Refusal> {
         match self.state {
-            State::Busy(_) | State::InitFailed => Err(self.refuse("Ready")),
+            State::Busy(_) | State::Answering(_) | State::InitFailed => Err(self.refuse("Ready")),
             State::Starting | State::Idle | State::Answered => {
                 if let Some(id) = self.offered.take() {
                     self.state = State::Busy(id);
@@ -172,7 +174,7 @@ impl Lifecycle {
     pub fn offer(&mut self, id: RequestId) -> Result<Offer, OfferError> {
         match self.state {
             State::InitFailed => Err(OfferError::InitFailed),
-            State::Busy(_) => Err(OfferError::Occupied),
+            State::Busy(_) | State::Answering(_) => Err(OfferError::Occupied),
             _ if self.offered.is_some() => Err(OfferError::Occupied),
             State::Idle if self.polling => {
                 self.state = State::Busy(id);
@@ -196,7 +198,7 @@ impl Lifecycle {
     /// # Errors
     /// [`Refusal::InvalidRequestId`] if not.
     pub fn check_answer(&self, id: RequestId) -> Result<(), Refusal> {
-        if self.in_hand() == Some(id) {
+        if self.state == State::Busy(id) {
             Ok(())
         } else {
             Err(Refusal::InvalidRequestId)
@@ -211,6 +213,25 @@ impl Lifecycle {
         self.check_answer(id)?;
         self.state = State::Answered;
         Ok(())
+    }
+
+    /// The runtime has begun a response that is passed on as it comes: from here on there is no other answer.
+    ///
+    /// # Errors
+    /// [`Refusal::InvalidRequestId`] unless it is to the invocation in hand, which has no answer yet.
+    pub fn begin_answer(&mut self, id: RequestId) -> Result<(), Refusal> {
+        self.check_answer(id)?;
+        self.state = State::Answering(id);
+        Ok(())
+    }
+
+    /// The response that was begun is over, well or not. Answers whether there was one.
+    pub fn end_answer(&mut self, id: RequestId) -> bool {
+        let was = self.state == State::Answering(id);
+        if was {
+            self.state = State::Answered;
+        }
+        was
     }
 
     /// The runtime cannot initialise. An invocation that was offered is no longer.
@@ -237,6 +258,7 @@ impl Lifecycle {
             State::InitFailed => "InitError",
             State::Idle => "Ready",
             State::Busy(_) => "Running",
+            State::Answering(_) => "InvocationResponse",
             State::Answered => "ResponseSent",
         };
         Refusal::InvalidTransition { from, to }

@@ -4,26 +4,33 @@
 //! held over an await. Every reset begins a new epoch: connections of an earlier epoch are closed, and a call that one of
 //! them had under way is refused.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
+use bytes::Bytes;
 use model::RequestId;
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, oneshot, watch};
 
-use host::{Tasks, task::Kind};
+use host::{Entropy, Tasks, task::Kind};
 
 use crate::{
-    Answer, Credentials, InitFailure, Invocation, Phase,
+    Answer, Credentials, InitFailure, Invocation, Phase, Shutdown,
+    extensions::{Event, ExtensionId, Extensions, Progress},
+    http::extension::invoke_body,
     lifecycle::{Lifecycle, Offer, OfferError},
+    subscription::Subscriptions,
 };
 
 mod accept;
 mod calls;
 mod connection;
+mod extensions;
+mod parts;
 #[cfg(test)]
 mod tests;
 
 pub use accept::Accept;
+pub(crate) use extensions::ExtensionCall;
 
 /// What one environment may send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,9 +48,36 @@ impl Default for Limits {
         Self {
             response: 6_291_556,
             head: 1_310_720,
-            connections: 16,
+            connections: 64,
         }
     }
+}
+
+/// What the API of one environment is made with.
+pub struct Setting {
+    /// What the environment may send.
+    pub limits: Limits,
+    /// What the endpoint of credentials answers; without, there is none.
+    pub credentials: Option<Arc<dyn Credentials>>,
+    /// What extensions are told of the function.
+    pub about: About,
+    /// Where identifiers of extensions and events come from.
+    pub identifiers: Arc<dyn Entropy>,
+    /// Who keeps subscriptions to telemetry; without, there is no telemetry.
+    pub subscriptions: Option<Arc<dyn Subscriptions>>,
+}
+
+/// What extensions are told of the function when they register.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct About {
+    /// Its name.
+    pub function_name: String,
+    /// A number or `$LATEST`.
+    pub function_version: String,
+    /// Its handler; empty without one.
+    pub handler: String,
+    /// Its owner.
+    pub account_id: String,
 }
 
 /// The Runtime API of one environment.
@@ -70,12 +104,14 @@ pub struct InvokeError(#[from] pub OfferError);
 struct Shared {
     inner: Mutex<Inner>,
     phase: watch::Sender<Phase>,
+    /// How far extensions are.
+    progress: watch::Sender<Progress>,
     epoch: watch::Sender<u64>,
     limits: Limits,
     connections: Arc<Semaphore>,
     /// One body at a time is taken in: what code inside can make us hold is bounded by it.
     bodies: Semaphore,
-    credentials: Option<Arc<dyn Credentials>>,
+    setting: Setting,
 }
 
 /// The epoch of a closed API: no connection belongs to it.
@@ -90,6 +126,11 @@ struct Inner {
     offered: Option<Invocation>,
     pending: Option<Pending>,
     init_failure: Option<InitFailure>,
+    extensions: Extensions,
+    extension_polls: BTreeMap<ExtensionId, extensions::OpenPoll>,
+    /// What extensions are told of the present invocation.
+    told_invocation: Option<Bytes>,
+    shutdown: Option<Shutdown>,
 }
 
 struct OpenPoll {
@@ -100,28 +141,26 @@ struct OpenPoll {
 struct Pending {
     request_id: RequestId,
     attempt_id: String,
+    stream_max: Option<u64>,
     taken: Option<oneshot::Sender<()>>,
     answer: oneshot::Sender<Answer>,
 }
 
 impl RuntimeApi {
-    /// Serves on a listener until the value is dropped. `credentials`: what its endpoint answers; without, there is none.
+    /// Serves on a listener until the value is dropped.
     #[must_use]
-    pub fn serve<A: Accept>(
-        listener: A,
-        tasks: &Tasks,
-        limits: Limits,
-        credentials: Option<Arc<dyn Credentials>>,
-    ) -> Self {
+    pub fn serve<A: Accept>(listener: A, tasks: &Tasks, setting: Setting) -> Self {
+        let limits = setting.limits;
         let listener = Arc::new(listener);
         let shared = Arc::new(Shared {
             inner: Mutex::default(),
             phase: watch::Sender::new(Phase::Starting),
+            progress: watch::Sender::new(Progress::default()),
             epoch: watch::Sender::new(0),
             limits,
             connections: Arc::new(Semaphore::new(limits.connections)),
             bodies: Semaphore::new(1),
-            credentials,
+            setting,
         });
         let accept = connection::accept(listener.clone(), shared.clone(), tasks.clone());
         tasks.spawn(Kind::Environment, "runtime-api", accept);
@@ -184,9 +223,16 @@ impl RuntimeApi {
         let (answer_tx, answer) = oneshot::channel();
         let mut inner = self.shared.inner.lock();
         let offer = inner.machine.offer(invocation.request_id)?;
+        if !inner.extensions.all().is_empty() {
+            inner.told_invocation = Some(invoke_body(&invocation));
+            let now = inner.extensions.invoke();
+            inner.tell_all(&now, Event::Invoke, &self.shared);
+            self.shared.publish_extensions(&inner);
+        }
         inner.pending = Some(Pending {
             request_id: invocation.request_id,
             attempt_id: invocation.attempt_id.clone(),
+            stream_max: invocation.stream_max,
             taken: Some(taken_tx),
             answer: answer_tx,
         });
@@ -232,6 +278,7 @@ impl RuntimeApi {
                 ..Inner::default()
             };
             self.shared.publish(&inner);
+            self.shared.publish_extensions(&inner);
             self.shared.epoch.send_replace(epoch);
         }
         // Connections of the dead process that nobody has accepted yet.

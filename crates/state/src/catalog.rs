@@ -10,6 +10,7 @@ use std::{
     sync::Arc,
 };
 
+use litemap::LiteMap;
 use model::{
     AccountId, Alias, AliasName, CapacityProvider, CapacityProviderId, CodeSigningConfig,
     CodeSigningId, CodeSigningName, DataKey, Digest, EventSourceMapping, FunctionId, FunctionName,
@@ -32,8 +33,8 @@ pub struct FunctionEntry {
     pub published_description: String,
     /// See [`Record::Function`].
     pub code_signing: Option<CodeSigningName>,
-    /// `$LATEST` and every published version.
-    pub versions: BTreeMap<Version, Arc<FunctionVersion>>,
+    /// `$LATEST` and every published version. Most functions have one or a few: a tree would take ten times their space.
+    pub versions: LiteMap<Version, Arc<FunctionVersion>>,
     /// Its aliases.
     pub aliases: BTreeMap<AliasName, Arc<Alias>>,
     /// What is set for it beside its configuration, by kind and place. Most functions have none.
@@ -85,9 +86,8 @@ impl FunctionEntry {
 
     /// The published versions, lowest first; the one without a number comes before all others.
     pub fn published(&self) -> impl Iterator<Item = &Arc<FunctionVersion>> {
-        self.versions
-            .range((Bound::Excluded(Version::Latest), Bound::Unbounded))
-            .map(|(_, v)| v)
+        let published = |(version, _): &(&Version, _)| **version > Version::Latest;
+        self.versions.iter().filter(published).map(|(_, v)| v)
     }
 
     fn is_gone(&self) -> bool {

@@ -47,6 +47,7 @@ pub(super) async fn start(
         payload,
         request_id: arrived.request_id,
         trace_id: arrived.trace_id.clone(),
+        streamed: true,
     };
     let started = invoke::run(&edge.bench, grant.of(invocation)).await?;
     debug_assert!(kind != InvocationType::Event, "events are refused");
@@ -159,6 +160,7 @@ fn end(arrived: &Arrived, version: Option<Version>, finished: Finished) -> v1::I
             executed_version: version.map(|v| v.to_string()).unwrap_or_default(),
             function_error: finished.function_error.unwrap_or_default(),
             log_tail: finished.log_tail,
+            error_document: finished.error_document,
         })),
     }
 }

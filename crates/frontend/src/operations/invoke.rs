@@ -34,6 +34,8 @@ pub(crate) struct Invocation {
     pub(crate) payload: Bytes,
     pub(crate) request_id: RequestId,
     pub(crate) trace_id: String,
+    /// Whether the caller takes the response as it comes.
+    pub(crate) streamed: bool,
 }
 
 /// What became of an invocation that was not refused.
@@ -55,6 +57,7 @@ pub(crate) async fn run(
         payload,
         request_id,
         trace_id,
+        streamed,
     } = invocation;
     let target = &call.target;
     let limits = bench.limits_of(target.function.account);
@@ -82,6 +85,7 @@ pub(crate) async fn run(
         client_context: call.client_context.unwrap_or_default(),
         trace_id,
         log_tail: call.log_type == LogType::Tail,
+        stream_max: streamed.then_some(limits.streamed_response.0),
     };
     let running = pump::start(bench, resolved, call, permit).await?;
     Ok(Started::Running(running))
@@ -108,6 +112,7 @@ pub(crate) async fn over_http(
         payload: received.body,
         request_id: received.request_id,
         trace_id: trace_id.clone(),
+        streamed: false,
     };
     match run(bench, grant.of(invocation)).await? {
         Started::DryRun => Ok(Answer::empty(invoke::success_status(kind))),

@@ -47,6 +47,7 @@ pub(crate) async fn over_http(
         payload: received.body,
         request_id: received.request_id,
         trace_id: trace_id.clone(),
+        streamed: true,
     };
     let mut running = match invoke::run(bench, grant.of(invocation)).await? {
         Started::DryRun => return Ok(Answer::empty(wire::success_status(kind))),
@@ -136,7 +137,10 @@ impl Messages {
 
     fn complete(&self, end: Finished) -> InvokeComplete {
         let log = self.wants_log.then_some(&end.log_tail);
-        let details = || self.document.text();
+        let details = || match &*end.error_document {
+            [] => self.document.text(),
+            document => String::from_utf8(document.to_vec()).ok(),
+        };
         InvokeComplete {
             error_details: end.function_error.as_ref().and_then(|_| details()),
             error_code: end.function_error,

@@ -28,7 +28,7 @@ use crate::{
 /// Every start draws differently, as on real machines.
 static SEED: AtomicU64 = AtomicU64::new(1);
 
-pub(crate) const LONG: Duration = Duration::from_secs(15);
+pub(crate) const LONG: Duration = Duration::from_secs(30);
 
 /// Default timing, small snapshots.
 pub(crate) fn fast() -> Options {

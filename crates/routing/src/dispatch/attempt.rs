@@ -243,6 +243,7 @@ fn messages(asked: &Asked<'_>, attempt: u32, wait: Duration) -> Vec<pb::InvokeRe
             .as_ref()
             .map(ToString::to_string)
             .unwrap_or_default(),
+        stream_max: call.stream_max.unwrap_or(0),
     };
     let parts = std::iter::once(invoke_request::Part::Head(head))
         .chain(rest.into_iter().map(invoke_request::Part::Payload));

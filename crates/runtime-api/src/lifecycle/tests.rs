@@ -10,6 +10,8 @@ enum Step {
     Offer(u8),
     Withdraw(u8),
     Answer(u8),
+    Begin(u8),
+    End(u8),
     InitError,
     Reset,
 }
@@ -26,6 +28,8 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (0u8..4).prop_map(Step::Offer),
         1 => (0u8..4).prop_map(Step::Withdraw),
         4 => (0u8..4).prop_map(Step::Answer),
+        2 => (0u8..4).prop_map(Step::Begin),
+        3 => (0u8..4).prop_map(Step::End),
         1 => Just(Step::InitError),
         1 => Just(Step::Reset),
     ]
@@ -36,6 +40,8 @@ fn step() -> impl Strategy<Value = Step> {
 struct Observer {
     pending: Option<RequestId>,
     with_runtime: Option<RequestId>,
+    /// Its response has begun.
+    begun: bool,
     open_poll: bool,
 }
 
@@ -70,7 +76,11 @@ impl Observer {
                 self.open_poll = false;
             }
             Step::Undelivered(n) => {
-                let was = self.with_runtime.take_if(|held| *held == id(n)).is_some();
+                let begun = self.begun;
+                let was = self
+                    .with_runtime
+                    .take_if(|held| *held == id(n) && !begun)
+                    .is_some();
                 assert_eq!(machine.undelivered(id(n)), was);
                 if was {
                     self.pending = Some(id(n));
@@ -97,13 +107,36 @@ impl Observer {
                 assert_eq!(machine.withdraw(id(n)), was);
             }
             Step::Answer(n) => match machine.answer(id(n)) {
-                Ok(()) => assert_eq!(self.with_runtime.take(), Some(id(n)), "answers what it has"),
+                Ok(()) => {
+                    assert!(!self.begun, "one answer to an invocation");
+                    assert_eq!(self.with_runtime.take(), Some(id(n)), "answers what it has");
+                }
                 Err(refusal) => {
                     assert_eq!(refusal, Refusal::InvalidRequestId);
-                    assert_ne!(self.with_runtime, Some(id(n)));
+                    assert!(self.begun || self.with_runtime != Some(id(n)));
                     assert_eq!(before, *machine);
                 }
             },
+            Step::Begin(n) => match machine.begin_answer(id(n)) {
+                Ok(()) => {
+                    assert!(!self.begun, "one answer to an invocation");
+                    assert_eq!(self.with_runtime, Some(id(n)), "answers what it has");
+                    self.begun = true;
+                }
+                Err(refusal) => {
+                    assert_eq!(refusal, Refusal::InvalidRequestId);
+                    assert!(self.begun || self.with_runtime != Some(id(n)));
+                    assert_eq!(before, *machine);
+                }
+            },
+            Step::End(n) => {
+                let was = self.begun && self.with_runtime == Some(id(n));
+                assert_eq!(machine.end_answer(id(n)), was);
+                if was {
+                    self.with_runtime = None;
+                    self.begun = false;
+                }
+            }
             Step::InitError => match machine.init_error() {
                 Ok(()) => {
                     assert_eq!(before.phase(), Phase::Starting);
@@ -145,7 +178,9 @@ proptest! {
             observer.apply(&mut machine, &Step::Next);
         }
         if let Some(held) = machine.in_hand() {
-            prop_assert_eq!(machine.answer(held), Ok(()));
+            if !machine.end_answer(held) {
+                prop_assert_eq!(machine.answer(held), Ok(()));
+            }
             prop_assert!(machine.poll().is_ok());
         }
         prop_assert_eq!(machine.offer(id(9)), Ok(Offer::Deliver));

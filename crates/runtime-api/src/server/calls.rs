@@ -9,16 +9,16 @@ use http_body::Body as _;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use model::RequestId;
-use tokio::{sync::oneshot, time::Instant};
+use tokio::sync::oneshot;
 
-use super::{OpenPoll, Shared};
+use super::{OpenPoll, Shared, extensions, parts};
 use crate::{
     Answer, InitFailure, Invocation, Outcome,
-    http::{self as wire, Endpoint, Fault},
+    http::{self as wire, Endpoint, Fault, ResponseMode},
     lifecycle::{Next, Refusal},
 };
 
-type Reply = Response<Full<Bytes>>;
+pub(super) type Reply = Response<Full<Bytes>>;
 
 pub(super) async fn serve(shared: Arc<Shared>, epoch: u64, request: Request<Incoming>) -> Reply {
     let endpoint = Endpoint::of(request.method(), request.uri().path());
@@ -28,6 +28,7 @@ pub(super) async fn serve(shared: Arc<Shared>, epoch: u64, request: Request<Inco
         Endpoint::Error(id) => answer(&shared, epoch, id, request, true).await,
         Endpoint::InitError => init_error(&shared, epoch, request).await,
         Endpoint::Credentials => credentials(&shared, request.headers()),
+        Endpoint::Extension(call) => extensions::serve(&shared, epoch, call, request).await,
         Endpoint::Ping => Ok(wire::pong()),
         Endpoint::UnknownPath => Err(Fault::UnknownPath),
         Endpoint::WrongMethod => Err(Fault::WrongMethod),
@@ -36,7 +37,11 @@ pub(super) async fn serve(shared: Arc<Shared>, epoch: u64, request: Request<Inco
 }
 
 fn credentials(shared: &Shared, headers: &HeaderMap) -> Result<Reply, Fault> {
-    let source = shared.credentials.as_ref().ok_or(Fault::UnknownPath)?;
+    let source = shared
+        .setting
+        .credentials
+        .as_ref()
+        .ok_or(Fault::UnknownPath)?;
     let authorization = headers.get(header::AUTHORIZATION);
     let document = authorization.and_then(|token| source.document(token.as_bytes()));
     document.map(wire::credentials).ok_or(Fault::NoCredentials)
@@ -49,6 +54,7 @@ async fn next(shared: &Arc<Shared>, epoch: u64) -> Result<Reply, Fault> {
             return Err(Fault::Closing);
         }
         let step = inner.machine.poll().map_err(Fault::Refused)?;
+        inner.extensions.close();
         shared.publish(&inner);
         match step {
             Next::Deliver(_) => {
@@ -116,13 +122,16 @@ async fn answer(
 ) -> Result<Reply, Fault> {
     let (head, body) = request.into_parts();
     let checked = check(shared, epoch, id, &head.headers);
-    let id = match checked {
-        Ok(id) => id,
+    let Expected { id, stream_max } = match checked {
+        Ok(expected) => expected,
         Err(fault) => {
             discard(body).await;
             return Err(fault);
         }
     };
+    if let Some(limit) = stream_max.filter(|_| !is_error) {
+        return parts::pass_on(shared, epoch, id, &head.headers, body, limit).await;
+    }
     let limit = shared.limits.response;
     let received = {
         // Never closed.
@@ -151,15 +160,18 @@ async fn answer(
     }
     inner.machine.answer(id).map_err(Fault::Refused)?;
     if let Some(pending) = inner.pending.take() {
-        let answer = Answer {
-            outcome,
-            at: Instant::now(),
-        };
         // A caller that does not wait any more loses nothing.
-        let _heard = pending.answer.send(answer);
+        let _heard = pending.answer.send(Answer::Whole(outcome));
     }
     shared.publish(&inner);
     reply
+}
+
+/// An answer that will be taken.
+struct Expected {
+    id: RequestId,
+    /// It is to be passed on as it comes, up to this many bytes.
+    stream_max: Option<u64>,
 }
 
 fn check(
@@ -167,10 +179,10 @@ fn check(
     epoch: u64,
     id: Option<RequestId>,
     headers: &HeaderMap,
-) -> Result<RequestId, Fault> {
+) -> Result<Expected, Fault> {
     const INVALID: Fault = Fault::Refused(Refusal::InvalidRequestId);
     let id = id.ok_or(INVALID)?;
-    wire::check_response_mode(headers)?;
+    let mode = wire::response_mode(headers)?;
     let inner = shared.inner.lock();
     if inner.epoch != epoch {
         return Err(Fault::Closing);
@@ -183,14 +195,27 @@ fn check(
         p.request_id == id && echoed.is_none_or(|e| e == p.attempt_id.as_bytes())
     };
     match inner.pending.as_ref() {
-        Some(pending) if meant(pending) => Ok(id),
+        Some(pending) if meant(pending) => Ok(Expected {
+            id,
+            stream_max: pending
+                .stream_max
+                .filter(|_| mode == ResponseMode::Streaming),
+        }),
         _ => Err(INVALID),
     }
 }
 
 /// A stream that ended in an error: the error takes the place of what was streamed.
 fn stream_error(error_type: String, trailers: &HeaderMap) -> Outcome {
-    let document = trailers
+    Outcome::Error {
+        body: error_document(&error_type, trailers).into(),
+        error_type: Some(error_type),
+    }
+}
+
+/// The document of an error that came in trailers.
+pub(super) fn error_document(error_type: &str, trailers: &HeaderMap) -> Vec<u8> {
+    trailers
         .get(wire::ERROR_BODY)
         .and_then(|v| STANDARD.decode(v.as_bytes()).ok())
         .filter(|d| !d.is_empty())
@@ -198,11 +223,7 @@ fn stream_error(error_type: String, trailers: &HeaderMap) -> Outcome {
             serde_json::json!({"errorType": error_type, "errorMessage": ""})
                 .to_string()
                 .into_bytes()
-        });
-    Outcome::Error {
-        body: document.into(),
-        error_type: Some(error_type),
-    }
+        })
 }
 
 async fn init_error(
@@ -283,6 +304,6 @@ async fn receive(mut body: Incoming, limit: usize) -> Result<Received, Fault> {
     })
 }
 
-async fn discard(mut body: Incoming) {
+pub(super) async fn discard(mut body: Incoming) {
     while let Some(Ok(_)) = body.frame().await {}
 }

@@ -9,10 +9,15 @@ use http_body_util::{BodyExt, Full};
 use hyper::{Request, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use model::Timestamp;
-use tokio::net::TcpStream;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use super::*;
-use crate::{CREDENTIALS_PATH, Outcome};
+use crate::{CREDENTIALS_PATH, Ending, Outcome, Part, Parts};
+
+mod extensions;
 
 const WAIT: Duration = Duration::from_secs(10);
 
@@ -55,7 +60,7 @@ impl Runtime {
         let mut request = Request::builder()
             .method(method)
             .uri(match path {
-                CREDENTIALS_PATH => path.to_owned(),
+                path if path.starts_with("/20") => path.to_owned(),
                 _ => format!("/2018-06-01{path}"),
             })
             .header("host", "x");
@@ -121,6 +126,25 @@ fn start_with(
     limits: Limits,
     credentials: Option<Arc<dyn Credentials>>,
 ) -> (RuntimeApi, u16, Tasks) {
+    start_as(setting(limits, credentials))
+}
+
+fn setting(limits: Limits, credentials: Option<Arc<dyn Credentials>>) -> Setting {
+    Setting {
+        limits,
+        credentials,
+        about: About {
+            function_name: "f".into(),
+            function_version: "$LATEST".into(),
+            handler: "app.handler".into(),
+            account_id: "000000000000".into(),
+        },
+        identifiers: Arc::new(host::SeededEntropy::new(1)),
+        subscriptions: None,
+    }
+}
+
+fn start_as(setting: Setting) -> (RuntimeApi, u16, Tasks) {
     let tasks = Tasks::new();
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
@@ -130,7 +154,7 @@ fn start_with(
         listener: tokio::net::TcpListener::from_std(listener).unwrap(),
         same,
     };
-    let api = RuntimeApi::serve(listener, &tasks, limits, credentials);
+    let api = RuntimeApi::serve(listener, &tasks, setting);
     (api, port, tasks)
 }
 
@@ -144,6 +168,14 @@ fn invocation(n: u128) -> Invocation {
         tenant_id: "blue team".into(),
         attempt_id: "a-1".into(),
         payload: Bytes::from_static(b"{\"x\":1}"),
+        stream_max: None,
+    }
+}
+
+async fn whole(call: &mut Call) -> Outcome {
+    match within(call.answer()).await.unwrap() {
+        Answer::Whole(outcome) => outcome,
+        Answer::Parts(_) => panic!("expected a whole answer, got a stream"),
     }
 }
 
@@ -213,9 +245,8 @@ async fn one_round() {
     assert_eq!(got.status, 400, "an answer to another attempt");
     let got = runtime.post(&path, "42").await;
     assert_eq!((got.status, got.text()), (202, r#"{"status":"OK"}"#));
-    let answer = within(call.answer()).await.unwrap();
     assert_eq!(
-        answer.outcome,
+        whole(&mut call).await,
         Outcome::Response {
             body: Bytes::from_static(b"42"),
             content_type: "application/json".into()
@@ -259,7 +290,7 @@ async fn a_waiting_poll_gets_the_invocation_and_an_error_comes_back_unchanged() 
         assert_eq!(got.status, 403, "too late for that");
         let mut call = api.invoke(invocation(7)).unwrap();
         assert!(call.taken().await);
-        call.answer().await.unwrap().outcome
+        whole(&mut call).await
     };
     let (status, outcome) = within(async { tokio::join!(serve, drive) }).await;
     assert_eq!(status, 202);
@@ -290,7 +321,7 @@ async fn a_response_above_the_limit_is_refused_and_the_runtime_goes_on() {
         let got = runtime
             .post(&format!("/runtime/invocation/{id}/response"), body.clone())
             .await;
-        let outcome = within(call.answer()).await.unwrap().outcome;
+        let outcome = whole(&mut call).await;
         if fits {
             assert_eq!(got.status, 202);
             assert!(matches!(outcome, Outcome::Response { body: got, .. } if got == body));
@@ -381,7 +412,6 @@ async fn a_poll_whose_connection_died_gets_nothing_and_a_later_one_supersedes() 
 
 #[tokio::test]
 async fn a_streamed_response_is_collected_and_its_error_trailer_wins() {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let (api, port, tasks) = start(Limits::default());
     let mut runtime = Runtime::connect(port, &tasks).await;
     for (trailer, expected) in [
@@ -416,13 +446,149 @@ async fn a_streamed_response_is_collected_and_its_error_trailer_wins() {
         let mut reply = String::new();
         within(raw.read_to_string(&mut reply)).await.unwrap();
         assert!(reply.starts_with("HTTP/1.1 202 Accepted"), "{reply}");
-        assert_eq!(within(call.answer()).await.unwrap().outcome, expected);
+        assert_eq!(whole(&mut call).await, expected);
+    }
+}
+
+struct Streaming {
+    raw: TcpStream,
+    parts: Parts,
+}
+
+impl Streaming {
+    /// Begins a streamed response to an invocation whose caller takes `limit` bytes.
+    async fn begin(api: &RuntimeApi, runtime: &mut Runtime, port: u16, limit: u64) -> Self {
+        let mut call = api
+            .invoke(Invocation {
+                stream_max: Some(limit),
+                ..invocation(5)
+            })
+            .unwrap();
+        let event = runtime.next().await;
+        let id = event.headers["lambda-runtime-aws-request-id"]
+            .to_str()
+            .unwrap();
+        let mut raw = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        let head = format!(
+            "POST /2018-06-01/runtime/invocation/{id}/response HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n\
+             Lambda-Runtime-Function-Response-Mode: streaming\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+        );
+        raw.write_all(head.as_bytes()).await.unwrap();
+        let Answer::Parts(parts) = within(call.answer()).await.unwrap() else {
+            panic!("expected a stream")
+        };
+        assert_eq!(parts.content_type(), "text/plain");
+        let path = format!("/runtime/invocation/{id}/response");
+        assert_eq!(runtime.post(&path, "2").await.status, 400, "one answer");
+        assert_eq!(runtime.next().await.status, 403, "not before its end");
+        Self { raw, parts }
+    }
+
+    async fn send(&mut self, text: &str) {
+        self.raw.write_all(text.as_bytes()).await.unwrap();
+    }
+
+    async fn part(&mut self) -> Option<Part> {
+        within(self.parts.next()).await
+    }
+
+    async fn reply(mut self) -> String {
+        let mut reply = String::new();
+        within(self.raw.read_to_string(&mut reply)).await.unwrap();
+        reply
     }
 }
 
 #[tokio::test]
+async fn a_streamed_response_is_passed_on_as_it_comes() {
+    let (api, port, tasks) = start(Limits::default());
+    let mut runtime = Runtime::connect(port, &tasks).await;
+    let more = |text: &'static str| Some(Part::More(Bytes::from_static(text.as_bytes())));
+    for (trailer, ending) in [
+        ("", Ending::Done),
+        (
+            "Lambda-Runtime-Function-Error-Type: Runtime.X\r\nLambda-Runtime-Function-Error-Body: eyJhIjoxfQ==\r\n",
+            Ending::Error {
+                body: Bytes::from_static(b"{\"a\":1}"),
+                error_type: "Runtime.X".into(),
+            },
+        ),
+    ] {
+        let mut stream = Streaming::begin(&api, &mut runtime, port, 5).await;
+        assert_eq!(api.phase(), Phase::Busy);
+        stream.send("3\r\nhel\r\n").await;
+        assert_eq!(stream.part().await, more("hel"), "before the rest is there");
+        stream.send("2\r\nlo\r\n").await;
+        assert_eq!(stream.part().await, more("lo"));
+        stream.send(&format!("0\r\n{trailer}\r\n")).await;
+        assert_eq!(stream.part().await, Some(Part::End(ending)));
+        assert_eq!(api.phase(), Phase::Answered);
+        assert_eq!(stream.part().await, None);
+        assert!(stream.reply().await.starts_with("HTTP/1.1 202 Accepted"));
+    }
+}
+
+#[tokio::test]
+async fn a_stream_ends_at_its_limit_and_where_it_breaks() {
+    let (api, port, tasks) = start(Limits::default());
+    let mut runtime = Runtime::connect(port, &tasks).await;
+    let mut stream = Streaming::begin(&api, &mut runtime, port, 4).await;
+    stream.send("5\r\nhello\r\n1\r\n!\r\n0\r\n\r\n").await;
+    let kept = Part::More(Bytes::from_static(b"hell"));
+    assert_eq!(stream.part().await, Some(kept));
+    assert_eq!(stream.part().await, Some(Part::End(Ending::TooLarge)));
+    assert!(stream.reply().await.starts_with("HTTP/1.1 413"));
+
+    let mut stream = Streaming::begin(&api, &mut runtime, port, 4).await;
+    stream.send("5\r\nhe").await;
+    assert!(matches!(stream.part().await, Some(Part::More(_))));
+    stream.raw.shutdown().await.unwrap();
+    assert_eq!(stream.part().await, Some(Part::End(Ending::Truncated)));
+
+    // Whoever does not read any more does not stop the runtime.
+    let mut stream = Streaming::begin(&api, &mut runtime, port, 1 << 30).await;
+    stream.parts.parts.close();
+    let chunk = format!("100000\r\n{}\r\n", "x".repeat(1 << 20));
+    for _ in 0..8 {
+        stream.send(&chunk).await;
+    }
+    stream.send("0\r\n\r\n").await;
+    assert!(stream.reply().await.starts_with("HTTP/1.1 202 Accepted"));
+    assert_eq!(api.phase(), Phase::Answered);
+}
+
+#[tokio::test]
+async fn a_runtime_waits_for_whoever_reads_its_stream() {
+    let (api, port, tasks) = start(Limits::default());
+    let mut runtime = Runtime::connect(port, &tasks).await;
+    let mut stream = Streaming::begin(&api, &mut runtime, port, 1 << 30).await;
+    let chunk = format!("100000\r\n{}\r\n", "x".repeat(1 << 20));
+    let mut sent = 0;
+    while tokio::time::timeout(Duration::from_millis(200), stream.send(&chunk))
+        .await
+        .is_ok()
+    {
+        sent += 1;
+        assert!(sent < 64, "it takes everything in");
+    }
+}
+
+#[tokio::test]
+async fn a_reset_in_the_middle_of_a_stream_ends_it() {
+    let (api, port, tasks) = start(Limits::default());
+    let mut runtime = Runtime::connect(port, &tasks).await;
+    let mut stream = Streaming::begin(&api, &mut runtime, port, 9).await;
+    api.reset();
+    assert_eq!(stream.part().await, None);
+    assert_eq!(api.phase(), Phase::Starting);
+    let mut new = Runtime::connect(port, &tasks).await;
+    let mut call = api.invoke(invocation(1)).unwrap();
+    assert_eq!(new.next().await.status, 200);
+    assert!(within(call.taken()).await);
+}
+
+#[tokio::test]
 async fn a_truncated_response_is_no_answer() {
-    use tokio::io::AsyncWriteExt;
     let (api, port, tasks) = start(Limits::default());
     let mut runtime = Runtime::connect(port, &tasks).await;
     let mut call = api.invoke(invocation(5)).unwrap();
@@ -439,7 +605,7 @@ async fn a_truncated_response_is_no_answer() {
     drop(raw);
     assert_eq!(runtime.post(&path, "whole").await.status, 202);
     assert!(matches!(
-        within(call.answer()).await.unwrap().outcome,
+        whole(&mut call).await,
         Outcome::Response { body, .. } if body == "whole"
     ));
 }

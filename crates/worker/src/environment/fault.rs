@@ -22,6 +22,8 @@ pub(crate) enum Fault {
     Entrypoint(String),
     /// The answer is larger than this.
     TooLarge(u64),
+    /// The connection broke in the middle of a streamed response.
+    Truncated,
 }
 
 impl Fault {
@@ -40,7 +42,11 @@ impl Fault {
                 )
                 .into();
             }
-            Self::Init(_) | Self::Timeout(_) | Self::Exit(_) | Self::Entrypoint(_) => {}
+            Self::Init(_)
+            | Self::Timeout(_)
+            | Self::Exit(_)
+            | Self::Entrypoint(_)
+            | Self::Truncated => {}
         }
         let message =
             serde_json::Value::from(format!("RequestId: {id} Error: {}", self.sentence()));
@@ -55,7 +61,7 @@ impl Fault {
     pub(crate) fn log_line(&self, id: RequestId, now: Timestamp) -> Option<String> {
         match self {
             Self::Timeout(_) => Some(format!("{} {id} {}\n", now.to_rfc3339(), self.sentence())),
-            Self::Exit(_) | Self::Entrypoint(_) => Some(format!(
+            Self::Exit(_) | Self::Entrypoint(_) | Self::Truncated => Some(format!(
                 "RequestId: {id} Error: {}\n{}",
                 self.sentence(),
                 self.kind()
@@ -69,9 +75,11 @@ impl Fault {
         match self {
             Self::Timeout(_) => Status::Timeout,
             Self::Exit(Exit::OutOfMemory) => Status::Error("Runtime.OutOfMemory".into()),
-            Self::Exit(_) | Self::Init(_) | Self::Entrypoint(_) | Self::TooLarge(_) => {
-                Status::Error(self.kind())
-            }
+            Self::Exit(_)
+            | Self::Init(_)
+            | Self::Entrypoint(_)
+            | Self::TooLarge(_)
+            | Self::Truncated => Status::Error(self.kind()),
         }
     }
 
@@ -83,6 +91,7 @@ impl Fault {
             Self::Init(failure) => return init_error_type(failure),
             Self::Entrypoint(_) => "Runtime.InvalidEntrypoint",
             Self::TooLarge(_) => "Function.ResponseSizeTooLarge",
+            Self::Truncated => "Runtime.TruncatedResponse",
         };
         name.into()
     }
@@ -103,6 +112,7 @@ impl Fault {
             Self::Init(_) => "Runtime failed to initialize".to_owned(),
             Self::Entrypoint(why) => why.clone(),
             Self::TooLarge(limit) => format!("Response payload size exceeded {limit} bytes"),
+            Self::Truncated => "Response was truncated".to_owned(),
         }
     }
 }

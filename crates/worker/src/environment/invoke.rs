@@ -1,10 +1,13 @@
 //! One invocation in one environment.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use model::{RequestId, TenantId, VersionId, function::LogFormat};
-use runtime_api::{Answer, Call, InitFailure, Invocation, Outcome, Phase};
+use runtime_api::{Answer, Call, Ending, InitFailure, Invocation, Outcome, Part, Parts, Phase};
 use tokio::time::Instant;
 
 use super::{Environment, Fault, Lost};
@@ -27,6 +30,17 @@ pub(crate) struct Request {
     pub(crate) client_context: String,
     pub(crate) trace_id: String,
     pub(crate) payload: Bytes,
+    /// The most bytes of a response that the caller takes as it comes; `None` if it wants it whole.
+    pub(crate) stream_max: Option<u64>,
+}
+
+/// Whoever waits for an invocation.
+pub(crate) trait Caller: Send + Sync {
+    /// From here on it can have had an effect. Called once.
+    fn accepted(&self);
+
+    /// More of a response that comes in parts. Waits until the caller has room for it, for a bounded time.
+    fn part(&self, part: Bytes) -> impl Future<Output = ()> + Send;
 }
 
 /// How the runtime's part in an invocation ended.
@@ -35,11 +49,21 @@ pub(crate) struct Ended {
     duration: Duration,
     /// The runtime's process was started within the invocation.
     restarted: bool,
+    /// The caller has part of a response.
+    begun: bool,
 }
 
 enum How {
     Answered(Outcome),
+    /// The caller has all of it. Its content type.
+    Streamed(String),
     Fault(Fault),
+}
+
+/// A response that comes in parts.
+#[derive(Default)]
+struct Stream {
+    begun: AtomicBool,
 }
 
 /// What the caller gets.
@@ -48,6 +72,8 @@ pub(crate) struct Payload {
     pub(crate) body: Bytes,
     pub(crate) content_type: String,
     pub(crate) is_error: bool,
+    /// The caller has part of a response already, and if this is no error, all of it.
+    pub(crate) begun: bool,
 }
 
 /// The figures of an invocation, and its log.
@@ -60,15 +86,11 @@ pub(crate) struct Figures {
 }
 
 impl Environment {
-    /// Runs one invocation. `accepted` is called once, when the invocation can have had an effect.
+    /// Runs one invocation.
     ///
     /// # Errors
     /// [`Lost`] if it had none: it may be run elsewhere. The environment must then be discarded.
-    pub(crate) async fn run(
-        &self,
-        request: &Request,
-        accepted: impl FnOnce() + Send,
-    ) -> Result<Ended, Lost> {
+    pub(crate) async fn run(&self, request: &Request, caller: &impl Caller) -> Result<Ended, Lost> {
         let restarted = !self.is_up();
         self.thaw().await?;
         let begun = Instant::now();
@@ -82,10 +104,14 @@ impl Environment {
             .api
             .invoke(self.invocation(request))
             .map_err(|_| Lost::Occupied)?;
+        let stream = Stream::default();
         let how = if restarted {
-            accepted();
+            caller.accepted();
             match self.start().await {
-                Ok(Ok(())) => self.wait(&mut call, deadline, true).await,
+                Ok(Ok(())) => {
+                    self.wait(&mut call, deadline, true, (caller, &stream))
+                        .await
+                }
                 Ok(Err(fault)) => How::Fault(fault),
                 // Told as the function's fault: it was accepted, and its initialisation may have had effects before.
                 Err(error) => {
@@ -95,12 +121,13 @@ impl Environment {
             }
         } else {
             self.wait_taken(&mut call, request.id).await?;
-            accepted();
-            self.wait(&mut call, deadline, false).await
+            caller.accepted();
+            self.wait(&mut call, deadline, false, (caller, &stream))
+                .await
         };
-        if restarted && matches!(how, How::Answered(_)) {
+        if restarted && !matches!(how, How::Fault(_)) {
             self.sandbox.limit_cpu().await.ok();
-            self.up.store(true, std::sync::atomic::Ordering::Release);
+            self.up.store(true, Ordering::Release);
         }
         if restarted
             && let How::Fault(fault) = &how
@@ -119,6 +146,7 @@ impl Environment {
             how,
             duration,
             restarted,
+            begun: stream.has_begun(),
         })
     }
 
@@ -139,8 +167,8 @@ impl Environment {
         self.log.drain();
         let fault = match &ended.how {
             How::Fault(fault) => Some(fault.clone()),
-            How::Answered(Outcome::TooLarge) => Some(self.too_large()),
-            How::Answered(_) => None,
+            How::Answered(Outcome::TooLarge) => Some(self.too_large(request, ended.begun)),
+            How::Answered(_) | How::Streamed(_) => None,
         };
         // In JSON the report says it; a line of text would be none.
         let in_text = self.version.config.logging.format == LogFormat::Text;
@@ -178,21 +206,32 @@ impl Environment {
             body,
             content_type: "application/json".to_owned(),
             is_error: true,
+            begun: ended.begun,
         };
         match &ended.how {
+            How::Streamed(content_type) => Payload {
+                body: Bytes::new(),
+                content_type: content_type.clone(),
+                is_error: false,
+                begun: true,
+            },
             How::Answered(Outcome::Response { body, content_type }) => Payload {
                 body: body.clone(),
                 content_type: content_type.clone(),
                 is_error: false,
+                begun: false,
             },
             How::Answered(Outcome::Error { body, .. }) => error(body.clone()),
-            How::Answered(Outcome::TooLarge) => error(self.too_large().document(request.id)),
+            How::Answered(Outcome::TooLarge) => {
+                error(self.too_large(request, ended.begun).document(request.id))
+            }
             How::Fault(fault) => error(fault.document(request.id)),
         }
     }
 
-    fn too_large(&self) -> Fault {
-        Fault::TooLarge(self.limits.response_payload.0)
+    fn too_large(&self, request: &Request, begun: bool) -> Fault {
+        let of_stream = request.stream_max.filter(|_| begun);
+        Fault::TooLarge(of_stream.unwrap_or(self.limits.response_payload.0))
     }
 
     fn invocation(&self, request: &Request) -> Invocation {
@@ -212,6 +251,7 @@ impl Environment {
                 .map(ToString::to_string)
                 .unwrap_or_default(),
             payload: request.payload.clone(),
+            stream_max: request.stream_max,
         }
     }
 
@@ -227,7 +267,13 @@ impl Environment {
     }
 
     /// Waits for the answer, and for everything that can come instead of it.
-    async fn wait(&self, call: &mut Call, deadline: Instant, initialising: bool) -> How {
+    async fn wait(
+        &self,
+        call: &mut Call,
+        deadline: Instant,
+        initialising: bool,
+        (caller, stream): (&impl Caller, &Stream),
+    ) -> How {
         let init_failure = async {
             if initialising && let Err(failure) = self.ready_again().await {
                 return failure;
@@ -236,22 +282,45 @@ impl Environment {
         };
         let answer = async {
             match call.answer().await {
-                Some(Answer { outcome, .. }) => outcome,
+                Some(Answer::Whole(outcome)) => How::Answered(outcome),
+                Some(Answer::Parts(parts)) => stream.pass_on(parts, caller).await,
                 // Something else says why.
                 None => std::future::pending().await,
             }
         };
-        let exit = tokio::select! {
-            biased;
-            outcome = answer => return How::Answered(outcome),
-            failure = init_failure => return How::Fault(Fault::Init(failure)),
-            exit = self.sandbox.wait_exit() => exit,
-            () = tokio::time::sleep_until(deadline) => {
-                return How::Fault(Fault::Timeout(self.version.config.timeout));
+        let end = {
+            let mut answer = std::pin::pin!(answer);
+            let exit = tokio::select! {
+                biased;
+                how = &mut answer => return self.or_exit(how).await,
+                failure = init_failure => return How::Fault(Fault::Init(failure)),
+                exit = self.sandbox.wait_exit() => exit,
+                () = tokio::time::sleep_until(deadline) => {
+                    return How::Fault(Fault::Timeout(self.version.config.timeout));
+                }
+                () = self.outgrown() => return How::Fault(Fault::Exit(sandbox::Exit::OutOfMemory)),
+            };
+            // What it sent before it ended goes on to the caller, as fast as that one takes it.
+            if stream.has_begun() {
+                return match tokio::time::timeout_at(deadline, answer).await {
+                    Ok(How::Fault(_)) | Err(_) => How::Fault(Fault::Exit(exit)),
+                    Ok(how) => how,
+                };
             }
-            () = self.outgrown() => return How::Fault(Fault::Exit(sandbox::Exit::OutOfMemory)),
+            exit
         };
-        self.last_words(call, exit, initialising).await
+        self.last_words(call, end, initialising).await
+    }
+
+    /// A stream that broke because its process ended is told as the end of the process.
+    async fn or_exit(&self, how: How) -> How {
+        if !matches!(how, How::Fault(Fault::Truncated)) {
+            return how;
+        }
+        match tokio::time::timeout(super::LAST_WORDS, self.sandbox.wait_exit()).await {
+            Ok(exit) => How::Fault(Fault::Exit(exit)),
+            Err(_) => how,
+        }
     }
 
     /// Waits until a runtime that was started within an invocation is up. It has the CPU of a first start until then, but
@@ -287,8 +356,8 @@ impl Environment {
     async fn last_words(&self, call: &mut Call, exit: sandbox::Exit, initialising: bool) -> How {
         self.hear_last_words().await;
         let answered = tokio::time::timeout(Duration::ZERO, call.answer()).await;
-        if let Ok(Some(answer)) = answered {
-            return How::Answered(answer.outcome);
+        if let Ok(Some(Answer::Whole(outcome))) = answered {
+            return How::Answered(outcome);
         }
         let failed = if initialising {
             self.init_failure().await
@@ -302,7 +371,7 @@ impl Environment {
 impl Ended {
     /// Whether the runtime can take the next invocation as it is.
     pub(crate) fn is_healthy(&self) -> bool {
-        matches!(self.how, How::Answered(_))
+        matches!(self.how, How::Answered(_) | How::Streamed(_))
     }
 
     /// Whether the sandbox died around the function: this machine's fault, and not the function's.
@@ -316,5 +385,34 @@ impl Ended {
     /// Whether the runtime was started within the invocation.
     pub(crate) fn restarted(&self) -> bool {
         self.restarted
+    }
+}
+
+impl Stream {
+    fn has_begun(&self) -> bool {
+        self.begun.load(Ordering::Relaxed)
+    }
+
+    /// Hands a response over as it comes.
+    async fn pass_on(&self, mut parts: Parts, caller: &impl Caller) -> How {
+        self.begun.store(true, Ordering::Relaxed);
+        loop {
+            match parts.next().await {
+                Some(Part::More(part)) => caller.part(part).await,
+                Some(Part::End(Ending::Done)) => {
+                    return How::Streamed(parts.content_type().to_owned());
+                }
+                Some(Part::End(Ending::Error { body, error_type })) => {
+                    return How::Answered(Outcome::Error {
+                        body,
+                        error_type: Some(error_type),
+                    });
+                }
+                Some(Part::End(Ending::TooLarge)) => return How::Answered(Outcome::TooLarge),
+                Some(Part::End(Ending::Truncated)) => return How::Fault(Fault::Truncated),
+                // Something else says why.
+                None => std::future::pending().await,
+            }
+        }
     }
 }

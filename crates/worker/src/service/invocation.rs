@@ -1,7 +1,14 @@
 //! One invocation, from its arrival to the return of its environment.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
+use bytes::Bytes;
 use host::{Entropy, Tasks};
 use model::{
     Architecture, Failure, Revision,
@@ -16,7 +23,9 @@ use super::message::{self, Head, Invoke};
 use crate::{
     code::CodeCache,
     environment::{
-        Environment, Ground, Init, Lost, Plan, credentials::Credentials, invoke::Request,
+        Environment, Ground, Init, Lost, Plan,
+        credentials::Credentials,
+        invoke::{Caller, Request},
     },
     meter::Meter,
     pool::{Checkout, Key, Lease, Pool, Refusal, Reservation},
@@ -318,11 +327,13 @@ impl Invoker {
         let Ready { lease, cold, init } = ready;
         let request: &Request = &invoke.request;
         let environment = lease.environment();
-        let accept = || {
-            // There is room: it is the first event.
-            let _nobody_may_listen = events.try_send(message::accepted(cold, environment.id()));
+        let listener = Listener {
+            events,
+            cold,
+            environment: environment.id(),
+            gone: AtomicBool::new(false),
         };
-        let ended = environment.run(request, accept).await?;
+        let ended = environment.run(request, &listener).await?;
         let payload = environment.payload(request, &ended);
         let figures = environment.conclude(request, &ended, init);
         if ended.is_lost() {
@@ -342,6 +353,34 @@ impl Invoker {
             tokio::join!(tell(events, answer), start_over(lease));
         }
         Ok(())
+    }
+}
+
+/// The caller at the other end of the events.
+struct Listener<'a> {
+    events: &'a mpsc::Sender<InvokeEvent>,
+    cold: bool,
+    environment: &'a str,
+    /// It takes nothing any more.
+    gone: AtomicBool,
+}
+
+impl Caller for Listener<'_> {
+    fn accepted(&self) {
+        // There is room: it is the first event.
+        let told = message::accepted(self.cold, self.environment);
+        let _nobody_may_listen = self.events.try_send(told);
+    }
+
+    async fn part(&self, part: Bytes) {
+        for chunk in message::chunks(part) {
+            if self.gone.load(Ordering::Relaxed) {
+                return;
+            }
+            if self.events.send_timeout(chunk, TELL_MAX).await.is_err() {
+                self.gone.store(true, Ordering::Relaxed);
+            }
+        }
     }
 }
 

@@ -79,6 +79,7 @@ impl Head {
                 client_context: head.client_context,
                 trace_id: head.trace_id,
                 payload: Bytes::new(),
+                stream_max: Some(head.stream_max).filter(|max| *max > 0),
             },
             revision: text("head.revision_id", &head.revision_id)?,
             catalog: Revision(head.catalog_revision),
@@ -153,6 +154,11 @@ pub(crate) fn answer(
     wants_tail: bool,
 ) -> impl Iterator<Item = pb::InvokeEvent> {
     let micros = |d: Duration| u64::try_from(d.as_micros()).unwrap_or(u64::MAX);
+    // A response that has begun is no place for an error document.
+    let (body, error_document) = match (payload.begun, payload.is_error) {
+        (true, true) => (Bytes::new(), payload.body),
+        (true, false) | (false, _) => (payload.body, Bytes::new()),
+    };
     let finished = event(Event::Finished(pb::Finished {
         function_error: if payload.is_error {
             "Unhandled".to_owned()
@@ -169,11 +175,13 @@ pub(crate) fn answer(
         billed_ms: figures.billed_ms,
         init_us: init.map_or(0, micros),
         memory_used_mib: figures.memory_used_mib,
+        error_document,
     }));
-    chunks(payload.body).chain([finished])
+    chunks(body).chain([finished])
 }
 
-fn chunks(mut body: Bytes) -> impl Iterator<Item = pb::InvokeEvent> {
+/// A response, or more of one, in messages that fit.
+pub(crate) fn chunks(mut body: Bytes) -> impl Iterator<Item = pb::InvokeEvent> {
     std::iter::from_fn(move || {
         (!body.is_empty()).then(|| event(Event::Chunk(body.split_to(body.len().min(CHUNK_MAX)))))
     })

@@ -96,7 +96,16 @@ async fn members_leave_by_name_but_the_last_one_stays() {
     // The leader itself: it hands over to the one that is left.
     let leader = group.leader().await;
     let (name, id) = (leader.name.clone(), leader.id());
-    leader.replica.remove_controller(&name, LONG).await.unwrap();
+    let mut removed = leader.replica.remove_controller(&name, LONG).await;
+    if let Err(MembershipError::Deadline { .. }) = removed {
+        // It lost the lead in the middle of it, as it may on a busy machine: whoever leads now goes on.
+        let leader = group.leader().await;
+        removed = leader.replica.remove_controller(&name, LONG).await;
+    }
+    assert!(
+        matches!(removed, Ok(()) | Err(MembershipError::NotFound(_))),
+        "{removed:?}"
+    );
     let left = group.followers(id).next().unwrap();
     wait_until("the last one leads", || left.is_leader()).await;
     left.set("a", "1").await;
