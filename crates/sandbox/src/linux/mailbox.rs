@@ -1,14 +1,18 @@
 //! A message socket shared by several waiters, without a task of its own.
 //!
 //! Whoever waits for something reads the socket: one at a time, each message is applied to the common state, and every
-//! other waiter looks at that state again when it gets its turn. So there is nothing to spawn, nothing to stop, and no
-//! queue but the kernel's.
+//! other waiter looks at that state again after each message. So there is nothing to spawn, nothing to stop, and no queue
+//! but the kernel's.
 
-use std::{io, os::fd::AsFd as _, os::fd::OwnedFd};
+use std::{
+    io,
+    os::fd::{AsFd as _, BorrowedFd, OwnedFd},
+    pin::pin,
+};
 
 use parking_lot::Mutex;
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::io::unix::AsyncFd;
+use tokio::{io::unix::AsyncFd, sync::Notify};
 
 use crate::wire;
 
@@ -30,6 +34,8 @@ pub(crate) struct Mailbox<R> {
     record: Mutex<R>,
     /// Held by who reads the socket; `true` when there is nothing more to read.
     closed: tokio::sync::Mutex<bool>,
+    /// Rung after each message.
+    news: Notify,
 }
 
 impl<R: Record> Mailbox<R> {
@@ -42,6 +48,7 @@ impl<R: Record> Mailbox<R> {
             socket,
             record: Mutex::new(record),
             closed: tokio::sync::Mutex::new(false),
+            news: Notify::new(),
         })
     }
 
@@ -59,10 +66,16 @@ impl<R: Record> Mailbox<R> {
         mut look: impl FnMut(&mut R) -> Option<T>,
     ) -> Result<T, Closed> {
         loop {
+            let mut news = pin!(self.news.notified());
+            news.as_mut().enable();
             if let Some(found) = self.with(&mut look) {
                 return Ok(found);
             }
-            let mut closed = self.closed.lock().await;
+            let mut closed = tokio::select! {
+                closed = self.closed.lock() => closed,
+                // Whoever has the turn goes on to read, and may have read what this one waits for.
+                () = news => continue,
+            };
             // Somebody else may have read it while this one waited for its turn.
             if let Some(found) = self.with(&mut look) {
                 return Ok(found);
@@ -71,6 +84,8 @@ impl<R: Record> Mailbox<R> {
                 return Err(Closed);
             }
             *closed = !self.read_one().await;
+            drop(closed);
+            self.news.notify_waiters();
         }
     }
 
@@ -96,11 +111,20 @@ impl<R: Record> Mailbox<R> {
     /// # Cancel safety
     /// Cancel safe: the message is sent whole or not at all.
     pub(crate) async fn send(&self, message: &(impl Serialize + Sync)) -> io::Result<()> {
+        self.send_with(message, &[]).await
+    }
+
+    /// Sends one message with descriptors beside it, as [`send`](Self::send) does.
+    pub(crate) async fn send_with(
+        &self,
+        message: &(impl Serialize + Sync),
+        fds: &[BorrowedFd<'_>],
+    ) -> io::Result<()> {
         let bytes = wire::encode(message)?;
         loop {
             let mut guard = self.socket.writable().await?;
             match guard.try_io(|socket| {
-                wire::send_bytes(socket.get_ref().as_fd(), &bytes, &[]).map_err(Into::into)
+                wire::send_bytes(socket.get_ref().as_fd(), &bytes, fds).map_err(Into::into)
             }) {
                 Ok(sent) => return sent,
                 Err(_would_block) => {}
@@ -157,6 +181,32 @@ mod tests {
         let [a, b, c] = waits;
         let (a, b, c, ()) = tokio::join!(a, b, c, send);
         assert_eq!((a, b, c), (Ok(3), Ok(1), Ok(2)));
+    }
+
+    #[tokio::test]
+    async fn a_waiter_is_served_while_others_wait_for_what_never_comes() {
+        let (ours, theirs) = wire::pair().unwrap();
+        let mailbox = Arc::new(Mailbox::new(ours, Numbers::default()).unwrap());
+        let waiting = async {
+            let never = |n| mailbox.until(find(n));
+            tokio::join!(never(7), never(8), never(9))
+        };
+        let served = async {
+            for n in 1..4_u64 {
+                let sent = async { wire::send(theirs.as_fd(), &n, &[]).unwrap() };
+                let (found, ()) = tokio::join!(mailbox.until(find(n)), sent);
+                assert_eq!(found, Ok(n));
+            }
+        };
+        let served = async {
+            tokio::select! {
+                biased;
+                _ = waiting => panic!("nothing of theirs came"),
+                () = served => {}
+            }
+        };
+        let served = tokio::time::timeout(Duration::from_secs(10), served).await;
+        assert_eq!(served, Ok(()));
     }
 
     #[tokio::test]
