@@ -6,6 +6,7 @@
 //! with a generous limit; only the absence of something (a frozen process makes no progress) is watched for a fixed time.
 
 mod any;
+mod beside;
 mod life;
 mod limits;
 mod view;
@@ -127,6 +128,7 @@ impl fmt::Debug for Case {
 pub fn cases() -> impl Iterator<Item = &'static Case> {
     any::CASES
         .iter()
+        .chain(beside::CASES)
         .chain(life::CASES)
         .chain(limits::CASES)
         .chain(view::CASES)

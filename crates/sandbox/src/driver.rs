@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use model::{ByteCount, EphemeralMib, ErrorKind, Failure, MemoryMib};
 
 use crate::{
-    ends::{Accept, Output},
+    ends::{Accept, Connection, Output},
     report::Report,
 };
 
@@ -93,6 +93,41 @@ pub trait Sandbox: Send + Sync {
     /// # Cancel safety
     /// Cancel safe; may be asked any number of times and answers the same until the next `start`.
     async fn wait_exit(&self) -> Exit;
+
+    /// Starts a process beside the runtime, in the same way, but for a log of its own. There may be several; all of them end
+    /// with [`reset_processes`](Self::reset_processes).
+    ///
+    /// # Errors
+    /// [`StartError`]; [`StartError::Invalid`] as well from a driver that cannot do this.
+    async fn start_beside(&self, command: Command) -> Result<Beside, StartError> {
+        drop(command);
+        let why = "this driver starts nothing beside the runtime";
+        Err(StartError::Invalid(why.to_owned()))
+    }
+
+    /// Waits until a process of [`start_beside`](Self::start_beside) is over, and answers how, as
+    /// [`wait_exit`](Self::wait_exit) does.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    async fn wait_beside(&self, number: u64) -> Exit {
+        let _ = number;
+        Exit::SandboxLost
+    }
+
+    /// Asks the runtime process to end (`SIGTERM`); nothing if there is none.
+    async fn terminate(&self) -> Result<(), ControlError> {
+        Ok(())
+    }
+
+    /// Connects to a listener that code inside has on its loopback.
+    ///
+    /// # Errors
+    /// What the operating system says; [`io::ErrorKind::Unsupported`] from a driver that cannot do this.
+    async fn connect(&self, port: u16) -> io::Result<Box<dyn Connection>> {
+        let _ = port;
+        Err(io::ErrorKind::Unsupported.into())
+    }
 
     /// Stops every process inside from running. Ends the boost of [`InitCpu::Full`]. Idempotent.
     async fn freeze(&self) -> Result<(), ControlError>;
@@ -217,6 +252,15 @@ impl fmt::Debug for Command {
             .field("cwd", &self.cwd)
             .finish()
     }
+}
+
+/// A process beside the runtime.
+#[derive(Debug)]
+pub struct Beside {
+    /// What [`Sandbox::wait_beside`] knows it by.
+    pub number: u64,
+    /// What it prints. It holds a bounded amount: when it is not read, the process waits.
+    pub output: Box<dyn Output>,
 }
 
 /// How the runtime process ended.

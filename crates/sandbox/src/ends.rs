@@ -55,6 +55,12 @@ pub trait Output: AsyncRead + Send + Sync + Unpin {
     fn read_now(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
 }
 
+impl fmt::Debug for dyn Output + '_ {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Output")
+    }
+}
+
 impl Accept for TcpListener {
     fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Box<dyn Connection>>> {
         let (stream, _) = ready!(self.poll_accept(cx))?;
@@ -75,7 +81,7 @@ impl Accept for TcpListener {
     }
 }
 
-fn prompt(stream: TcpStream) -> io::Result<Box<dyn Connection>> {
+pub(crate) fn prompt(stream: TcpStream) -> io::Result<Box<dyn Connection>> {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "no TCP_NODELAY on a connection of a sandbox");
     }

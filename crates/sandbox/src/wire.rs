@@ -124,6 +124,16 @@ pub(crate) enum Verb {
         env: Vec<(String, String)>,
         cwd: PathBuf,
     },
+    /// Start a process beside it; beside this the write end of its log.
+    StartBeside {
+        argv: Vec<String>,
+        env: Vec<(String, String)>,
+        cwd: PathBuf,
+    },
+    /// Ask the runtime process to end.
+    Terminate,
+    /// Connect to a port of the loopback.
+    Connect { port: u16 },
     /// Kill every process but itself.
     Reset,
     /// Stop every process but itself, by signal.
@@ -145,6 +155,10 @@ pub(crate) enum News {
     Refused { sequence: u64, refusal: Refusal },
     /// The runtime process that the order `sequence` started is over.
     Exited { sequence: u64, exit: RawExit },
+    /// The process beside it that the order `sequence` started is over.
+    BesideExited { sequence: u64, exit: RawExit },
+    /// An order to connect was carried out, or is about to be; beside this the socket.
+    Connected { sequence: u64 },
 }
 
 /// Why an order was not carried out.

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     io,
-    os::fd::OwnedFd,
+    os::fd::{AsFd as _, BorrowedFd, OwnedFd},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use model::ByteCount;
 use parking_lot::Mutex;
 use tokio::{
-    net::{TcpListener, unix::pipe},
+    net::{TcpListener, TcpStream, unix::pipe},
     sync::OnceCell,
     time::timeout,
 };
@@ -27,13 +27,22 @@ use super::{
     processes::Processes,
 };
 use crate::{
-    driver::{Command, ControlError, CreateError, Exit, Sandbox, StartError, Stats},
-    ends::{Accept, Output},
+    driver::{Beside, Command, ControlError, CreateError, Exit, Sandbox, StartError, Stats},
+    ends::{Accept, Connection, Output, prompt},
     wire::{self, News, Order, RawExit, Refusal, StepError, Verb},
 };
 
 /// How long a process may take from the order to its first instruction.
 const START_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long a connection to the inside may take.
+const CONNECT_LIMIT: Duration = Duration::from_secs(1);
+
+/// Ends of processes beside the runtime that are remembered; there are ten at a time.
+const ENDS_MAX: usize = 64;
+
+/// Sockets that wait for whoever asked for them; one who gave up meanwhile leaves his.
+const SOCKETS_MAX: usize = 16;
 
 /// How long the freezer may take.
 const FREEZE_LIMIT: Duration = Duration::from_secs(2);
@@ -51,6 +60,10 @@ struct Diary {
     started: Option<u64>,
     /// How the process of that order ended.
     ended: Option<(u64, RawExit)>,
+    /// How processes beside the runtime ended.
+    beside: BTreeMap<u64, RawExit>,
+    /// Sockets that were asked for, until whoever asked takes them.
+    sockets: BTreeMap<u64, OwnedFd>,
     /// The order whose process this side killed: its end is no one else's doing.
     killed: Option<u64>,
     /// Start orders that are under way, and memory kills counted when each was given.
@@ -81,6 +94,20 @@ impl Record for Diary {
                 self.answer(sequence, Err(refusal));
             }
             News::Exited { sequence, exit } => self.ended = Some((sequence, exit)),
+            News::BesideExited { sequence, exit } => {
+                self.beside.insert(sequence, exit);
+                if self.beside.len() > ENDS_MAX {
+                    self.beside.pop_first();
+                }
+            }
+            News::Connected { sequence } => {
+                let socket = fds.into_iter().next().map(|fd| (sequence, fd));
+                self.sockets.extend(socket);
+                if self.sockets.len() > SOCKETS_MAX {
+                    self.sockets.pop_first();
+                }
+                self.answer(sequence, Ok(()));
+            }
         }
     }
 }
@@ -113,6 +140,38 @@ enum OrderError {
     Refused(Refusal),
     TooLarge(io::Error),
     Deadline,
+}
+
+impl From<OrderError> for StartError {
+    fn from(error: OrderError) -> Self {
+        match error {
+            OrderError::Gone => Self::Gone,
+            OrderError::Deadline => Self::Deadline(START_LIMIT),
+            OrderError::TooLarge(error) => Self::Invalid(error.to_string()),
+            OrderError::Refused(Refusal::AlreadyRunning) => Self::AlreadyRunning,
+            OrderError::Refused(Refusal::Step(error)) => Self::Exec {
+                source: error.source(),
+                step: error.step,
+            },
+        }
+    }
+}
+
+/// Whether a command can work at all.
+fn check(command: &Command) -> Result<(), StartError> {
+    let program = command.argv.first();
+    if !program.is_some_and(|program| program.starts_with('/')) {
+        return Err(StartError::Invalid(
+            "expected an absolute path as argv[0]".to_owned(),
+        ));
+    }
+    let unusable = |(name, _): &&(String, String)| name.is_empty() || name.contains('=');
+    match command.env.iter().find(unusable) {
+        None => Ok(()),
+        Some((name, _)) => Err(StartError::Invalid(format!(
+            "expected a name without `=` for a variable, got `{name}`"
+        ))),
+    }
 }
 
 /// A listener as the spawner made it, for this node's tasks.
@@ -214,6 +273,16 @@ impl Shell {
     }
 
     async fn order(&self, verb: Verb, limit: Duration) -> Result<(), OrderError> {
+        self.order_with(verb, &[], limit).await.map(drop)
+    }
+
+    /// Gives an order with descriptors beside it. Answers its number.
+    async fn order_with(
+        &self,
+        verb: Verb,
+        fds: &[BorrowedFd<'_>],
+        limit: Duration,
+    ) -> Result<u64, OrderError> {
         let sequence = self.sequences.fetch_add(1, Ordering::Relaxed);
         let starts = matches!(verb, Verb::Start { .. });
         let kills = self.group.oom_kills().unwrap_or(0);
@@ -230,7 +299,7 @@ impl Shell {
         let order = Order { sequence, verb };
         let done = timeout(limit, async {
             self.mailbox
-                .send(&order)
+                .send_with(&order, fds)
                 .await
                 .map_err(|error| match error.kind() {
                     io::ErrorKind::InvalidInput => OrderError::TooLarge(error),
@@ -246,7 +315,7 @@ impl Shell {
         })
         .await;
         drop(waiting);
-        done.unwrap_or(Err(OrderError::Deadline))
+        done.unwrap_or(Err(OrderError::Deadline)).map(|()| sequence)
     }
 
     async fn control(
@@ -387,30 +456,64 @@ impl Sandbox for Shell {
     }
 
     async fn start(&self, command: Command) -> Result<(), StartError> {
+        check(&command)?;
         let Command { argv, env, cwd } = command;
-        if !argv.first().is_some_and(|program| program.starts_with('/')) {
-            return Err(StartError::Invalid(
-                "expected an absolute path as argv[0]".to_owned(),
-            ));
+        let order = Verb::Start { argv, env, cwd };
+        Ok(self.order(order, START_LIMIT).await?)
+    }
+
+    async fn start_beside(&self, command: Command) -> Result<Beside, StartError> {
+        check(&command)?;
+        let invalid = |error: io::Error| StartError::Invalid(format!("no log for it: {error}"));
+        let (read, write) = std::io::pipe().map_err(invalid)?;
+        let read = OwnedFd::from(read);
+        rustix::io::ioctl_fionbio(&read, true).map_err(|e| invalid(e.into()))?;
+        let output = pipe::Receiver::from_owned_fd(read).map_err(invalid)?;
+        let Command { argv, env, cwd } = command;
+        let order = Verb::StartBeside { argv, env, cwd };
+        let number = self
+            .order_with(order, &[write.as_fd()], START_LIMIT)
+            .await?;
+        Ok(Beside {
+            number,
+            output: Box::new(output),
+        })
+    }
+
+    async fn wait_beside(&self, number: u64) -> Exit {
+        let over = self
+            .mailbox
+            .until(|diary| diary.beside.get(&number).copied());
+        match over.await {
+            Ok(RawExit::Code(code)) => Exit::Code(code),
+            Ok(RawExit::Signal(signal)) => Exit::Signal(signal),
+            Err(Closed) if self.killed.initialized() => Exit::Signal(libc::SIGKILL),
+            Err(Closed) => Exit::SandboxLost,
         }
-        let unusable = |(name, _): &&(String, String)| name.is_empty() || name.contains('=');
-        if let Some((name, _)) = env.iter().find(unusable) {
-            return Err(StartError::Invalid(format!(
-                "expected a name without `=` for a variable, got `{name}`"
-            )));
-        }
-        self.order(Verb::Start { argv, env, cwd }, START_LIMIT)
+    }
+
+    async fn terminate(&self) -> Result<(), ControlError> {
+        self.control("ask the runtime to end", Verb::Terminate, KILL_LIMIT)
             .await
-            .map_err(|error| match error {
-                OrderError::Gone => StartError::Gone,
-                OrderError::Deadline => StartError::Deadline(START_LIMIT),
-                OrderError::TooLarge(error) => StartError::Invalid(error.to_string()),
-                OrderError::Refused(Refusal::AlreadyRunning) => StartError::AlreadyRunning,
-                OrderError::Refused(Refusal::Step(error)) => StartError::Exec {
-                    source: error.source(),
-                    step: error.step,
-                },
-            })
+    }
+
+    async fn connect(&self, port: u16) -> io::Result<Box<dyn Connection>> {
+        let connected = self.order_with(Verb::Connect { port }, &[], CONNECT_LIMIT);
+        let number = connected.await.map_err(|error| match error {
+            OrderError::Gone => io::ErrorKind::NotConnected.into(),
+            OrderError::Deadline => io::ErrorKind::TimedOut.into(),
+            OrderError::TooLarge(error) => error,
+            OrderError::Refused(Refusal::AlreadyRunning) => io::ErrorKind::ResourceBusy.into(),
+            OrderError::Refused(Refusal::Step(error)) => error.source(),
+        })?;
+        let socket = self.mailbox.with(|diary| diary.sockets.remove(&number));
+        let socket = socket.ok_or(io::ErrorKind::NotConnected)?;
+        let stream = TcpStream::from_std(std::net::TcpStream::from(socket))?;
+        timeout(CONNECT_LIMIT, stream.writable()).await??;
+        match stream.take_error()? {
+            None => prompt(stream),
+            Some(error) => Err(error),
+        }
     }
 
     async fn wait_exit(&self) -> Exit {

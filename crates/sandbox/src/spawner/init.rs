@@ -73,6 +73,7 @@ fn run(birth: Birth<'_>) {
             log: birth.log,
             children,
             runtime: None,
+            beside: Vec::new(),
         }
         .serve();
     }
@@ -170,6 +171,8 @@ struct Init {
     children: OwnedFd,
     /// The runtime process, and the order that started it.
     runtime: Option<(Pid, u64)>,
+    /// The processes beside it, and the orders that started them.
+    beside: Vec<(Pid, u64)>,
 }
 
 impl Init {
@@ -201,11 +204,28 @@ impl Init {
 
     /// Carries out one order; `false` if the node is gone.
     fn obey(&mut self) -> bool {
-        let Ok(Some((Order { sequence, verb }, _))) = wire::receive(self.control.as_fd()) else {
+        let Ok(Some((Order { sequence, verb }, fds))) = wire::receive(self.control.as_fd()) else {
             return false;
         };
         let done = match verb {
             Verb::Start { argv, env, cwd } => self.start(sequence, &argv, &env, &cwd),
+            Verb::StartBeside { argv, env, cwd } => {
+                self.start_beside(sequence, &argv, &env, &cwd, fds)
+            }
+            Verb::Terminate => {
+                if let Some((pid, _)) = self.runtime {
+                    // It may be over already.
+                    let _ = rustix::process::kill_process(pid, Signal::TERM);
+                }
+                Ok(())
+            }
+            Verb::Connect { port } => match connect(port) {
+                Ok(socket) => {
+                    let news = News::Connected { sequence };
+                    return wire::send(self.control.as_fd(), &news, &[socket.as_fd()]).is_ok();
+                }
+                Err(error) => Err(Refusal::Step(error)),
+            },
             Verb::Reset => {
                 self.reset();
                 Ok(())
@@ -242,15 +262,17 @@ impl Init {
     }
 
     fn note_exit(&mut self, pid: Pid, status: WaitStatus) {
-        let Some((_, sequence)) = self.runtime.filter(|(runtime, _)| *runtime == pid) else {
-            return;
-        };
-        self.runtime = None;
         let exit = match (status.exit_status(), status.terminating_signal()) {
             (Some(code), _) => RawExit::Code(code),
             (None, signal) => RawExit::Signal(signal.unwrap_or(libc::SIGKILL)),
         };
-        self.tell(&News::Exited { sequence, exit });
+        if let Some((_, sequence)) = self.runtime.filter(|(runtime, _)| *runtime == pid) {
+            self.runtime = None;
+            self.tell(&News::Exited { sequence, exit });
+        } else if let Some(at) = self.beside.iter().position(|(beside, _)| *beside == pid) {
+            let (_, sequence) = self.beside.swap_remove(at);
+            self.tell(&News::BesideExited { sequence, exit });
+        }
     }
 
     fn reset(&mut self) {
@@ -281,18 +303,35 @@ impl Init {
             return Err(Refusal::AlreadyRunning);
         }
         let program = Program::new(argv, env, cwd).map_err(Refusal::Step)?;
-        let pid = self.spawn(&program).map_err(Refusal::Step)?;
+        let pid = Self::spawn(&program, &self.log).map_err(Refusal::Step)?;
         self.runtime = Some((pid, sequence));
         Ok(())
     }
 
+    fn start_beside(
+        &mut self,
+        sequence: u64,
+        argv: &[String],
+        env: &[(String, String)],
+        cwd: &Path,
+        fds: Vec<OwnedFd>,
+    ) -> Result<(), Refusal> {
+        let program = Program::new(argv, env, cwd).map_err(Refusal::Step)?;
+        let log = fds.into_iter().next();
+        let log = log.ok_or_else(|| StepError::new("take over a log", Errno::BADF));
+        let log = log.map_err(Refusal::Step)?;
+        let pid = Self::spawn(&program, &log).map_err(Refusal::Step)?;
+        self.beside.push((pid, sequence));
+        Ok(())
+    }
+
     /// Forks and executes; an error of the child comes back over a pipe that exec closes.
-    fn spawn(&self, program: &Program) -> Result<Pid, StepError> {
+    fn spawn(program: &Program, log: &OwnedFd) -> Result<Pid, StepError> {
         let (outcome, report) =
             rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).at("start a process")?;
         // SAFETY: an init has one thread.
         let Some(pid) = unsafe { sys::fork() }.at("start a process")? else {
-            let (step, error) = program.become_it(&self.log);
+            let (step, error) = program.become_it(log);
             let [a, b, c, d] = error.raw_os_error().unwrap_or(libc::EIO).to_le_bytes();
             let _ = rustix::io::write(&report, &[step, a, b, c, d]);
             sys::exit_now(127)
@@ -316,6 +355,20 @@ impl Init {
             step,
             errno: i32::from_le_bytes(errno),
         })
+    }
+}
+
+/// A connection to a port of the loopback, which may be under way yet.
+fn connect(port: u16) -> Result<OwnedFd, StepError> {
+    use rustix::net::{AddressFamily, SocketFlags, SocketType};
+    const STEP: &str = "connect to the loopback";
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket =
+        rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None).at(STEP)?;
+    let address = std::net::SocketAddrV4::new(std::net::Ipv4Addr::LOCALHOST, port);
+    match rustix::net::connect(&socket, &address) {
+        Ok(()) | Err(Errno::INPROGRESS) => Ok(socket),
+        Err(errno) => Err(StepError::new(STEP, errno)),
     }
 }
 

@@ -168,7 +168,10 @@ pub(crate) fn complete(
         rustix::system::sethostname(name.as_bytes()).at("set the host name")?;
         replace(
             "/etc/hosts",
-            &format!("127.0.0.1 localhost {name}\n::1 localhost {name}\n"),
+            // Where extensions listen, as they are told to everywhere.
+            &format!(
+                "127.0.0.1 localhost {name} sandbox.localdomain sandbox\n::1 localhost {name}\n"
+            ),
         )?;
     }
     if fresh_proc {

@@ -135,7 +135,10 @@ impl Stage {
                 format!("root:x:0:0:root:/:/usr/sbin/nologin\n{user}:x:{id}:{id}::/tmp:/bin/sh\n"),
             ),
             ("group", format!("root:x:0:\n{user}:x:{id}:\n")),
-            ("hosts", "127.0.0.1 localhost\n::1 localhost\n".to_owned()),
+            (
+                "hosts",
+                "127.0.0.1 localhost sandbox.localdomain sandbox\n::1 localhost\n".to_owned(),
+            ),
             (
                 "resolv.conf",
                 "# this sandbox has no name server\n".to_owned(),
