@@ -4,6 +4,7 @@ import base64
 import json
 import re
 import subprocess
+import time
 from pathlib import Path
 
 import log_lines
@@ -405,6 +406,17 @@ STREAMING = """
     exports.typed = awslambda.streamifyResponse(async (type, stream) => {
       stream.setContentType(type); stream.write('x'); stream.end();
     });
+    let done = 0;
+    exports.slow = awslambda.streamifyResponse(async (ms, stream) => {
+      if (ms < 0) { stream.end(`done ${done}`); return; }
+      stream.write('first'); await pause(ms); stream.end('second'); done += 1;
+    });
+    exports.long = awslambda.streamifyResponse(async (megabytes, stream) => {
+      await pipeline(require('node:stream').Readable.from(Array(megabytes).fill('x'.repeat(1 << 20))), stream);
+    });
+    exports.dying = awslambda.streamifyResponse(async (event, stream) => {
+      stream.write('part'); await pause(300); process.exit(3);
+    });
     exports.broken = awslambda.streamifyResponse(async (event, stream) => {
       stream.write('part'); await pause(10); throw new RangeError('in the middle');
     });
@@ -428,10 +440,52 @@ def test_a_streamed_response_with_a_prelude(client, node):
     assert body == b"one two"
 
 
+def test_a_stream_arrives_while_it_is_made(client, node):
+    name = node(STREAMING, "index.slow")
+    events = iter(stream(client, name, 2000)["EventStream"])
+    assert next(events)["PayloadChunk"]["Payload"] == b"first"
+    began = time.monotonic()
+    assert next(events)["PayloadChunk"]["Payload"] == b"second"
+    assert time.monotonic() - began > 1
+    assert next(events)["InvokeComplete"] == {}
+
+
+def test_a_stream_may_be_longer_than_a_response(client, node):
+    payload, end = read(stream(client, node(STREAMING, "index.long", MemorySize=512), 20))
+    assert (len(payload), set(payload), end) == (20 << 20, {ord("x")}, {})
+
+
+def test_a_stream_that_is_not_read_does_not_stop_its_function(client, node):
+    name = node(STREAMING, "index.slow")
+    client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1)
+    answer = stream(client, name, 500)
+    next(iter(answer["EventStream"]))
+    answer["EventStream"].close()
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            assert invoke(client, name, -1).raw == b"done 1"
+            return
+        except client.exceptions.TooManyRequestsException:
+            assert time.monotonic() < deadline, "it runs on"
+
+
+def test_a_stream_that_takes_too_long_or_dies(client, node):
+    name = node(STREAMING, "index.slow", Timeout=1)
+    payload, end = read(stream(client, name, 10_000))
+    assert payload == b"first"
+    assert end["ErrorCode"] == "Unhandled" and "timed out after 1.00 seconds" in end["ErrorDetails"]
+    name = node(STREAMING, "index.dying")
+    payload, end = read(stream(client, name, {}))
+    assert payload == b"part"
+    assert end["ErrorCode"] == "Unhandled" and "exit status 3" in end["ErrorDetails"]
+
+
 def test_a_stream_that_breaks(client, node):
     name = node(STREAMING, "index.broken")
-    _, end = read(stream(client, name, {}))
-    assert end["ErrorCode"] == "RangeError" or "in the middle" in end["ErrorDetails"]
+    payload, end = read(stream(client, name, {}))
+    assert (payload, end["ErrorCode"]) == (b"part", "Unhandled")
+    assert json.loads(end["ErrorDetails"])["errorMessage"] == "in the middle"
     answer = invoke(client, name, {}, LogType="Tail")
     assert (answer.error, answer.payload["errorMessage"]) == ("Unhandled", "in the middle")
     assert error_line(answer.log, "Invoke Error")["errorType"] == "RangeError"
