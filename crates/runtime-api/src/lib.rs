@@ -25,4 +25,4 @@ pub use answer::{Answer, Ending, InitFailure, Invocation, Outcome, Part, Parts};
 pub use credentials::{CREDENTIALS_PATH, Credentials};
 pub use http::extension::{Shutdown, ShutdownReason};
 pub use lifecycle::Phase;
-pub use server::{About, Accept, Call, InvokeError, Limits, RuntimeApi, Setting};
+pub use server::{About, Accept, Call, InvokeError, Launched, Limits, RuntimeApi, Setting};

@@ -31,6 +31,7 @@ mod tests;
 
 pub use accept::Accept;
 pub(crate) use extensions::ExtensionCall;
+pub use extensions::Launched;
 
 /// What one environment may send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

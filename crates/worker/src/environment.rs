@@ -18,14 +18,14 @@ use std::{
     time::Duration,
 };
 
-use host::{Clock, Tasks};
+use host::{Clock, Entropy, Tasks};
 use model::{
     Limits, MemoryMib, Timestamp,
     function::{Environment as Variables, FunctionVersion, LogFormat},
     runtime::Family,
 };
 use parking_lot::Mutex;
-use runtime_api::{Phase, RuntimeApi};
+use runtime_api::{About, Phase, RuntimeApi, Setting, ShutdownReason, subscription::Subscriptions};
 use sandbox::{
     Accept, Command, Connection, ControlError, CreateError, Driver, Exit, InitCpu, NetworkPolicy,
     Sandbox, Spec, StartError,
@@ -39,17 +39,20 @@ use crate::{
     logs::{
         Log,
         files::{Files, Name},
-        platform::{Event, Status},
+        platform::{Event, Level, Status},
     },
     runtimes::{self, Launch, Program},
+    telemetry::{Inside, Paused, Telemetry},
 };
 
 pub(crate) mod credentials;
+mod extensions;
 pub(crate) mod fault;
 pub(crate) mod invoke;
 pub(crate) mod variables;
 
 use credentials::{Credentials, Endpoint};
+use extensions::{Over, Programs};
 use fault::Fault;
 
 /// How long an answer may be on its way when its process is gone already.
@@ -64,6 +67,8 @@ pub(crate) struct Ground {
     pub(crate) limits: Limits,
     pub(crate) network: NetworkPolicy,
     pub(crate) gateway: Gateway,
+    /// Where identifiers that code inside sees come from.
+    pub(crate) entropy: Arc<dyn Entropy>,
 }
 
 /// What one environment is made of.
@@ -83,8 +88,8 @@ pub(crate) struct Plan {
 pub(crate) struct Environment {
     id: String,
     version: Arc<FunctionVersion>,
-    sandbox: Box<dyn Sandbox>,
-    api: RuntimeApi,
+    sandbox: Arc<dyn Sandbox>,
+    api: Arc<RuntimeApi>,
     log: Log,
     clock: Arc<dyn Clock>,
     limits: Limits,
@@ -99,7 +104,14 @@ pub(crate) struct Environment {
     endpoint: Option<Arc<Endpoint>>,
     /// A runtime runs that has initialised.
     up: AtomicBool,
-    frozen: tokio::sync::Mutex<bool>,
+    frozen: tokio::sync::Mutex<Frozen>,
+    programs: Programs,
+    telemetry: Telemetry,
+    log_stream: String,
+    tasks: Tasks,
+    /// Runtime and extensions were told that they end.
+    winding_up: AtomicBool,
+    over: Over,
     /// Until when a runtime that has answered must have asked for more.
     settle_by: Mutex<Instant>,
     /// Keeps the code on disk.
@@ -107,6 +119,13 @@ pub(crate) struct Environment {
     _layers: Vec<Arc<Package>>,
     /// Keeps the way to the cluster open.
     _gateway: Option<gateway::Opened>,
+}
+
+/// Whether the processes are stopped.
+enum Frozen {
+    No,
+    /// No telemetry is sent to them meanwhile.
+    Yes(#[expect(dead_code, reason = "held, not read")] Option<Paused>),
 }
 
 /// How the first start of a runtime went.
@@ -177,7 +196,23 @@ impl Environment {
         let asked = endpoint
             .clone()
             .map(|e| e as Arc<dyn runtime_api::Credentials>);
-        let api = RuntimeApi::serve(Entrance(listener), &ground.tasks, limits, asked);
+        let sandbox: Arc<dyn Sandbox> = sandbox.into();
+        let inside: Arc<dyn Inside> = Arc::new(sandbox.clone());
+        let telemetry = Telemetry::new(inside, ground.clock.clone(), ground.tasks.clone());
+        let function = &version.id.function;
+        let setting = Setting {
+            limits,
+            credentials: asked,
+            about: About {
+                function_name: function.name.to_string(),
+                function_version: version.id.version.to_string(),
+                handler: version.config.handler.clone().unwrap_or_default(),
+                account_id: function.account.to_string(),
+            },
+            identifiers: ground.entropy.clone(),
+            subscriptions: Some(Arc::new(telemetry.clone()) as Arc<dyn Subscriptions>),
+        };
+        let api = RuntimeApi::serve(Entrance(listener), &ground.tasks, setting);
 
         let at = ground.clock.wall();
         let files = ground.files.open(Name {
@@ -187,7 +222,8 @@ impl Environment {
             environment: id.clone(),
         });
         let tail = usize::try_from(ground.limits.log_tail.0).unwrap_or(usize::MAX);
-        let log = Log::new(files, tail, ground.clock.clone());
+        let tap = (telemetry.clone(), version.config.logging.format);
+        let log = Log::new(files, tail, ground.clock.clone(), tap);
         log.follow(output, &ground.tasks);
 
         let stream = variables::log_stream(&version, at, &id);
@@ -197,6 +233,7 @@ impl Environment {
             has_gateway: way_out.is_some(),
         };
         let environment = variables::of(&version, variables.as_ref(), &around);
+        let programs = Programs::find(&layers, &environment);
         let wrapper = wrapper(&version, variables.as_ref());
         let gateway = way_out.map(|listener| ground.gateway.open(listener, id.clone()));
         Ok(Self {
@@ -212,7 +249,13 @@ impl Environment {
             id,
             version,
             sandbox,
-            api,
+            api: Arc::new(api),
+            programs,
+            telemetry,
+            log_stream: stream,
+            tasks: ground.tasks.clone(),
+            winding_up: AtomicBool::new(false),
+            over: Over::default(),
             log,
             clock: ground.clock.clone(),
             limits: ground.limits.clone(),
@@ -220,7 +263,7 @@ impl Environment {
             endpoint,
             launch,
             up: AtomicBool::new(false),
-            frozen: tokio::sync::Mutex::new(false),
+            frozen: tokio::sync::Mutex::new(Frozen::No),
             settle_by: Mutex::new(Instant::now()),
             _package: package,
             _layers: layers,
@@ -275,65 +318,100 @@ impl Environment {
         let start = Event::InitStart {
             runtime: &self.launch.label,
             runtime_arn: &arn,
+            version: &self.version.id,
+            log_stream: &self.log_stream,
+            memory: self.version.config.memory,
         };
         self.say(&start);
         if let Some(remark) = &self.launch.remark {
             self.log.line(remark);
         }
         let begun = Instant::now();
-        let status = match self.start().await? {
+        let until = begun + self.limits.init_timeout;
+        let status = match self.start(until).await? {
             Err(fault) => fault.status(),
             Ok(()) => {
-                let limit = self.limits.init_timeout;
                 tokio::select! {
                     biased;
-                    ready = self.api.ready() => match ready {
+                    ready = self.all_ready() => match ready {
                         Ok(()) => {
                             let took = begun.elapsed();
                             self.sandbox.limit_cpu().await?;
                             self.up.store(true, Ordering::Release);
+                            self.say_extensions();
+                            self.say(&Event::InitReport {
+                                took,
+                                phase: "init",
+                                status: None,
+                            });
+                            self.telemetry.opened();
                             return Ok(Init::Ready(took));
                         }
-                        Err(failure) => Fault::Init(failure).status(),
+                        Err(fault) => fault.status(),
                     },
                     exit = self.sandbox.wait_exit() => {
                         self.hear_last_words().await;
                         self.init_failure().await.unwrap_or(Fault::Exit(exit)).status()
                     }
-                    () = tokio::time::sleep(limit) => Status::Timeout,
+                    () = tokio::time::sleep_until(until) => Status::Timeout,
                 }
             }
         };
         let took = begun.elapsed();
         self.log.drain();
+        if self.api.phase() == Phase::Starting {
+            self.say(&Event::InitRuntimeDone {
+                phase: "init",
+                status: Some(status.clone()),
+            });
+        }
+        self.say_extensions();
         self.say(&Event::InitReport {
             took,
             phase: "init",
-            status,
+            status: Some(status),
         });
         self.sandbox.limit_cpu().await?;
-        self.reset().await?;
+        self.reset(ShutdownReason::Failure).await?;
         Ok(Init::Failed)
     }
 
+    /// Waits until the runtime has asked for its first invocation, and every extension for its first event.
+    async fn all_ready(&self) -> Result<(), Fault> {
+        tokio::select! {
+            biased;
+            ready = self.api.ready() => ready.map_err(Fault::Init)?,
+            fault = self.api.extension_fault() => return Err(Fault::Extension(fault)),
+        }
+        self.say(&Event::InitRuntimeDone {
+            phase: "init",
+            status: None,
+        });
+        self.api.extensions_ready().await.map_err(Fault::Extension)
+    }
+
     /// Kills every process and keeps `/tmp`: the next invocation starts the runtime again.
-    pub(crate) async fn reset(&self) -> Result<(), Lost> {
+    pub(crate) async fn reset(&self, reason: ShutdownReason) -> Result<(), Lost> {
         self.up.store(false, Ordering::Release);
+        self.wind_up(reason).await;
         self.sandbox.reset_processes().await?;
         self.api.reset();
-        *self.frozen.lock().await = false;
+        self.telemetry.reset();
+        self.winding_up.store(false, Ordering::Release);
+        *self.frozen.lock().await = Frozen::No;
         Ok(())
     }
 
     /// Stops every process, if `still_idle` holds once nobody can be thawing it.
-    pub(crate) async fn freeze(
-        &self,
-        still_idle: impl FnOnce() -> bool,
-    ) -> Result<(), ControlError> {
+    pub(crate) async fn freeze(&self, still_idle: impl Fn() -> bool) -> Result<(), ControlError> {
         let mut frozen = self.frozen.lock().await;
-        if !*frozen && still_idle() {
-            self.sandbox.freeze().await?;
-            *frozen = true;
+        if matches!(*frozen, Frozen::No) && still_idle() {
+            let paused = self.telemetry.pause().await;
+            // Whoever came while that was waited for waits for its end now, and thaws.
+            if still_idle() {
+                self.sandbox.freeze().await?;
+                *frozen = Frozen::Yes(paused);
+            }
         }
         Ok(())
     }
@@ -341,25 +419,38 @@ impl Environment {
     /// Lets the processes run.
     pub(crate) async fn thaw(&self) -> Result<(), ControlError> {
         let mut frozen = self.frozen.lock().await;
-        if *frozen {
+        if matches!(*frozen, Frozen::Yes(_)) {
             self.sandbox.thaw().await?;
-            *frozen = false;
+            *frozen = Frozen::No;
         }
         Ok(())
     }
 
-    /// Waits until the runtime's process is over.
-    pub(crate) async fn wait_exit(&self) -> Exit {
-        self.sandbox.wait_exit().await
+    /// Waits until the runtime's process or that of an extension is over while it is idle, and says how.
+    pub(crate) async fn wait_end(&self) -> String {
+        extensions::end_text(tokio::select! {
+            biased;
+            exit = self.sandbox.wait_exit() => Ok(exit),
+            fault = self.api.extension_fault() => Err(fault),
+        })
     }
 
-    /// Ends it. Idempotent.
+    /// Ends it, with what its extensions are promised before. Idempotent.
     pub(crate) async fn kill(&self) {
+        if self.is_up() {
+            self.wind_up(ShutdownReason::Spindown).await;
+        }
         self.sandbox.kill().await;
     }
 
-    /// Starts the process. The inner error is the function's fault, the outer one is ours.
-    async fn start(&self) -> Result<Result<(), Fault>, Lost> {
+    /// Starts extensions and then the process; extensions may take until `until` to register. The inner error is the
+    /// function's fault, the outer one is ours.
+    async fn start(&self, until: Instant) -> Result<Result<(), Fault>, Lost> {
+        if self.programs.are_some()
+            && let Err(fault) = self.start_extensions(until).await?
+        {
+            return Ok(Err(fault));
+        }
         let command = match &self.command {
             Ok(command) => command.clone(),
             Err(fault) => return Ok(Err(fault.clone())),
@@ -395,13 +486,16 @@ impl Environment {
     }
 
     fn say(&self, event: &Event<'_>) {
-        let format = self.version.config.logging.format;
-        let quiet = self.version.config.logging.system_level.as_deref() == Some("WARN");
-        if quiet && format == LogFormat::Json && !event.is_failure() {
-            return;
-        }
-        if let Some(line) = event.render(format, self.clock.wall()) {
+        let logging = &self.version.config.logging;
+        let wanted = logging.format == LogFormat::Text
+            || event.level() >= Level::named(logging.system_level.as_deref());
+        if wanted && let Some(line) = event.render(logging.format, self.clock.wall()) {
             self.log.line(&line);
+        }
+        if self.telemetry.is_listening() {
+            let record = event.record();
+            self.telemetry
+                .platform(record.only, record.kind, &record.record);
         }
     }
 }

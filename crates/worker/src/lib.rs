@@ -23,6 +23,7 @@ mod pool;
 mod ports;
 mod runtimes;
 mod service;
+mod telemetry;
 mod worker;
 
 pub use capacity::Load;

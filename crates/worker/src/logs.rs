@@ -15,9 +15,10 @@ use std::{
 };
 
 use host::{Clock, Tasks, task::Kind};
+use model::function::LogFormat;
 use parking_lot::Mutex;
 use sandbox::Output;
-use tokio::io::ReadBuf;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader, ReadBuf};
 
 pub(crate) mod files;
 pub(crate) mod platform;
@@ -25,6 +26,7 @@ pub(crate) mod tail;
 #[cfg(test)]
 mod tests;
 
+use crate::telemetry::Telemetry;
 use files::Appender;
 use tail::Tail;
 
@@ -33,6 +35,8 @@ const CHUNK: usize = 64 << 10;
 /// How much the reader may take in one `PACE_WINDOW`.
 const PACE_BYTES: usize = 1 << 20;
 const PACE_WINDOW: Duration = Duration::from_millis(100);
+/// The longest line of an extension that is one; a longer one is several.
+const LINE_MAX: u64 = 64 << 10;
 /// How much the end of an invocation waits for at most: more than any pipe holds by default.
 const DRAIN_MAX: usize = 1 << 20;
 
@@ -53,17 +57,26 @@ struct Inner {
     tail: Tail,
     at_line_start: bool,
     buffer: Vec<u8>,
+    telemetry: Telemetry,
+    format: LogFormat,
 }
 
 impl Log {
-    /// A log that keeps the last `tail_max` bytes of each invocation.
-    pub(crate) fn new(files: Appender, tail_max: usize, clock: Arc<dyn Clock>) -> Self {
+    /// A log that keeps the last `tail_max` bytes of each invocation, and lets extensions read along.
+    pub(crate) fn new(
+        files: Appender,
+        tail_max: usize,
+        clock: Arc<dyn Clock>,
+        (telemetry, format): (Telemetry, LogFormat),
+    ) -> Self {
         let inner = Inner {
             output: None,
             files,
             tail: Tail::new(tail_max),
             at_line_start: true,
             buffer: vec![0; CHUNK],
+            telemetry,
+            format,
         };
         Self {
             shared: Arc::new(Shared {
@@ -80,6 +93,37 @@ impl Log {
         tasks.spawn(Kind::Environment, "log", async move {
             log.read_to_end().await;
             log.shared.inner.lock().output = None;
+        });
+    }
+
+    /// Reads what an extension prints until it ends, line by line.
+    pub(crate) fn follow_extension(&self, output: Box<dyn Output>, tasks: &Tasks) {
+        let log = self.clone();
+        tasks.spawn(Kind::Environment, "extension-log", async move {
+            let mut output = BufReader::new(output);
+            let mut line = Vec::new();
+            let mut taken = 0;
+            loop {
+                line.clear();
+                let mut bounded = (&mut output).take(LINE_MAX);
+                match bounded.read_until(b'\n', &mut line).await {
+                    Ok(0) | Err(_) => return,
+                    Ok(n) => taken += n,
+                }
+                let text = line.strip_suffix(b"\n").unwrap_or(&line);
+                log.extension_line(&String::from_utf8_lossy(text));
+                if taken >= PACE_BYTES {
+                    taken = 0;
+                    tokio::time::sleep(PACE_WINDOW).await;
+                }
+            }
+        });
+    }
+
+    fn extension_line(&self, line: &str) {
+        self.shared.lock_and(|inner, clock| {
+            inner.line(line, clock);
+            inner.telemetry.extension_line(line);
         });
     }
 
@@ -166,6 +210,7 @@ impl Inner {
             && let Some(bytes) = buffer.get(..n)
         {
             self.append(bytes, clock);
+            self.telemetry.function_output(bytes, self.format);
         }
         self.buffer = buffer;
         n
@@ -175,6 +220,7 @@ impl Inner {
         let mut text = String::with_capacity(line.len() + 2);
         if !self.at_line_start {
             text.push('\n');
+            self.telemetry.end_line(self.format);
         }
         text.push_str(line);
         text.push('\n');

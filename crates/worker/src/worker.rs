@@ -193,6 +193,7 @@ impl Worker {
             tasks: tasks.clone(),
             limits: options.limits.clone(),
             network: options.network,
+            entropy: entropy.fork("environments"),
         };
         let meter = Arc::new(Meter::default());
         let invoker = Invoker {

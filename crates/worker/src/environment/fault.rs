@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use model::{RequestId, TimeoutSeconds, Timestamp};
-use runtime_api::InitFailure;
+use runtime_api::{InitFailure, extensions};
 use sandbox::Exit;
 
 use crate::logs::platform::Status;
@@ -24,6 +24,8 @@ pub(crate) enum Fault {
     TooLarge(u64),
     /// The connection broke in the middle of a streamed response.
     Truncated,
+    /// An extension is over before its time.
+    Extension(extensions::Fault),
 }
 
 impl Fault {
@@ -46,7 +48,8 @@ impl Fault {
             | Self::Timeout(_)
             | Self::Exit(_)
             | Self::Entrypoint(_)
-            | Self::Truncated => {}
+            | Self::Truncated
+            | Self::Extension(_) => {}
         }
         let message =
             serde_json::Value::from(format!("RequestId: {id} Error: {}", self.sentence()));
@@ -61,11 +64,13 @@ impl Fault {
     pub(crate) fn log_line(&self, id: RequestId, now: Timestamp) -> Option<String> {
         match self {
             Self::Timeout(_) => Some(format!("{} {id} {}\n", now.to_rfc3339(), self.sentence())),
-            Self::Exit(_) | Self::Entrypoint(_) | Self::Truncated => Some(format!(
-                "RequestId: {id} Error: {}\n{}",
-                self.sentence(),
-                self.kind()
-            )),
+            Self::Exit(_) | Self::Entrypoint(_) | Self::Truncated | Self::Extension(_) => {
+                Some(format!(
+                    "RequestId: {id} Error: {}\n{}",
+                    self.sentence(),
+                    self.kind()
+                ))
+            }
             Self::TooLarge(_) | Self::Init(_) => None,
         }
     }
@@ -79,7 +84,8 @@ impl Fault {
             | Self::Init(_)
             | Self::Entrypoint(_)
             | Self::TooLarge(_)
-            | Self::Truncated => Status::Error(self.kind()),
+            | Self::Truncated
+            | Self::Extension(_) => Status::Error(self.kind()),
         }
     }
 
@@ -92,6 +98,7 @@ impl Fault {
             Self::Entrypoint(_) => "Runtime.InvalidEntrypoint",
             Self::TooLarge(_) => "Function.ResponseSizeTooLarge",
             Self::Truncated => "Runtime.TruncatedResponse",
+            Self::Extension(fault) => fault.kind,
         };
         name.into()
     }
@@ -100,20 +107,22 @@ impl Fault {
         match self {
             Self::Timeout(limit) => format!("Task timed out after {}.00 seconds", limit.get()),
             Self::Exit(Exit::Code(0)) => "Runtime exited without providing a reason".to_owned(),
-            Self::Exit(Exit::Code(code)) => {
-                format!("Runtime exited with error: exit status {code}")
-            }
-            Self::Exit(Exit::Signal(number)) => {
-                format!("Runtime exited with error: signal: {}", signal(*number))
-            }
-            Self::Exit(Exit::OutOfMemory | Exit::SandboxLost) => {
-                "Runtime exited with error: signal: killed".to_owned()
-            }
+            Self::Exit(exit) => format!("Runtime exited with error: {}", exit_text(*exit)),
             Self::Init(_) => "Runtime failed to initialize".to_owned(),
             Self::Entrypoint(why) => why.clone(),
             Self::TooLarge(limit) => format!("Response payload size exceeded {limit} bytes"),
             Self::Truncated => "Response was truncated".to_owned(),
+            Self::Extension(fault) => fault.detail.clone(),
         }
+    }
+}
+
+/// How a process ended, as AWS's own runtime supervisor prints it.
+pub(super) fn exit_text(exit: Exit) -> String {
+    match exit {
+        Exit::Code(code) => format!("exit status {code}"),
+        Exit::Signal(number) => format!("signal: {}", signal(number)),
+        Exit::OutOfMemory | Exit::SandboxLost => "signal: killed".to_owned(),
     }
 }
 
@@ -208,6 +217,19 @@ mod tests {
             r#"{"errorMessage":"Response payload size exceeded maximum allowed payload size (6291556 bytes).","errorType":"Function.ResponseSizeTooLarge"}"#,
             None,
             Status::Error("Function.ResponseSizeTooLarge".into()),
+        );
+        let crashed = extensions::Fault {
+            name: "watcher".into(),
+            kind: "Extension.Crash",
+            detail: exit_text(Exit::Code(3)),
+        };
+        check(
+            Fault::Extension(crashed),
+            r#"{"errorType":"Extension.Crash","errorMessage":"RequestId: 0f8fad5b-d9cb-469f-a165-70867728950e Error: exit status 3"}"#,
+            Some(
+                "RequestId: 0f8fad5b-d9cb-469f-a165-70867728950e Error: exit status 3\nExtension.Crash",
+            ),
+            Status::Error("Extension.Crash".into()),
         );
         let init = |header: &str| {
             Fault::Init(InitFailure {

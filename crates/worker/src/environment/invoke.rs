@@ -1,17 +1,19 @@
 //! One invocation in one environment.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
     time::Duration,
 };
 
 use bytes::Bytes;
 use model::{RequestId, TenantId, VersionId, function::LogFormat};
-use runtime_api::{Answer, Call, Ending, InitFailure, Invocation, Outcome, Part, Parts, Phase};
+use runtime_api::{
+    Answer, Call, Ending, InitFailure, Invocation, Outcome, Part, Parts, Phase, ShutdownReason,
+};
 use tokio::time::Instant;
 
 use super::{Environment, Fault, Lost};
-use crate::logs::platform::{Event, Report};
+use crate::logs::platform::{Event, Report, RuntimeDone, Status};
 
 /// How long a runtime that was waiting may take to fetch an invocation.
 const TAKE_MAX: Duration = Duration::from_millis(500);
@@ -51,6 +53,13 @@ pub(crate) struct Ended {
     restarted: bool,
     /// The caller has part of a response.
     begun: bool,
+    id: RequestId,
+    begun_at: Instant,
+    deadline: Instant,
+    /// Bytes of the response.
+    produced: u64,
+    /// What went wrong after the answer.
+    aftermath: Option<Fault>,
 }
 
 enum How {
@@ -64,6 +73,7 @@ enum How {
 #[derive(Default)]
 struct Stream {
     begun: AtomicBool,
+    bytes: AtomicU64,
 }
 
 /// What the caller gets.
@@ -107,7 +117,7 @@ impl Environment {
         let stream = Stream::default();
         let how = if restarted {
             caller.accepted();
-            match self.start().await {
+            match self.start(deadline).await {
                 Ok(Ok(())) => {
                     self.wait(&mut call, deadline, true, (caller, &stream))
                         .await
@@ -128,6 +138,7 @@ impl Environment {
         if restarted && !matches!(how, How::Fault(_)) {
             self.sandbox.limit_cpu().await.ok();
             self.up.store(true, Ordering::Release);
+            self.telemetry.opened();
         }
         if restarted
             && let How::Fault(fault) = &how
@@ -137,17 +148,28 @@ impl Environment {
             self.say(&Event::InitReport {
                 took: begun.elapsed(),
                 phase: "invoke",
-                status: fault.status(),
+                status: Some(fault.status()),
             });
         }
         *self.settle_by.lock() = deadline;
-        let duration = begun.elapsed();
-        Ok(Ended {
-            how,
-            duration,
+        let ended = Ended {
+            duration: begun.elapsed(),
             restarted,
             begun: stream.has_begun(),
-        })
+            id: request.id,
+            begun_at: begun,
+            deadline,
+            produced: how.size().unwrap_or(stream.bytes.load(Ordering::Relaxed)),
+            aftermath: None,
+            how,
+        };
+        match &ended.how {
+            How::Fault(fault) => self.say_runtime_done(&ended, Some(fault.status())),
+            // The runtime is done when it asks for more, which is waited for.
+            How::Answered(_) | How::Streamed(_) if self.has_extensions() => {}
+            How::Answered(_) | How::Streamed(_) => self.say_runtime_done(&ended, None),
+        }
+        Ok(ended)
     }
 
     /// Writes the end of the invocation to the log and sums it up. `init`: what this environment's first start took, if
@@ -159,13 +181,12 @@ impl Environment {
         init: Option<Duration>,
     ) -> Figures {
         let id = request.id;
-        let memory = self.version.config.memory;
-        let used = self.sandbox.memory_peak();
-        let used_mib = used
-            .map_or(0, |b| b.0.div_ceil(1 << 20))
-            .min(u64::from(memory.get()));
         self.log.drain();
+        let figures = self.figures(ended, init);
         let fault = match &ended.how {
+            How::Answered(_) | How::Streamed(_) if ended.aftermath.is_some() => {
+                ended.aftermath.clone()
+            }
             How::Fault(fault) => Some(fault.clone()),
             How::Answered(Outcome::TooLarge) => Some(self.too_large(request, ended.begun)),
             How::Answered(_) | How::Streamed(_) => None,
@@ -179,13 +200,12 @@ impl Environment {
         {
             self.log.line(&line);
         }
-        let billed = ended.duration + init.unwrap_or_default();
         let report = Report {
             id,
-            duration: ended.duration,
-            billed_ms: u64::try_from(billed.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX),
-            memory,
-            memory_used_mib: used_mib,
+            duration: figures.duration,
+            billed_ms: figures.billed_ms,
+            memory: self.version.config.memory,
+            memory_used_mib: figures.memory_used_mib,
             init,
             trace_id: request.trace_id.clone(),
             status: fault.as_ref().map(Fault::status),
@@ -193,10 +213,21 @@ impl Environment {
         self.say(&Event::End { id });
         self.say(&Event::Report(&report));
         Figures {
-            duration: ended.duration,
-            billed_ms: report.billed_ms,
-            memory_used_mib: used_mib,
             log_tail: self.log.take_tail().into(),
+            ..figures
+        }
+    }
+
+    /// The figures up to now, without the log.
+    pub(crate) fn figures(&self, ended: &Ended, init: Option<Duration>) -> Figures {
+        let used = self.sandbox.memory_peak();
+        let most = u64::from(self.version.config.memory.get());
+        let billed = ended.duration + init.unwrap_or_default();
+        Figures {
+            duration: ended.duration,
+            billed_ms: u64::try_from(billed.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX),
+            memory_used_mib: used.map_or(0, |b| b.0.div_ceil(1 << 20)).min(most),
+            log_tail: Bytes::new(),
         }
     }
 
@@ -299,6 +330,7 @@ impl Environment {
                     return How::Fault(Fault::Timeout(self.version.config.timeout));
                 }
                 () = self.outgrown() => return How::Fault(Fault::Exit(sandbox::Exit::OutOfMemory)),
+                fault = self.api.extension_fault() => return How::Fault(Fault::Extension(fault)),
             };
             // What it sent before it ended goes on to the caller, as fast as that one takes it.
             if stream.has_begun() {
@@ -371,7 +403,43 @@ impl Environment {
 impl Ended {
     /// Whether the runtime can take the next invocation as it is.
     pub(crate) fn is_healthy(&self) -> bool {
-        matches!(self.how, How::Answered(_) | How::Streamed(_))
+        self.aftermath.is_none() && matches!(self.how, How::Answered(_) | How::Streamed(_))
+    }
+
+    /// When the function's time is over.
+    pub(super) const fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    pub(super) const fn begun_at(&self) -> Instant {
+        self.begun_at
+    }
+
+    /// Runtime and extensions are done with it, after this long.
+    pub(super) fn settled(&mut self, duration: Duration, fault: Option<Fault>) {
+        self.duration = duration;
+        self.aftermath = fault;
+    }
+
+    /// What extensions are told when the runtime is done.
+    pub(super) fn runtime_done(&self, status: Option<Status>) -> RuntimeDone {
+        RuntimeDone {
+            id: self.id,
+            status,
+            failed: matches!(self.how, How::Answered(Outcome::Error { .. })),
+            duration: self.begun_at.elapsed(),
+            produced: self.produced,
+        }
+    }
+
+    /// Why the environment must begin anew, as its extensions are told.
+    pub(crate) fn reason(&self) -> ShutdownReason {
+        match (&self.how, &self.aftermath) {
+            (How::Fault(Fault::Timeout(_)), _) | (_, Some(Fault::Timeout(_))) => {
+                ShutdownReason::Timeout
+            }
+            _ => ShutdownReason::Failure,
+        }
     }
 
     /// Whether the sandbox died around the function: this machine's fault, and not the function's.
@@ -388,6 +456,17 @@ impl Ended {
     }
 }
 
+impl How {
+    /// Bytes of an answer in one piece.
+    fn size(&self) -> Option<u64> {
+        let body = match self {
+            Self::Answered(Outcome::Response { body, .. } | Outcome::Error { body, .. }) => body,
+            Self::Answered(Outcome::TooLarge) | Self::Streamed(_) | Self::Fault(_) => return None,
+        };
+        Some(u64::try_from(body.len()).unwrap_or(u64::MAX))
+    }
+}
+
 impl Stream {
     fn has_begun(&self) -> bool {
         self.begun.load(Ordering::Relaxed)
@@ -398,7 +477,11 @@ impl Stream {
         self.begun.store(true, Ordering::Relaxed);
         loop {
             match parts.next().await {
-                Some(Part::More(part)) => caller.part(part).await,
+                Some(Part::More(part)) => {
+                    let size = u64::try_from(part.len()).unwrap_or(u64::MAX);
+                    self.bytes.fetch_add(size, Ordering::Relaxed);
+                    caller.part(part).await;
+                }
                 Some(Part::End(Ending::Done)) => {
                     return How::Streamed(parts.content_type().to_owned());
                 }

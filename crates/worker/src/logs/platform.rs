@@ -2,7 +2,11 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use model::{MemoryMib, RequestId, TenantId, Timestamp, Version, function::LogFormat};
+use model::{MemoryMib, RequestId, TenantId, Timestamp, Version, VersionId, function::LogFormat};
+use runtime_api::extensions::Extension;
+use serde_json::Value;
+
+use crate::telemetry::Only;
 
 /// How a phase ended, if not well.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,22 +22,74 @@ pub(crate) enum Event<'a> {
     InitStart {
         runtime: &'a str,
         runtime_arn: &'a str,
+        version: &'a VersionId,
+        log_stream: &'a str,
+        memory: MemoryMib,
     },
-    /// An initialisation that did not end well.
+    /// The runtime has initialised, or will not.
+    InitRuntimeDone {
+        phase: &'static str,
+        status: Option<Status>,
+    },
+    /// The end of an initialisation.
     InitReport {
         took: Duration,
         phase: &'static str,
-        status: Status,
+        status: Option<Status>,
     },
     Start {
         id: RequestId,
         version: Version,
         tenant: Option<&'a TenantId>,
     },
+    /// The runtime is done with an invocation.
+    RuntimeDone(&'a RuntimeDone),
     End {
         id: RequestId,
     },
     Report(&'a Report),
+    /// How far an extension is.
+    Extension(&'a Extension),
+}
+
+/// How important it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Level {
+    Debug,
+    Info,
+    Warn,
+}
+
+impl Level {
+    /// The one of this name; `INFO` without one.
+    pub(crate) fn named(name: Option<&str>) -> Self {
+        match name {
+            Some("DEBUG") => Self::Debug,
+            Some("WARN") => Self::Warn,
+            Some(_) | None => Self::Info,
+        }
+    }
+}
+
+/// An event as extensions are told of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Record {
+    pub(crate) only: Only,
+    pub(crate) kind: &'static str,
+    pub(crate) record: Value,
+}
+
+/// What the runtime did for an invocation.
+#[derive(Clone, Debug)]
+pub(crate) struct RuntimeDone {
+    pub(crate) id: RequestId,
+    /// Why there is no answer.
+    pub(crate) status: Option<Status>,
+    /// The answer is an error of the function's.
+    pub(crate) failed: bool,
+    pub(crate) duration: Duration,
+    /// Bytes of the response.
+    pub(crate) produced: u64,
 }
 
 /// What one invocation took.
@@ -58,12 +114,20 @@ impl Event<'_> {
         }
     }
 
-    /// Whether it is of interest even to those who want to hear of failures only.
-    pub(crate) fn is_failure(&self) -> bool {
+    /// Who wants to hear less than this does not get it.
+    pub(crate) fn level(&self) -> Level {
         match self {
-            Self::InitReport { .. } => true,
-            Self::Report(report) => report.status.is_some(),
-            Self::InitStart { .. } | Self::Start { .. } | Self::End { .. } => false,
+            Self::InitReport {
+                status: Some(_), ..
+            } => Level::Warn,
+            Self::Report(report) if report.status.is_some() => Level::Warn,
+            Self::InitStart { .. } | Self::Start { .. } | Self::End { .. } | Self::Report(_) => {
+                Level::Info
+            }
+            Self::InitReport { status: None, .. }
+            | Self::InitRuntimeDone { .. }
+            | Self::RuntimeDone(_)
+            | Self::Extension(_) => Level::Debug,
         }
     }
 
@@ -72,13 +136,14 @@ impl Event<'_> {
             Self::InitStart {
                 runtime,
                 runtime_arn,
+                ..
             } => {
                 format!("INIT_START Runtime Version: {runtime}\tRuntime Version ARN: {runtime_arn}")
             }
             Self::InitReport {
                 took,
                 phase,
-                status,
+                status: Some(status),
             } => format!(
                 "INIT_REPORT Init Duration: {} ms\tPhase: {phase}\t{}",
                 millis(*took),
@@ -87,32 +152,60 @@ impl Event<'_> {
             Self::Start { id, version, .. } => format!("START RequestId: {id} Version: {version}"),
             Self::End { id } => format!("END RequestId: {id}"),
             Self::Report(report) => report.text(),
+            Self::Extension(extension) => extension_text(extension),
+            Self::InitReport { status: None, .. }
+            | Self::InitRuntimeDone { .. }
+            | Self::RuntimeDone(_) => return None,
         })
     }
 
     fn json(&self, now: Timestamp) -> Option<String> {
-        let (kind, record) = match self {
+        let Record { only, kind, record } = self.record();
+        if only == Only::Logs || matches!(self, Self::InitReport { status: None, .. }) {
+            return None;
+        }
+        let line = serde_json::json!({"time": now.to_rfc3339(), "type": kind, "record": record});
+        Some(line.to_string())
+    }
+
+    /// What extensions are told.
+    pub(crate) fn record(&self) -> Record {
+        let (only, kind, record) = match self {
             Self::InitStart {
                 runtime,
                 runtime_arn,
+                version,
+                log_stream,
+                memory,
             } => (
+                Only::Telemetry,
                 "platform.initStart",
                 serde_json::json!({
                     "initializationType": "on-demand", "phase": "init",
                     "runtimeVersion": runtime, "runtimeVersionArn": runtime_arn,
+                    "functionName": version.function.name.as_str(),
+                    "functionVersion": version.version.to_string(),
+                    "instanceId": log_stream, "instanceMaxMemory": memory.bytes().0,
                 }),
             ),
+            Self::InitRuntimeDone { phase, status } => {
+                let mut record = serde_json::json!({
+                    "initializationType": "on-demand", "phase": phase, "status": "success",
+                });
+                add_status(&mut record, status.as_ref());
+                (Only::Telemetry, "platform.initRuntimeDone", record)
+            }
             Self::InitReport {
                 took,
                 phase,
                 status,
             } => {
                 let mut record = serde_json::json!({
-                    "initializationType": "on-demand", "phase": phase,
+                    "initializationType": "on-demand", "phase": phase, "status": "success",
                     "metrics": {"durationMs": number(*took)},
                 });
-                status.json(&mut record);
-                ("platform.initReport", record)
+                add_status(&mut record, status.as_ref());
+                (Only::Telemetry, "platform.initReport", record)
             }
             Self::Start {
                 id,
@@ -125,13 +218,67 @@ impl Event<'_> {
                 if let (Some(tenant), Some(record)) = (tenant, record.as_object_mut()) {
                     record.insert("tenantId".to_owned(), tenant.as_str().into());
                 }
-                ("platform.start", record)
+                (Only::Both, "platform.start", record)
             }
-            Self::End { .. } => return None,
-            Self::Report(report) => ("platform.report", report.json()),
+            Self::RuntimeDone(done) => (Only::Both, "platform.runtimeDone", done.json()),
+            Self::End { id } => (
+                Only::Logs,
+                "platform.end",
+                serde_json::json!({"requestId": id.to_string()}),
+            ),
+            Self::Report(report) => (Only::Both, "platform.report", report.json()),
+            Self::Extension(extension) => {
+                let mut record = serde_json::json!({
+                    "name": extension.name, "state": extension.state.as_str(),
+                    "events": events(extension),
+                });
+                if let (Some(kind), Some(record)) = (&extension.error_type, record.as_object_mut())
+                {
+                    record.insert("errorType".to_owned(), kind.clone().into());
+                }
+                (Only::Both, "platform.extension", record)
+            }
         };
-        let line = serde_json::json!({"time": now.to_rfc3339(), "type": kind, "record": record});
-        Some(line.to_string())
+        Record { only, kind, record }
+    }
+}
+
+fn add_status(record: &mut Value, status: Option<&Status>) {
+    if let Some(status) = status {
+        status.json(record);
+    }
+}
+
+fn events(extension: &Extension) -> Vec<&'static str> {
+    let all = [
+        (extension.events.invoke, "INVOKE"),
+        (extension.events.shutdown, "SHUTDOWN"),
+    ];
+    all.iter().filter(|(is, _)| *is).map(|(_, e)| *e).collect()
+}
+
+fn extension_text(extension: &Extension) -> String {
+    let mut line = format!(
+        "EXTENSION\tName: {}\tState: {}\tEvents: [{}]",
+        extension.name,
+        extension.state.as_str(),
+        events(extension).join(", ")
+    );
+    if let Some(kind) = &extension.error_type {
+        line.push_str(&format!("\tError Type: {kind}"));
+    }
+    line
+}
+
+impl RuntimeDone {
+    fn json(&self) -> Value {
+        let mut record = serde_json::json!({
+            "requestId": self.id.to_string(),
+            "status": if self.failed { "failure" } else { "success" },
+            "metrics": {"durationMs": number(self.duration), "producedBytes": self.produced},
+        });
+        add_status(&mut record, self.status.as_ref());
+        record
     }
 }
 
@@ -220,6 +367,7 @@ fn trace_root(header: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixture;
 
     fn report() -> Report {
         Report {
@@ -251,11 +399,15 @@ mod tests {
             &Event::InitStart {
                 runtime: "python:3.11.v2",
                 runtime_arn: "arn:aws:lambda:us-east-1::runtime:00",
+                version: &fixture::version("python3.11", "app.handler").id,
+                log_stream: "2026/01/02/[$LATEST]00",
+                memory: MemoryMib::new(128).unwrap(),
             },
             "INIT_START Runtime Version: python:3.11.v2\tRuntime Version ARN: arn:aws:lambda:us-east-1::runtime:00",
             Some(
                 r#"{"time":"2026-01-02T03:04:05.123Z","type":"platform.initStart","record":{"initializationType":"on-demand",
-                "phase":"init","runtimeVersion":"python:3.11.v2","runtimeVersionArn":"arn:aws:lambda:us-east-1::runtime:00"}}"#,
+                "phase":"init","runtimeVersion":"python:3.11.v2","runtimeVersionArn":"arn:aws:lambda:us-east-1::runtime:00",
+                "functionName":"hello","functionVersion":"$LATEST","instanceId":"2026/01/02/[$LATEST]00","instanceMaxMemory":134217728}}"#,
             ),
         );
         check(
@@ -291,7 +443,7 @@ mod tests {
             &Event::InitReport {
                 took: Duration::from_micros(10_007_330),
                 phase: "init",
-                status: Status::Timeout,
+                status: Some(Status::Timeout),
             },
             "INIT_REPORT Init Duration: 10007.33 ms\tPhase: init\tStatus: timeout",
             Some(

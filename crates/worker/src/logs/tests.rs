@@ -17,7 +17,11 @@ fn log(dir: &std::path::Path) -> (Log, Files) {
         at: model::Timestamp(0),
         environment: "e".into(),
     };
-    let log = Log::new(files.open(name), 4096, Arc::new(SystemClock));
+    let tasks = Tasks::new();
+    let clock = Arc::new(SystemClock);
+    let telemetry = Telemetry::new(Arc::new(crate::fixture::Nowhere), clock, tasks);
+    let tap = (telemetry, LogFormat::Text);
+    let log = Log::new(files.open(name), 4096, Arc::new(SystemClock), tap);
     (log, files)
 }
 

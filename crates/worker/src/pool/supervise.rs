@@ -53,7 +53,7 @@ async fn look_after(
     let at = stay.since + pool.shared.idle.freeze_after;
     tokio::select! {
         biased;
-        exit = environment.wait_exit() => return end(pool, number, environment, stay, &format!("{exit:?}")),
+        why = environment.wait_end() => return end(pool, number, environment, stay, &why),
         () = tokio::time::sleep_until(at) => {}
     }
     if pool.stay(number) != Some(stay) {
@@ -64,7 +64,7 @@ async fn look_after(
         let limit = environment.settle_by().max(at);
         tokio::select! {
             biased;
-            exit = environment.wait_exit() => return end(pool, number, environment, stay, &format!("{exit:?}")),
+            why = environment.wait_end() => return end(pool, number, environment, stay, &why),
             () = bell.notified() => return Next::LookAgain,
             () = environment.wait_waiting() => return Next::LookAgain,
             () = tokio::time::sleep_until(limit) => {}
@@ -87,7 +87,7 @@ async fn look_after(
     }
     tokio::select! {
         biased;
-        exit = environment.wait_exit() => end(pool, number, environment, stay, &format!("{exit:?}")),
+        why = environment.wait_end() => end(pool, number, environment, stay, &why),
         () = bell.notified() => Next::LookAgain,
     }
 }

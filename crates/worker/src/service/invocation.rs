@@ -16,6 +16,7 @@ use model::{
 };
 use prost::Message as _;
 use proto::internal::{self as pb, EnvironmentVariables, InvokeEvent, refused::Reason};
+use runtime_api::ShutdownReason;
 use seal::{Place, TextKey};
 use tokio::{sync::mpsc, time::Instant};
 
@@ -25,7 +26,7 @@ use crate::{
     environment::{
         Environment, Ground, Init, Lost, Plan,
         credentials::Credentials,
-        invoke::{Caller, Request},
+        invoke::{Caller, Ended, Request},
     },
     meter::Meter,
     pool::{Checkout, Key, Lease, Pool, Refusal, Reservation},
@@ -334,6 +335,10 @@ impl Invoker {
             gone: AtomicBool::new(false),
         };
         let ended = environment.run(request, &listener).await?;
+        if ended.is_healthy() && environment.has_extensions() {
+            self.run_watched((lease, ended, init), invoke, events).await;
+            return Ok(());
+        }
         let payload = environment.payload(request, &ended);
         let figures = environment.conclude(request, &ended, init);
         if ended.is_lost() {
@@ -350,9 +355,42 @@ impl Invoker {
             lease.release();
             tell(events, answer).await;
         } else {
-            tokio::join!(tell(events, answer), start_over(lease));
+            let reason = ended.reason();
+            tokio::join!(tell(events, answer), start_over(lease, reason));
         }
         Ok(())
+    }
+
+    /// What comes after the answer of an environment with extensions: the caller has it at once, unless it wants the log,
+    /// and the environment is held until they are done, too.
+    async fn run_watched(
+        &self,
+        (lease, mut ended, init): (Lease, Ended, Option<Duration>),
+        invoke: &Invoke,
+        events: &mpsc::Sender<InvokeEvent>,
+    ) {
+        let request: &Request = &invoke.request;
+        let environment = lease.environment();
+        let payload = environment.payload(request, &ended);
+        let is_error = payload.is_error;
+        let shown = init.filter(|_| !ended.restarted());
+        if invoke.wants_tail {
+            environment.settle(&mut ended).await;
+            let figures = environment.conclude(request, &ended, init);
+            self.meter.invoked(is_error, figures.billed_ms);
+            tell(events, message::answer(payload, figures, shown, true)).await;
+        } else {
+            let figures = environment.figures(&ended, init);
+            let answer = message::answer(payload, figures, shown, false);
+            tokio::join!(tell(events, answer), environment.settle(&mut ended));
+            let figures = environment.conclude(request, &ended, init);
+            self.meter.invoked(is_error, figures.billed_ms);
+        }
+        if ended.is_healthy() {
+            lease.release();
+        } else {
+            start_over(lease, ended.reason()).await;
+        }
     }
 }
 
@@ -419,8 +457,8 @@ async fn tell(events: &mpsc::Sender<InvokeEvent>, answer: impl Iterator<Item = I
 }
 
 /// After a fault of the function: kills its processes and gives the environment back.
-async fn start_over(lease: Lease) {
-    match lease.environment().reset().await {
+async fn start_over(lease: Lease, reason: ShutdownReason) {
+    match lease.environment().reset(reason).await {
         Ok(()) => lease.release(),
         // Dropping the lease ends the environment.
         Err(error) => {
