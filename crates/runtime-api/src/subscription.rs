@@ -99,7 +99,7 @@ pub struct Invalid {
 }
 
 impl Invalid {
-    fn new(field: &'static str, expected: impl Into<String>, got: impl ToString) -> Self {
+    fn new(field: &'static str, expected: impl Into<String>, got: &impl ToString) -> Self {
         Self {
             field,
             expected: expected.into(),
@@ -150,7 +150,7 @@ impl Api {
     /// [`Invalid`].
     pub fn parse(self, body: &[u8]) -> Result<Subscription, Invalid> {
         let body: Body = serde_json::from_slice(body)
-            .map_err(|error| Invalid::new("body", "a subscription in JSON", error))?;
+            .map_err(|error| Invalid::new("body", "a subscription in JSON", &error))?;
         // Without a version the oldest one is meant.
         if let Some(schema) = &body.schema_version
             && !self.schemas().contains(&&**schema)
@@ -160,7 +160,7 @@ impl Api {
         }
         let destination = body
             .destination
-            .ok_or_else(|| Invalid::new("destination", "a destination", "none"))?;
+            .ok_or_else(|| Invalid::new("destination", "a destination", &"none"))?;
         Ok(Subscription {
             api: self,
             types: types(&body.types)?,
@@ -201,7 +201,7 @@ impl Api {
 fn types(given: &[String]) -> Result<Types, Invalid> {
     let mut types = Types::default();
     if given.is_empty() {
-        return Err(Invalid::new("types", "at least one type", "none"));
+        return Err(Invalid::new("types", "at least one type", &"none"));
     }
     for name in given {
         match &**name {
@@ -210,7 +210,7 @@ fn types(given: &[String]) -> Result<Types, Invalid> {
             "extension" => types.extension = true,
             other => {
                 let expected = "platform, function or extension";
-                return Err(Invalid::new("types", expected, other));
+                return Err(Invalid::new("types", expected, &other));
             }
         }
     }
@@ -223,7 +223,7 @@ fn buffering(given: &BufferingBody) -> Result<Buffering, Invalid> {
         if (least..=most).contains(&value) {
             Ok(value)
         } else {
-            Err(Invalid::new(field, format!("{least} to {most}"), value))
+            Err(Invalid::new(field, format!("{least} to {most}"), &value))
         }
     };
     let size = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
@@ -246,7 +246,7 @@ fn buffering(given: &BufferingBody) -> Result<Buffering, Invalid> {
 impl DestinationBody {
     fn parse(self) -> Result<Destination, Invalid> {
         if let Some(encoding) = self.encoding.filter(|e| e != "JSON") {
-            return Err(Invalid::new("destination.encoding", "JSON", encoding));
+            return Err(Invalid::new("destination.encoding", "JSON", &encoding));
         }
         match self.protocol.as_deref() {
             Some("HTTP") => {
@@ -265,7 +265,7 @@ impl DestinationBody {
                     None | Some("POST") => false,
                     Some("PUT") => true,
                     Some(other) => {
-                        return Err(Invalid::new("destination.method", "POST or PUT", other));
+                        return Err(Invalid::new("destination.method", "POST or PUT", &other));
                     }
                 };
                 let path = parsed.path_and_query().map_or("/", |path| path.as_str());
@@ -283,7 +283,7 @@ impl DestinationBody {
             }
             other => {
                 let got = other.unwrap_or("none").to_owned();
-                Err(Invalid::new("destination.protocol", "HTTP or TCP", got))
+                Err(Invalid::new("destination.protocol", "HTTP or TCP", &got))
             }
         }
     }
@@ -292,7 +292,7 @@ impl DestinationBody {
 fn port(field: &'static str, number: u64) -> Result<u16, Invalid> {
     let good = u16::try_from(number).ok().filter(|n| *n > 0);
     good.filter(|n| !RESERVED_PORTS.contains(n))
-        .ok_or_else(|| Invalid::new(field, "a port from 1 to 65535 but 9000 and 9001", number))
+        .ok_or_else(|| Invalid::new(field, "a port from 1 to 65535 but 9000 and 9001", &number))
 }
 
 #[cfg(test)]
