@@ -7,7 +7,7 @@ RELEASED := --package node --package bench-floor
 # What the formatter of the workspace does not see: modules that macros find, and workspaces of their own.
 UNSEEN := crates/sim/src/faults/*.rs crates/sim/src/workloads/*.rs crates/sim/src/invariants/*.rs \
 	tests/sdk/rust/src/*.rs tests/fuzz/src/*.rs tests/fuzz/src/bin/*.rs
-.PHONY: help up down dev test check fix compatibility bench sim sim-soak sim-planted fuzz chaos chaos-soak upgrade
+.PHONY: help up down dev test check fix compatibility bench sim sim-soak sim-planted fuzz chaos chaos-soak upgrade security
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,11 @@ compatibility: ## Try every operation of the API, write docs/compatibility.md
 	@deploy/local/toolchain.sh && deploy/local/venv.sh
 	@cargo build --quiet --locked --package node
 	@DUNLIN_WRITE_COMPATIBILITY=1 .venv/bin/python -m pytest --quiet tests/conformance
+
+security: ## Try to get out of an execution environment, and the same without its walls
+	@deploy/local/toolchain.sh && deploy/local/venv.sh
+	@cargo build --quiet --locked --workspace
+	@.venv/bin/python -m pytest --quiet tests/test_security.py
 
 sim: ## Run the simulator with one seed: make sim SEED=42 OPTIONS='--seconds=60'
 	@cargo build --quiet --locked --package sim
