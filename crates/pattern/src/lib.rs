@@ -1,4 +1,5 @@
-//! EventBridge patterns: what the filter of an event source mapping may say.
+//! Patterns: what the filter of an event source mapping may say, in EventBridge's language, and which lines of a log somebody
+//! wants to see, in that of CloudWatch Logs ([`LogFilter`]).
 //!
 //! A pattern is a JSON object that has the shape of the records it lets pass. Its leaves are lists of [`Matcher`]s, of which
 //! one must hold; the members of an object must all hold; `$or` holds if one of its patterns does. [`Pattern::parse`] is the
@@ -10,12 +11,14 @@
 //! for at most [`COMBINATIONS_MAX`] combinations of alternatives.
 
 mod error;
+mod log_filter;
 mod matcher;
 mod read;
 
 use std::collections::BTreeMap;
 
 pub use error::{PatternError, Reason};
+pub use log_filter::{InvalidLogFilter, LOG_FILTER_MAX, LogFilter};
 pub use matcher::{Bound, Except, Matcher, Range, Scalar, Text};
 
 /// How many combinations of alternatives a pattern may stand for: `$or`s beside and beneath each other multiply.
