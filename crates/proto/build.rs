@@ -15,6 +15,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "dunlin/internal/v1/worker.proto",
         "dunlin/internal/v1/session.proto",
         "dunlin/internal/v1/gateway.proto",
+        "dunlin/internal/v1/logs.proto",
     ];
     println!("cargo::rerun-if-changed={}", root.display());
     let descriptors = protox::compile(files, [&root])?;

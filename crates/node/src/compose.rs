@@ -161,7 +161,9 @@ pub async fn start(
         (false, _) => None,
     };
     if let Some(worker) = &worker {
-        services = services.add_service(worker.service());
+        services = services
+            .add_service(worker.service())
+            .add_service(worker.logs());
     }
     let frontend = match &sockets.public {
         Some(_) => Some(frontends::make(&shared, material, &host)?),

@@ -49,6 +49,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "sandbox",
             "runtime-api",
             "package",
+            "pattern",
             "seal",
         ],
     ),

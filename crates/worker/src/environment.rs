@@ -39,7 +39,8 @@ use crate::{
     logs::{
         Log,
         files::{Files, Name},
-        platform::{Event, Level, Status},
+        level::Level,
+        platform::{Event, Status},
     },
     runtimes::{self, Launch, Program},
     telemetry::{Inside, Paused, Telemetry},
@@ -217,9 +218,11 @@ impl Environment {
         let at = ground.clock.wall();
         let files = ground.files.open(Name {
             function: version.id.function.clone(),
+            group: version.config.logging.group.clone(),
             version: version.id.version,
             at,
             environment: id.clone(),
+            least: Level::least_of(&version.config.logging),
         });
         let tail = usize::try_from(ground.limits.log_tail.0).unwrap_or(usize::MAX);
         let tap = (telemetry.clone(), version.config.logging.format);
@@ -488,7 +491,7 @@ impl Environment {
     fn say(&self, event: &Event<'_>) {
         let logging = &self.version.config.logging;
         let wanted = logging.format == LogFormat::Text
-            || event.level() >= Level::named(logging.system_level.as_deref());
+            || event.level() >= Level::system_of(logging);
         if wanted && let Some(line) = event.render(logging.format, self.clock.wall()) {
             self.log.line(&line);
         }

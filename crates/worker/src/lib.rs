@@ -27,7 +27,7 @@ mod telemetry;
 mod worker;
 
 pub use capacity::Load;
-pub use logs::files::Retention;
+pub use logs::{files::Retention, service::LogService};
 pub use meter::Figures;
 pub use ports::{CodeSource, FetchError, Versions};
 pub use service::Service;

@@ -21,7 +21,12 @@ use sandbox::Output;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader, ReadBuf};
 
 pub(crate) mod files;
+pub(crate) mod level;
+mod place;
 pub(crate) mod platform;
+mod scan;
+pub(crate) mod service;
+pub(crate) mod shelf;
 pub(crate) mod tail;
 #[cfg(test)]
 mod tests;

@@ -1,10 +1,15 @@
 //! Puts the parts of a worker together.
 
-use std::{io, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use host::{Clock, Entropy, Membership, Tasks, net::Network, task::Kind};
 use model::{ByteCount, Limits, NodeName, Zone};
-use proto::internal::worker_server::WorkerServer;
+use proto::internal::{logs_server::LogsServer, worker_server::WorkerServer};
 use sandbox::{Driver, NetworkPolicy};
 use tokio::{sync::watch, time::Instant};
 
@@ -13,7 +18,11 @@ use crate::{
     code::CodeCache,
     environment::Ground,
     gateway::Gateway,
-    logs::files::{Files, Retention},
+    logs::{
+        files::{Files, Retention},
+        service::LogService,
+        shelf::Shelf,
+    },
     meter::{Figures, Meter},
     pool::{Bounds, Idle, Pool},
     ports::{CodeSource, Versions},
@@ -126,6 +135,7 @@ pub enum StartError {
 /// A running worker.
 pub struct Worker {
     service: Service,
+    logs: LogService,
     pool: Pool,
     driver: Arc<dyn Driver>,
     files: Files,
@@ -206,8 +216,10 @@ impl Worker {
             entropy: entropy.fork("worker"),
         };
         let service = Service::new(invoker, options.slots);
+        let shelf = Shelf::new(logs_dir(&options.data_dir));
         let worker = Self {
             service,
+            logs: LogService::new(shelf, files.clone(), tasks.clone()),
             pool,
             driver,
             files,
@@ -224,6 +236,12 @@ impl Worker {
     #[must_use]
     pub fn service(&self) -> WorkerServer<Service> {
         WorkerServer::new(self.service.clone())
+    }
+
+    /// The service by which frontends read the logs of functions.
+    #[must_use]
+    pub fn logs(&self) -> LogsServer<LogService> {
+        LogsServer::new(self.logs.clone())
     }
 
     /// What is free and what is warm, as it changes.
@@ -283,6 +301,10 @@ impl Worker {
     }
 }
 
+fn logs_dir(data_dir: &Path) -> PathBuf {
+    data_dir.join("logs")
+}
+
 async fn prepare(
     options: &Options,
     driver: &dyn Driver,
@@ -301,7 +323,8 @@ async fn prepare(
     let work = move || {
         let failed = |path: PathBuf| move |source| StartError::Directory { path, source };
         std::fs::create_dir_all(&dir).map_err(failed(dir.clone()))?;
-        let files = Files::start(dir.join("logs"), logs, &own).map_err(failed(dir.join("logs")))?;
+        let place = logs_dir(&dir);
+        let files = Files::start(place.clone(), logs, &own).map_err(failed(place))?;
         let path = dir.join("code");
         let code =
             CodeCache::open(path.clone(), capacity, &limits, source, own).map_err(|error| {

@@ -1,4 +1,4 @@
-//! Log files: `ACCOUNT/REGION/FUNCTION/DAY-VERSION-ENVIRONMENT.log`, each line behind the time at which it came.
+//! Log files: one for each environment (see [`super::place`]), each line behind the time at which it came.
 //!
 //! One thread writes for all environments (or each caller for itself, where blocking work is done in place). Its queue is bounded: when the disk cannot keep up, lines are lost rather than
 //! invocations delayed, and the file says how many bytes. A file that is full is continued in a second one (`.log.1`, the
@@ -22,6 +22,8 @@ use host::Tasks;
 use model::{ByteCount, FunctionId, Timestamp, Version};
 use parking_lot::Mutex;
 
+use super::{level::Level, place};
+
 #[cfg(test)]
 mod tests;
 
@@ -32,7 +34,7 @@ const PAUSE: Duration = Duration::from_millis(2);
 /// When so many messages wait, its rest is over.
 const MANY: usize = QUEUE / 4;
 /// The longest line that is kept whole.
-const LINE_MAX: usize = 64 << 10;
+pub(super) const LINE_MAX: usize = 64 << 10;
 
 /// How much log is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,10 +119,14 @@ pub(crate) struct Appender {
 #[derive(Clone, Debug)]
 pub(crate) struct Name {
     pub(crate) function: FunctionId,
+    /// The log group, if its owner named one.
+    pub(crate) group: Option<String>,
     pub(crate) version: Version,
     /// The day on which the environment began.
     pub(crate) at: Timestamp,
     pub(crate) environment: String,
+    /// The least level of the function's own records that is kept, if its log is JSON.
+    pub(crate) least: Option<Level>,
 }
 
 enum Message {
@@ -308,7 +314,7 @@ impl Writer {
         let Some(open) = self.open.get_mut(&number) else {
             return;
         };
-        let lines = stamped(&mut open.partial, at, bytes);
+        let lines = stamped(&mut open.partial, at, bytes, open.name.least);
         if lines.is_empty() {
             return;
         }
@@ -334,11 +340,10 @@ impl Open {
                 self.file.insert(Current::open(full.path)?)
             }
             None => {
-                let dir = directory(dir, &self.name.function);
-                fs::create_dir_all(&dir)?;
+                let dir = place::make(dir, &self.name)?;
                 make_room(&dir, retention)?;
                 self.file
-                    .insert(Current::open(dir.join(file_name(&self.name)))?)
+                    .insert(Current::open(dir.join(place::file_name(&self.name)))?)
             }
         };
         current.file.write_all(lines)?;
@@ -356,7 +361,8 @@ impl Current {
 }
 
 /// Whole lines behind their times. What follows the last line's end stays in `partial`.
-fn stamped(partial: &mut Vec<u8>, at: Timestamp, bytes: &[u8]) -> Vec<u8> {
+/// Records below the least level are left out.
+fn stamped(partial: &mut Vec<u8>, at: Timestamp, bytes: &[u8], least: Option<Level>) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len() + 64);
     let stamp = at.to_rfc3339();
     for piece in bytes.split_inclusive(|b| *b == b'\n') {
@@ -369,30 +375,14 @@ fn stamped(partial: &mut Vec<u8>, at: Timestamp, bytes: &[u8]) -> Vec<u8> {
             partial.push(b'\n');
         }
         if partial.ends_with(b"\n") {
-            out.append(partial);
+            if least.is_some_and(|least| least.is_above(partial.get(stamp.len() + 1..))) {
+                partial.clear();
+            } else {
+                out.append(partial);
+            }
         }
     }
     out
-}
-
-/// Where a function's files are.
-fn directory(root: &Path, function: &FunctionId) -> PathBuf {
-    root.join(function.account.as_str())
-        .join(function.region.as_str())
-        .join(function.name.as_str())
-}
-
-fn file_name(name: &Name) -> String {
-    let version = match name.version {
-        Version::Latest => "LATEST".to_owned(),
-        Version::LatestPublished => "LATEST.PUBLISHED".to_owned(),
-        Version::Number(n) => n.to_string(),
-    };
-    format!(
-        "{}-{version}-{}.log",
-        name.at.format("%Y-%m-%d"),
-        name.environment
-    )
 }
 
 /// Removes a function's oldest files until one more may come.

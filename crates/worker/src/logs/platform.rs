@@ -6,6 +6,7 @@ use model::{MemoryMib, RequestId, TenantId, Timestamp, Version, VersionId, funct
 use runtime_api::extensions::Extension;
 use serde_json::Value;
 
+use super::level::Level;
 use crate::telemetry::Only;
 
 /// How a phase ended, if not well.
@@ -50,25 +51,6 @@ pub(crate) enum Event<'a> {
     Report(&'a Report),
     /// How far an extension is.
     Extension(&'a Extension),
-}
-
-/// How important it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Level {
-    Debug,
-    Info,
-    Warn,
-}
-
-impl Level {
-    /// The one of this name; `INFO` without one.
-    pub(crate) fn named(name: Option<&str>) -> Self {
-        match name {
-            Some("DEBUG") => Self::Debug,
-            Some("WARN") => Self::Warn,
-            Some(_) | None => Self::Info,
-        }
-    }
 }
 
 /// An event as extensions are told of it.

@@ -13,7 +13,9 @@ fn log(dir: &std::path::Path) -> (Log, Files) {
             region: model::Region::default(),
             name: "f".parse().unwrap(),
         },
+        group: None,
         version: Version::Latest,
+        least: None,
         at: model::Timestamp(0),
         environment: "e".into(),
     };

@@ -7,7 +7,9 @@ fn name(environment: &str) -> Name {
             region: model::Region::default(),
             name: "hello".parse().unwrap(),
         },
+        group: None,
         version: Version::Latest,
+        least: None,
         at: Timestamp(1_767_323_045_123),
         environment: environment.into(),
     }
@@ -69,7 +71,7 @@ fn a_full_file_is_continued_and_an_endless_line_is_cut() {
         "{older}{current}"
     );
     let mut partial = Vec::new();
-    let out = stamped(&mut partial, Timestamp(0), &vec![b'x'; LINE_MAX + 1]);
+    let out = stamped(&mut partial, Timestamp(0), &vec![b'x'; LINE_MAX + 1], None);
     assert!(out.len() > LINE_MAX && partial.is_empty());
 }
 
@@ -86,6 +88,22 @@ fn the_oldest_files_of_a_function_go() {
         log.append(Timestamp(0), b"x\n");
         files.flush();
     }
-    let of = directory(dir.path(), &name("").function);
+    let of = place::directory(dir.path(), &name(""));
     assert_eq!(fs::read_dir(of).unwrap().count(), 3);
+}
+
+#[test]
+fn records_below_the_least_level_are_left_out() {
+    let lines = concat!(
+        r#"{"timestamp":"2026-01-02T03:04:05Z","level":"DEBUG","message":"a"}"#,
+        "\n",
+        r#"{"timestamp":"2026-01-02T03:04:05Z","level":"WARN","message":"b"}"#,
+        "\nplain\n"
+    );
+    let kept = |least: Option<&str>| {
+        let least = least.map(|least| least.parse().unwrap());
+        let out = stamped(&mut Vec::new(), Timestamp(0), lines.as_bytes(), least);
+        String::from_utf8(out).unwrap().lines().count()
+    };
+    assert_eq!([None, Some("INFO"), Some("ERROR")].map(kept), [3, 2, 1]);
 }
