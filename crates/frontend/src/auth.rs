@@ -4,7 +4,7 @@
 //! account, or by a key of the catalog, which is the root's or a user's. [`authorize`] turns a caller and a parsed request
 //! into an [`Authorized`], which nothing else can make and every operation demands: every [`lambda_api::Demand`] of the
 //! request is held against the policies of the caller and of the function. [`permit`] does the same for one action, where
-//! there is no operation of Lambda's API, [`permit_role`] for somebody who wants to be a role, and [`check_execution_role`] for
+//! there is no operation of Lambda's API, [`authorize_on`] for a request of another service, [`permit_role`] for somebody who wants to be a role, and [`check_execution_role`] for
 //! Lambda, which wants to be the role of a function.
 //!
 //! Nothing here waits: keys, users and policies are read from the local copy of the catalog, as an invocation is (ADR 1). What
@@ -28,7 +28,7 @@ use model::{
 use policy::Principal;
 
 pub(crate) use authenticate::{Arriving, authenticate, precheck};
-pub(crate) use decide::{authorize, permit, permit_role};
+pub(crate) use decide::{authorize, authorize_on, permit, permit_role};
 pub(crate) use documents::Documents;
 pub(crate) use execution_role::check_execution_role;
 

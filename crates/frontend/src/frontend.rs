@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use audit::Recorder;
 use catalog::{Controllers, DataKeys, LocalCopy};
-use host::{Clock, Entropy, Tasks, net::Listener, task::Kind};
+use host::{
+    Clock, Entropy, Membership, Tasks,
+    net::{Channels, Listener},
+    task::Kind,
+};
 use proto::internal::gateway_server::GatewayServer;
 use routing::Router;
 use tokio::sync::Semaphore;
@@ -14,7 +18,7 @@ use crate::{
     control::Control,
     figures::{Counters, FrontendFigures},
     gateway::Gateway,
-    grpc,
+    grpc, logs,
     objects::Objects,
     operations::Workbench,
     options::FrontendOptions,
@@ -40,6 +44,10 @@ pub struct Ports {
     pub keys: DataKeys,
     /// The way to the workers.
     pub router: Router,
+    /// Who is there: the workers that have logs.
+    pub membership: Arc<dyn Membership>,
+    /// The way to them.
+    pub channels: Arc<Channels>,
     /// The audit log.
     pub audit: Recorder,
     /// Where packages lie that callers name instead of sending; `None` if this cluster has no object store.
@@ -72,6 +80,7 @@ impl Frontend {
             counters: Arc::new(Counters::default()),
         };
         let edge = Edge {
+            logs: Arc::new(logs::Desk::new(ports.membership.watch(), ports.channels)),
             bodies: Budget::new(options.body_bytes_max.0),
             places: Arc::new(Semaphore::new(
                 options.requests_max.min(Semaphore::MAX_PERMITS),

@@ -22,6 +22,7 @@ mod frontend;
 mod gateway;
 mod grpc;
 mod identity;
+mod logs;
 mod objects;
 mod operations;
 mod options;

@@ -92,6 +92,14 @@ impl Workbench {
         Ok(limits)
     }
 
+    /// Counts a request for logs against the rates of an account.
+    ///
+    /// # Errors
+    /// [`TooOften`] if the account has no such call left.
+    pub(crate) fn admit_logs(&self, account: AccountId) -> Result<(), TooOften> {
+        self.rates.count_logs(&self.limits_of(account), account)
+    }
+
     /// The limits of an account: the cluster's, but for those that it has of its own.
     pub(crate) fn limits_of(&self, account: AccountId) -> Cow<'_, Limits> {
         let own = self.control.glance(|catalog| {

@@ -1,6 +1,7 @@
 //! How often an account may call the control API.
 //!
-//! AWS counts three kinds of calls apart, and so is it here: `GetFunction`, `GetPolicy`, and all others together. Invocations
+//! AWS counts three kinds of calls apart, and so is it here: `GetFunction`, `GetPolicy`, and all others together. Those that read
+//! logs are counted beside them, at the rate of the others. Invocations
 //! and what durable executions report about themselves are not control calls. Each frontend counts what it is sent itself, so
 //! that several let in as much each.
 //!
@@ -35,6 +36,7 @@ pub(crate) struct TooOften {
 enum Kind {
     GetFunction,
     GetPolicy,
+    Logs,
     Other,
 }
 
@@ -60,9 +62,21 @@ impl Rates {
         account: AccountId,
         operation: Operation,
     ) -> Result<(), TooOften> {
-        let Some(kind) = Kind::of(operation) else {
-            return Ok(());
-        };
+        match Kind::of(operation) {
+            Some(kind) => self.count_one(limits, account, kind),
+            None => Ok(()),
+        }
+    }
+
+    /// Counts a call that reads logs, if there may be one.
+    ///
+    /// # Errors
+    /// As [`Rates::count`].
+    pub(crate) fn count_logs(&self, limits: &Limits, account: AccountId) -> Result<(), TooOften> {
+        self.count_one(limits, account, Kind::Logs)
+    }
+
+    fn count_one(&self, limits: &Limits, account: AccountId, kind: Kind) -> Result<(), TooOften> {
         let Some(rate) = kind.rate(limits) else {
             return Ok(());
         };
@@ -138,7 +152,7 @@ impl Kind {
         NonZeroU32::new(match self {
             Self::GetFunction => limits.get_function_rate,
             Self::GetPolicy => limits.get_policy_rate,
-            Self::Other => limits.control_rate,
+            Self::Logs | Self::Other => limits.control_rate,
         })
     }
 
@@ -146,6 +160,7 @@ impl Kind {
         match self {
             Self::GetFunction => "GetFunction",
             Self::GetPolicy => "GetPolicy",
+            Self::Logs => "CloudWatch Logs",
             Self::Other => "all other control operations",
         }
     }

@@ -22,6 +22,7 @@ use crate::{
     body::{self, BodyLimits, Bound, Budget},
     code_url,
     error::OperationError,
+    logs,
     operations::{self, Received, Workbench},
     options::FrontendOptions,
     respond::{self, Answer, HttpBody},
@@ -37,6 +38,7 @@ pub(crate) struct Edge {
     pub(crate) audit: AuditLog,
     pub(crate) bodies: Budget,
     pub(crate) places: Arc<Semaphore>,
+    pub(crate) logs: Arc<logs::Desk>,
 }
 
 /// Answers one request.
@@ -54,10 +56,12 @@ pub(crate) async fn serve(
     );
     let began = Instant::now();
     let answering = async {
+        let is_logs = logs::is_call(&request);
         let is_sts = sts::is_call(request.method(), request.uri());
         let outcome = let_in(&edge, source, request_id, request).await;
         let outcome = match outcome {
             // Also at the door it is told in the words of its service.
+            Err(error) if is_logs => Ok(logs::refusal(&error.into())),
             Err(error) if is_sts => Ok(sts::refusal(request_id, &error.into())),
             outcome => outcome,
         };
@@ -94,13 +98,14 @@ async fn record(
     request_id: RequestId,
     request: Request<Incoming>,
 ) -> Result<Answer, ApiError> {
+    // Other services of AWS, on a path that Lambda has not.
+    let is_logs = logs::is_call(&request);
+    let is_sts = !is_logs && sts::is_call(request.method(), request.uri());
     let (head, body) = request.into_parts();
     // Route: on the raw path, because a label may hold encoded slashes. A request that leads nowhere hears of it only once
     // we know who asks.
     let query = head.uri.query().unwrap_or_default();
     let routed = route::route(&head.method, head.uri.path(), query);
-    // Another service of AWS, on a path that Lambda has not.
-    let is_sts = sts::is_call(&head.method, &head.uri);
     // The one path that is not AWS's: downloads of code, by URLs that we signed.
     let is_download = head.uri.path().starts_with(code_url::PATH);
     let target = routed
@@ -112,6 +117,7 @@ async fn record(
         api: Api::Aws,
         asked: match &routed {
             _ if is_download => Asked::Code,
+            _ if is_logs => Asked::Logs(None),
             _ if is_sts => Asked::Token(None),
             Ok(routed) => Asked::Operation(routed.operation),
             Err(_) => Asked::Unknown,
@@ -122,7 +128,9 @@ async fn record(
         target,
     });
     let trail = trail.map_err(|error| respond::told(error.into()))?;
-    let outcome = if is_sts {
+    let outcome = if is_logs {
+        Ok(logs::answer(edge, source, request_id, &trail, head, body).await)
+    } else if is_sts {
         Ok(sts::answer(edge, source, request_id, &trail, head, body).await)
     } else if is_download {
         download(edge, &head, &trail).await

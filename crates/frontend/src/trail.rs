@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use audit::{Api, Call, Event, Outcome, Place, Recorder, Unrecorded, clipped};
 use http::{HeaderMap, header::USER_AGENT};
-use lambda_api::{Operation, Request, page::PageRequest, sigv4, sts};
+use lambda_api::{Operation, Request, logs, page::PageRequest, sigv4, sts};
 use model::{
     AccountId, RequestId,
     iam::{AccessKeyId, Change, EntityId, EntityName},
@@ -56,6 +56,8 @@ pub(crate) enum Asked {
     Identity(Action),
     /// Something of the service that tells who is who, once it is known what.
     Token(Option<sts::Action>),
+    /// What functions have printed, once it is known how.
+    Logs(Option<logs::Operation>),
     /// Code, by a URL that we signed.
     Code,
     /// What there is not.
@@ -83,6 +85,7 @@ impl Asked {
             Self::Token(Some(sts::Action::GetCallerIdentity)) => "sts:GetCallerIdentity",
             Self::Token(Some(sts::Action::AssumeRole)) => "sts:AssumeRole",
             Self::Token(None) => "sts:Unknown",
+            Self::Logs(operation) => operation.map_or("logs:Unknown", logs::Operation::action),
             Self::Code => "DownloadCode",
             Self::Unknown => "Unknown",
         }
@@ -91,7 +94,9 @@ impl Asked {
     fn is_invocation(self) -> bool {
         match self {
             Self::Operation(operation) => operation.is_invocation(),
-            Self::Identity(_) | Self::Token(_) | Self::Code | Self::Unknown => false,
+            Self::Identity(_) | Self::Token(_) | Self::Logs(_) | Self::Code | Self::Unknown => {
+                false
+            }
         }
     }
 
@@ -102,7 +107,7 @@ impl Asked {
             Self::Identity(action) => action.is_change(),
             // It changes nothing, and makes somebody somebody.
             Self::Token(action) => action == Some(sts::Action::AssumeRole),
-            Self::Code | Self::Unknown => false,
+            Self::Logs(_) | Self::Code | Self::Unknown => false,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The framing of `InvokeWithResponseStream`: `application/vnd.amazon.eventstream`.
+//! The framing of `InvokeWithResponseStream` and of followed logs: `application/vnd.amazon.eventstream`.
 //!
 //! A message is: total length, length of the headers, CRC-32 of these eight bytes, headers, payload, CRC-32 of all that
 //! comes before. A header is: length of the name, name, type 7 (text), length of the value, value. Numbers are
@@ -102,6 +102,12 @@ pub fn exception(name: &str, message: &str) -> Vec<u8> {
         (":message-type", "exception"),
     ];
     encode(&headers, body.as_bytes())
+}
+
+/// A message with a JSON document.
+#[must_use]
+pub fn json_event(kind: &str, document: &[u8]) -> Vec<u8> {
+    event(kind, "application/json", document)
 }
 
 fn event(kind: &str, content_type: &str, payload: &[u8]) -> Vec<u8> {

@@ -22,6 +22,7 @@ pub mod demand;
 pub mod error;
 pub mod event_stream;
 pub mod invoke;
+pub mod logs;
 pub mod object_store;
 pub mod operation;
 pub mod page;

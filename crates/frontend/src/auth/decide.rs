@@ -61,6 +61,29 @@ pub(crate) fn permit(
     decide(control, caller, &own, &demand)
 }
 
+/// Decides whether a caller may do one thing to each of some resources, which is what a request of another service asks for.
+///
+/// # Errors
+/// As [`authorize`].
+pub(crate) fn authorize_on<T>(
+    control: &Control,
+    caller: Caller,
+    action: &'static str,
+    resources: &[(String, AccountId)],
+    request: T,
+) -> Result<Authorized<T>, OperationError> {
+    let own = own(control, &caller)?;
+    for (resource, account) in resources {
+        decide(
+            control,
+            &caller,
+            &own,
+            &Demand::new(action, resource, *account),
+        )?;
+    }
+    Ok(Authorized { caller, request })
+}
+
 /// Decides whether a caller may be a role, by what they may and by whom the role trusts.
 ///
 /// # Errors

@@ -94,8 +94,8 @@ impl Cluster {
             copy: copy.clone(),
             controllers: controllers.clone(),
             keys: keys.clone(),
-            membership,
-            channels,
+            membership: membership.clone(),
+            channels: channels.clone(),
             clock: Arc::new(SystemClock),
             entropy: entropy.clone(),
         };
@@ -130,6 +130,8 @@ impl Cluster {
             controllers,
             keys,
             router,
+            membership,
+            channels,
             audit: Recorder::start(recording, segments, Arc::new(SystemClock), &tasks),
             objects: None,
         };

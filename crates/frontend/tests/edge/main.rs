@@ -19,6 +19,7 @@ mod http;
 mod identity;
 mod invoke;
 mod limits;
+mod logs;
 mod mappings;
 mod policies;
 mod secrets;

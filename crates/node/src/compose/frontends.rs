@@ -42,6 +42,8 @@ pub(super) fn make(
             controllers: shared.controllers.clone(),
             keys: keys.clone(),
             router: router(shared, keys, host),
+            membership: host.membership.clone(),
+            channels: shared.channels.clone(),
             audit: recorder(shared, host),
             objects: objects(shared.config.s3.as_ref(), material, host)?,
         },
