@@ -8,12 +8,15 @@ mod authority;
 mod chaos;
 mod cluster;
 mod controller;
+mod credentials;
 mod dev;
 mod doctor;
 mod fetch;
 mod gossip_key;
 mod group;
 mod iam;
+mod logs;
+mod reach;
 mod scratch;
 mod secret_key;
 mod secrets;
@@ -66,6 +69,8 @@ enum Command {
     Cluster(cluster::Command),
     /// Say who may call a cluster, and what they may do: accounts, users, roles, policies, access keys
     Iam(iam::Arguments),
+    /// Show what a function has printed, and follow it
+    Logs(logs::Arguments),
     /// Show a frontend's audit log, and prove that nobody changed it
     #[command(subcommand)]
     Audit(audit_log::Command),
@@ -133,6 +138,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Status(arguments) => status::run(&arguments, &mut out),
         Command::Cluster(command) => cluster::run(&command, &mut out),
         Command::Iam(arguments) => iam::run(&arguments, &mut out),
+        Command::Logs(arguments) => logs::run(&arguments, &mut out),
         Command::Audit(command) => audit_log::run(&command, &mut out),
         Command::Controller(command) => controller::run(&command, &mut out),
         Command::Chaos(command) => chaos::run(&command, &mut out),

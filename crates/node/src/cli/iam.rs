@@ -4,7 +4,6 @@
 
 mod access;
 mod account;
-mod credentials;
 mod desk;
 mod document;
 mod grant;

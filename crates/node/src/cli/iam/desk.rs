@@ -1,19 +1,14 @@
 //! The other end of a command: a frontend, asked over gRPC, each call signed.
 
-use std::{io, path::Path, sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
-use anyhow::{Context, anyhow, bail};
-use host::{Clock, SystemClock, net::Io};
-use http::{Uri, uri::Authority};
+use anyhow::{anyhow, bail};
+use host::{Clock, SystemClock};
+use http::Uri;
 use hyper_util::rt::TokioIo;
 use lambda_api::sigv4::{self, Signer};
 use model::{AccountId, Region};
 use proto::v1::identity_client::IdentityClient;
-use rustls::{
-    ClientConfig, RootCertStore,
-    pki_types::{CertificateDer, ServerName, pem::PemObject as _},
-};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tonic::{
     Code, Request, Response, Status,
@@ -21,13 +16,12 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
-use super::{
-    access::Access,
+use super::access::Access;
+use crate::cli::{
     credentials::{self, Credentials},
+    reach::{self, Address},
 };
 
-/// How long a connection may take, its handshake included.
-const CONNECT: Duration = Duration::from_secs(5);
 /// How long one call may take.
 const CALL: Duration = Duration::from_secs(10);
 /// The port of gRPC where none is named.
@@ -56,8 +50,8 @@ impl Desk {
         variable: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, anyhow::Error> {
         let credentials = credentials::find(access.profile.as_deref(), variable)?;
-        let address = Address::parse(&access.endpoint, access.ca.is_some())?;
-        let tls = (address.is_secure).then(|| connector(access.ca.as_deref()));
+        let address = Address::parse(&access.endpoint, access.ca.is_some(), PORT)?;
+        let tls = (address.is_secure).then(|| reach::connector(access.ca.as_deref(), b"h2"));
         let region = ["AWS_REGION", "AWS_DEFAULT_REGION"];
         let region = region.iter().find_map(|name| variable(name)?.parse().ok());
         Ok(Self {
@@ -140,103 +134,18 @@ impl Desk {
     }
 }
 
-/// Where a frontend is.
-#[derive(Debug, PartialEq, Eq)]
-struct Address {
-    /// What the signature covers as the host.
-    authority: Authority,
-    host: String,
-    port: u16,
-    is_secure: bool,
-}
-
-impl Address {
-    fn parse(endpoint: &str, has_ca: bool) -> Result<Self, anyhow::Error> {
-        let expected = || {
-            format!("expected HOST:PORT, http://HOST:PORT or https://HOST:PORT, got {endpoint:?}")
-        };
-        let (scheme, rest) = endpoint
-            .split_once("://")
-            .map_or((None, endpoint), |(scheme, rest)| (Some(scheme), rest));
-        let is_secure = match scheme {
-            None => has_ca,
-            Some("https") => true,
-            Some("http") if !has_ca => false,
-            Some("http") => bail!("--ca is for TLS, and {endpoint} is without"),
-            Some(_) => bail!("{}", expected()),
-        };
-        let authority: Authority = rest.trim_end_matches('/').parse().with_context(expected)?;
-        // Names and passwords are no part of an address here.
-        if authority.as_str().contains('@') || authority.host().is_empty() {
-            bail!("{}", expected());
-        }
-        let host = authority.host().to_owned();
-        let port = authority.port_u16().unwrap_or(PORT);
-        Ok(Self {
-            authority,
-            host,
-            port,
-            is_secure,
-        })
-    }
-}
-
 fn channel(address: &Address, tls: Option<TlsConnector>) -> Result<Channel, anyhow::Error> {
     let scheme = if address.is_secure { "https" } else { "http" };
     let endpoint = Endpoint::from_shared(format!("{scheme}://{}", address.authority))?;
-    // A literal of IPv6 stands in brackets, and a certificate names it without.
-    let host = address.host.trim_matches(['[', ']']).to_owned();
-    let (port, tls) = (address.port, tls.map(Arc::new));
+    let (host, port, tls) = (address.host.clone(), address.port, tls.map(Arc::new));
     let connector = tower::service_fn(move |_: Uri| {
         let (host, tls) = (host.clone(), tls.clone());
         async move {
-            let connecting = tokio::time::timeout(CONNECT, connect(host, port, tls.as_deref()));
-            let late = |_| io::Error::new(io::ErrorKind::TimedOut, "no connection in time");
-            Ok::<_, io::Error>(TokioIo::new(connecting.await.map_err(late)??))
+            let connected = reach::connect(&host, port, tls.as_deref()).await?;
+            Ok::<_, io::Error>(TokioIo::new(connected))
         }
     });
     Ok(endpoint.connect_with_connector_lazy(connector))
-}
-
-async fn connect(host: String, port: u16, tls: Option<&TlsConnector>) -> io::Result<Box<dyn Io>> {
-    let stream = TcpStream::connect((host.as_str(), port)).await?;
-    stream.set_nodelay(true)?;
-    let Some(tls) = tls else {
-        return Ok(Box::new(stream));
-    };
-    let name = ServerName::try_from(host).map_err(io::Error::other)?;
-    Ok(Box::new(tls.connect(name, stream).await?))
-}
-
-fn connector(ca: Option<&Path>) -> Result<TlsConnector, anyhow::Error> {
-    let mut roots = RootCertStore::empty();
-    match ca {
-        Some(path) => {
-            let bad = || format!("{} holds no certificates in PEM", path.display());
-            for certificate in CertificateDer::pem_file_iter(path).with_context(bad)? {
-                roots
-                    .add(certificate.with_context(bad)?)
-                    .with_context(bad)?;
-            }
-            if roots.is_empty() {
-                bail!("{}", bad());
-            }
-        }
-        None => {
-            let found = rustls_native_certs::load_native_certs();
-            roots.add_parsable_certificates(found.certs);
-            if roots.is_empty() {
-                bail!("this machine trusts no certificates; name those to trust with --ca");
-            }
-        }
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec()];
-    Ok(TlsConnector::from(Arc::new(config)))
 }
 
 /// What is at the bottom of a call that came to nothing.
@@ -248,50 +157,4 @@ fn innermost(status: &Status) -> String {
         next = cause.source();
     }
     said
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_are_read_as_people_write_them() {
-        let parsed = |endpoint: &str, has_ca: bool| {
-            let address = Address::parse(endpoint, has_ca).map_err(|e| e.to_string())?;
-            let Address {
-                authority,
-                host,
-                port,
-                is_secure,
-            } = address;
-            Ok::<_, String>(format!("{authority} {host} {port} {is_secure}"))
-        };
-        for (endpoint, has_ca, expected) in [
-            (
-                "127.0.0.1:9001",
-                false,
-                "127.0.0.1:9001 127.0.0.1 9001 false",
-            ),
-            ("127.0.0.1:9001", true, "127.0.0.1:9001 127.0.0.1 9001 true"),
-            (
-                "http://a.example:1/",
-                false,
-                "a.example:1 a.example 1 false",
-            ),
-            ("https://a.example", false, "a.example a.example 9001 true"),
-            ("https://[::1]:7", true, "[::1]:7 [::1] 7 true"),
-        ] {
-            assert_eq!(parsed(endpoint, has_ca), Ok(expected.to_owned()));
-        }
-        for (endpoint, has_ca) in [
-            ("", false),
-            ("ftp://a", false),
-            ("http://a", true),
-            ("a b", false),
-            ("https://me:secret@a", false),
-            ("a/b", false),
-        ] {
-            assert!(parsed(endpoint, has_ca).is_err(), "{endpoint}");
-        }
-    }
 }
