@@ -42,7 +42,7 @@ use crate::{
         level::Level,
         platform::{Event, Status},
     },
-    runtimes::{self, Launch, Program},
+    runtimes::{Launch, Program},
     telemetry::{Inside, Paused, Telemetry},
 };
 
@@ -233,6 +233,7 @@ impl Environment {
         let around = variables::Around {
             credentials: &credentials,
             log_stream: &stream,
+            runtime: &launch.environment,
             has_gateway: way_out.is_some(),
         };
         let environment = variables::of(&version, variables.as_ref(), &around);
@@ -527,15 +528,9 @@ fn command(
     code: &Path,
     layers: &[Arc<Package>],
 ) -> Result<Command, Fault> {
-    let argv = match &launch.program {
-        Program::Fixed(argv) => wrapper.into_iter().chain(argv.iter().cloned()).collect(),
-        Program::Node(executable) => {
-            let options = env.iter().find(|(name, _)| name == "NODE_OPTIONS");
-            let options = options.map(|(_, value)| value.as_str());
-            let argv = runtimes::node::command(executable, memory, options);
-            wrapper.into_iter().chain(argv).collect()
-        }
-        Program::Bootstrap => {
+    let argv = match launch.program.argv(memory, &env) {
+        Some(argv) => wrapper.into_iter().chain(argv).collect(),
+        None => {
             let layers: Vec<&Path> = layers.iter().map(|l| l.dir()).collect();
             let Some(found) = bootstrap(code, &layers) else {
                 let tried = "[/var/task/bootstrap /opt/bootstrap]";

@@ -19,6 +19,7 @@ mod fixture;
 mod gateway;
 mod logs;
 mod meter;
+pub mod packs;
 mod pool;
 mod ports;
 mod runtimes;

@@ -24,6 +24,7 @@ use crate::{
         shelf::Shelf,
     },
     meter::{Figures, Meter},
+    packs::Shelf,
     pool::{Bounds, Idle, Pool},
     ports::{CodeSource, Versions},
     runtimes::{Runtimes, Search},
@@ -59,6 +60,8 @@ pub struct Options {
     pub nearest_runtime: bool,
     /// Directories with interpreters, beside those of `PATH`.
     pub interpreter_dirs: Vec<PathBuf>,
+    /// Directory with packs; it need not exist.
+    pub pack_dir: PathBuf,
     /// What functions may reach.
     pub network: NetworkPolicy,
 }
@@ -71,6 +74,7 @@ impl Options {
         Self {
             node,
             zone,
+            pack_dir: data_dir.join("packs"),
             data_dir,
             limits: Limits::default(),
             slots: 100,
@@ -312,12 +316,10 @@ async fn prepare(
     tasks: &Tasks,
 ) -> Result<(Files, CodeCache, Runtimes), StartError> {
     let dir = options.data_dir.clone();
-    let search = driver.runs_interpreters().then(|| Search {
-        dirs: options.interpreter_dirs.clone(),
-        path: std::env::var_os("PATH"),
-        home: std::env::var_os("HOME").map(PathBuf::from),
-        nearest: options.nearest_runtime,
-    });
+    let search = driver
+        .runs_interpreters()
+        .then(|| Search::of_process(options.interpreter_dirs.clone(), options.nearest_runtime));
+    let shelf = Shelf::new(options.pack_dir.clone());
     let (limits, capacity, logs) = (options.limits.clone(), options.code_cache, options.logs);
     let own = tasks.clone();
     let work = move || {
@@ -335,7 +337,7 @@ async fn prepare(
             })?;
         let place = dir.join("runtimes");
         let runtimes = match &search {
-            Some(search) => Runtimes::detect(search, &place),
+            Some(search) => Runtimes::detect(search, &shelf, &place),
             None => Runtimes::without_interpreters(&place),
         };
         let runtimes = runtimes.map_err(failed(place))?;

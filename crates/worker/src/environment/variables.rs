@@ -22,6 +22,8 @@ const TASK_ROOT: &str = "/var/task";
 pub(crate) struct Around<'a> {
     pub(crate) credentials: &'a Credentials,
     pub(crate) log_stream: &'a str,
+    /// What its runtime wants.
+    pub(crate) runtime: &'a BTreeMap<String, String>,
     /// Whether there is a way to the cluster.
     pub(crate) has_gateway: bool,
 }
@@ -42,6 +44,11 @@ pub(crate) fn of(
         );
     };
     set(image(version));
+    set(around
+        .runtime
+        .iter()
+        .map(|(n, v)| (n.as_str(), v.clone()))
+        .collect());
     let sent_elsewhere = own.is_some_and(|own| own.0.contains_key(ALL_ENDPOINTS));
     if around.has_gateway && !sent_elsewhere {
         set(endpoints());
@@ -80,6 +87,12 @@ fn image(version: &FunctionVersion) -> Vec<(&'static str, String)> {
             "/opt/nodejs/node{major}/node_modules:/opt/nodejs/node_modules:/var/runtime/node_modules:/var/runtime:/var/task"
         );
         pairs.push(("NODE_PATH", path));
+    }
+    if runtime.family() == Family::Ruby {
+        let version = runtime.language_version().unwrap_or_default();
+        let gems = format!("/var/task/vendor/bundle/ruby/{version}.0:/opt/ruby/gems/{version}.0");
+        pairs.push(("GEM_PATH", gems));
+        pairs.push(("RUBYLIB", "/var/runtime/lib:/opt/ruby/lib".to_owned()));
     }
     pairs
 }
@@ -224,7 +237,21 @@ mod tests {
                 "/opt/nodejs/node22/node_modules:/opt/nodejs/node_modules:/var/runtime/node_modules:/var/runtime:/var/task"
             )
         );
-        let own = self::all(&node, &[("NODE_PATH", "/mnt/modules")], false);
+        let ruby = self::all(&fixture::version("ruby3.4", "app.handler"), &[], false);
+        assert_eq!(
+            ruby.get("GEM_PATH").map(String::as_str),
+            Some("/var/task/vendor/bundle/ruby/3.4.0:/opt/ruby/gems/3.4.0")
+        );
+        let own = self::all(
+            &node,
+            &[("NODE_PATH", "/mnt/modules"), ("JAVA_HOME", "/x")],
+            false,
+        );
+        assert_eq!(own.get("JAVA_HOME").map(String::as_str), Some("/x"));
+        assert_eq!(
+            of_node.get("JAVA_HOME").map(String::as_str),
+            Some("/usr/lib/jvm")
+        );
         assert_eq!(
             own.get("NODE_PATH").map(String::as_str),
             Some("/mnt/modules")
@@ -241,6 +268,7 @@ mod tests {
         let around = Around {
             credentials: &Credentials::None,
             log_stream: "stream",
+            runtime: &BTreeMap::from([("JAVA_HOME".to_owned(), "/usr/lib/jvm".to_owned())]),
             has_gateway,
         };
         of(version, Some(&own), &around).into_iter().collect()

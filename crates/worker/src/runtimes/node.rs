@@ -1,7 +1,6 @@
 //! Node.js interpreters of this machine.
 
 use std::{
-    cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
@@ -12,7 +11,7 @@ use model::{Digest, MemoryMib};
 use serde::Deserialize;
 
 use super::{
-    Launch, Program, RUNTIME_DIR, Search,
+    Launch, Program, RUNTIME_DIR, Search, installed,
     probe::{self, ProbeError},
 };
 
@@ -96,6 +95,7 @@ impl Interpreter {
             program: Program::Node(self.executable.to_string_lossy().into_owned()),
             runtime_dir: self.runtime_dir.clone(),
             binds: self.binds.clone(),
+            environment: BTreeMap::new(),
             label: format!("nodejs:{major}.v{minor}"),
             fingerprint: self.fingerprint,
             remark,
@@ -200,24 +200,6 @@ fn candidates(search: &Search) -> Vec<PathBuf> {
         .flat_map(|dir| names.iter().map(|name| dir.join(name)))
         // Wrapper scripts resolve to themselves; the answer tells what is behind them.
         .filter(|path| fs::canonicalize(path).is_ok_and(|real| seen.insert(real)))
-        .collect()
-}
-
-/// The directories of versions in a directory, the newest first.
-fn installed(versions: &Path) -> impl Iterator<Item = PathBuf> + use<> {
-    let entries = fs::read_dir(versions).into_iter().flatten().flatten();
-    let mut all: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-    all.sort_by_cached_key(|path| {
-        let name = path.file_name().map(|n| n.to_string_lossy().into_owned());
-        Reverse(numbers(&name.unwrap_or_default()))
-    });
-    all.into_iter()
-}
-
-/// The numbers in a name: `v18.20.4` is older than `v20.1.0`, and `v9.0.0` than both.
-fn numbers(name: &str) -> Vec<u32> {
-    name.split(|c: char| !c.is_ascii_digit())
-        .filter_map(|digits| digits.parse().ok())
         .collect()
 }
 

@@ -68,19 +68,29 @@ pub(super) fn ask(command: &mut Command) -> Result<Vec<u8>, ProbeError> {
     Ok(output.stdout)
 }
 
-/// The directories that a sandbox must be shown beside `/usr`: those of the files, and `dirs`. One inside another is left out.
+/// The directories that a sandbox must be shown beside `/usr`: those of the files, and `dirs`.
 pub(super) fn binds(executable: &Path, dirs: &[PathBuf]) -> Result<Vec<PathBuf>, ProbeError> {
+    let own = executable.parent().map(Path::to_owned);
+    let all: Vec<PathBuf> = dirs.iter().cloned().chain(own).collect();
+    beside_usr(&all).map_err(|Place(dir)| ProbeError::Place(dir))
+}
+
+/// A directory that cannot be shown to a sandbox, which has one of its own there.
+#[derive(Debug)]
+pub(crate) struct Place(pub(crate) PathBuf);
+
+/// Those of these directories that a sandbox must be shown beside `/usr`. One inside another is left out.
+pub(crate) fn beside_usr(dirs: &[PathBuf]) -> Result<Vec<PathBuf>, Place> {
     let all: BTreeSet<&Path> = dirs
         .iter()
         .map(PathBuf::as_path)
-        .chain(executable.parent())
         .filter(|d| !d.starts_with("/usr"))
         .collect();
     let mut kept: Vec<PathBuf> = Vec::new();
     for dir in all {
         let is_root = dir.parent().is_none();
         if is_root || TAKEN.iter().any(|t| dir.starts_with(t)) {
-            return Err(ProbeError::Place(dir.to_owned()));
+            return Err(Place(dir.to_owned()));
         }
         if !kept.iter().any(|k| dir.starts_with(k)) {
             kept.push(dir.to_owned());

@@ -79,6 +79,7 @@ impl Interpreter {
             ]),
             runtime_dir: self.runtime_dir.clone(),
             binds: self.binds.clone(),
+            environment: BTreeMap::new(),
             label: format!("python:{major}.{minor}.v{patch}"),
             fingerprint: self.fingerprint,
             remark,
