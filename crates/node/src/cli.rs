@@ -17,6 +17,7 @@ mod group;
 mod iam;
 mod logs;
 mod reach;
+mod runtime;
 mod scratch;
 mod secret_key;
 mod secrets;
@@ -62,6 +63,9 @@ enum Command {
     Secrets(secrets::Command),
     /// Say what this machine lacks to run functions, and what to do
     Doctor(doctor::Arguments),
+    /// List, add and remove what a worker runs functions with
+    #[command(subcommand)]
+    Runtime(runtime::Command),
     /// Show a node's view of its cluster
     Status(status::Arguments),
     /// Show the format of a cluster, and finish its upgrades
@@ -135,6 +139,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::SecretKey(command) => secret_key::run(&command, &mut out),
         Command::Secrets(command) => secrets::run(&command, &mut out),
         Command::Doctor(arguments) => doctor::run(&arguments, &mut out),
+        Command::Runtime(command) => runtime::run(&command, &mut out),
         Command::Status(arguments) => status::run(&arguments, &mut out),
         Command::Cluster(command) => cluster::run(&command, &mut out),
         Command::Iam(arguments) => iam::run(&arguments, &mut out),

@@ -318,6 +318,7 @@ async fn start_worker(
     options.code_cache = told.code_cache;
     options.nearest_runtime = told.nearest_runtime;
     options.interpreter_dirs = told.interpreter_dirs.clone();
+    options.pack_dir = config.pack_dir();
     let supplies = supplies::Supplies {
         copy: shared.copy.clone(),
         controllers: shared.controllers.clone(),

@@ -17,6 +17,7 @@ pub mod table;
 mod tests;
 pub(crate) mod units;
 mod variables;
+mod worker;
 
 use std::{
     collections::BTreeMap,
@@ -37,6 +38,7 @@ pub use confinement::Sandbox;
 pub use problem::{Place, Problem, Problems};
 pub use raft::Raft;
 use scope::{Scope, Sheet};
+pub use worker::Worker;
 
 /// A file of the audit log is read whole when it is verified.
 const SEGMENT_SIZES: RangeInclusive<ByteCount> = ByteCount(64 << 10)..=ByteCount::mib(256);
@@ -215,25 +217,6 @@ pub struct S3 {
     pub ca_file: Option<PathBuf>,
 }
 
-/// How much a worker runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Worker {
-    /// The most environments at a time.
-    pub slots: u32,
-    /// Memory for environments; three quarters of the machine's if not given.
-    pub memory: Option<ByteCount>,
-    /// CPUs that environments share; all of the machine's if `None`.
-    pub cpus: Option<u32>,
-    /// How long an environment may be idle before it ends.
-    pub idle_expiry: Duration,
-    /// Unpacked code that is kept on disk.
-    pub code_cache: ByteCount,
-    /// Directories with interpreters beside those of `PATH`.
-    pub interpreter_dirs: Vec<PathBuf>,
-    /// Whether the next version of a language may stand in for one that is not installed.
-    pub nearest_runtime: bool,
-}
-
 /// A node's own log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Log {
@@ -297,7 +280,7 @@ fn assemble(sheet: &Sheet) -> Option<NodeConfig> {
     let audit = audit(&sheet.section("audit"));
     let master_keys = master_keys(sheet, node.as_ref());
     let s3 = s3(&sheet.section("s3"));
-    let worker = worker(&sheet.section("worker"));
+    let worker = worker::worker(&sheet.section("worker"));
     let sandbox = confinement::sandbox(&sheet.section("sandbox"));
     let limits = limits(&sheet.section("limits"));
     let log = log(&sheet.section("log"));
@@ -597,31 +580,6 @@ fn s3(scope: &Scope<'_>) -> Option<S3> {
         secret: secret?,
         path_style: path_style?,
         ca_file,
-    })
-}
-
-fn worker(scope: &Scope<'_>) -> Option<Worker> {
-    let slots = scope.integer::<u32>("slots");
-    let memory = scope.bytes("memory");
-    let cpus = scope.integer::<u32>("cpus");
-    let idle_expiry = scope.duration("idle_expiry");
-    let code_cache = scope.bytes("code_cache");
-    let interpreter_dirs = scope.paths("interpreter_dirs");
-    let nearest_runtime = scope.boolean("nearest_runtime");
-    if slots == Some(0) {
-        scope.refuse("slots", "expected at least 1, got 0");
-    }
-    if cpus == Some(0) {
-        scope.refuse("cpus", "expected at least 1, got 0");
-    }
-    Some(Worker {
-        slots: slots?,
-        memory,
-        cpus,
-        idle_expiry: idle_expiry?,
-        code_cache: code_cache?,
-        interpreter_dirs: interpreter_dirs?,
-        nearest_runtime: nearest_runtime?,
     })
 }
 

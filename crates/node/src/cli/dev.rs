@@ -56,6 +56,9 @@ pub(crate) struct Arguments {
     /// Port of the AWS API; gRPC is 1 above, the internal one 10, status and metrics 20. 0 takes any free ones
     #[arg(long, default_value_t = 9000)]
     port: u16,
+    /// Directory with packs of `dunlin runtime add`; without it, packs in the data directory
+    #[arg(long)]
+    packs: Option<PathBuf>,
     /// Which log lines are written: a level, or target=level,...
     #[arg(long, default_value = "warn")]
     log: String,
@@ -188,6 +191,7 @@ fn config(arguments: &Arguments, directory: &Path) -> Result<NodeConfig, Exit> {
             idle_expiry: Duration::from_mins(10),
             code_cache: model::ByteCount::mib(4096),
             interpreter_dirs: Vec::new(),
+            pack_dir: arguments.packs.clone(),
             nearest_runtime: true,
         },
         sandbox: Sandbox {
@@ -334,6 +338,7 @@ mod tests {
         Arguments {
             data_dir: None,
             port,
+            packs: None,
             log: "warn".to_owned(),
         }
     }

@@ -291,6 +291,9 @@ pub const KEYS: &[Key] = &[
         "Unpacked code that is kept on disk; what is in use may be more."),
     key("worker", "interpreter_dirs", Paths, Value(""),
         "Directories with interpreters (`python3.12`, `node` and so on) to look into beside those of the service's `PATH`."),
+    key("worker", "pack_dir", Path, Otherwise("`packs` in `node.data_dir`"),
+        "Directory with the packs that `dunlin runtime add` puts there, one directory each: runtimes that the machine does not \
+         have by itself, such as `java21`. It is read when the node starts."),
     key("worker", "nearest_runtime", Boolean, Value("false"),
         "Whether an installed version of the same language may stand in for a runtime that is not installed (Python 3.13 \
          for `python3.12`, Node.js 22 for `nodejs20.x`). Meant for development."),
