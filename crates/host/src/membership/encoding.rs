@@ -1,9 +1,9 @@
 //! What a node says of itself, as a few small texts.
 //!
 //! `identity` changes with the process, `load` many times a second, `warm` in between; so that a change of load does not
-//! send the rest again. Each stays within 1 KB and all together within 4 KB, whatever a node has to say: what does not fit
-//! is cut, the rarest warmth and the last runtimes. The longest addresses there can be and every runtime that a worker knows
-//! how to start do fit.
+//! send the rest again. Each stays within 1 KB and all together within 4 KB, whatever a node has to say: runtimes that do not
+//! fit into `identity` are in `runtimes`, and what does not fit at all is cut, the rarest warmth and the last runtimes. The
+//! longest addresses there can be and every runtime that there is do fit.
 //! Unknown fields are ignored and missing ones have defaults, so nodes of two versions understand each other.
 
 use std::collections::BTreeMap;
@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 pub(super) const IDENTITY: &str = "identity";
 pub(super) const LOAD: &str = "load";
 pub(super) const WARM: &str = "warm";
+pub(super) const RUNTIMES: &str = "runtimes";
 
 /// The longest text in bytes: a change of it travels in one datagram.
 const TEXT_MAX: usize = 1024;
@@ -74,8 +75,10 @@ pub(super) fn encode(member: &Member, left: bool) -> Texts {
         draining: member.draining,
         left,
     };
+    let (identity, more) = encode_identity(member);
     BTreeMap::from([
-        (IDENTITY, encode_identity(member)),
+        (IDENTITY, identity),
+        (RUNTIMES, encode_runtimes(more)),
         (LOAD, json(&load)),
         (WARM, encode_warm(&member.warm)),
     ])
@@ -87,7 +90,9 @@ pub(super) fn decode<'a>(
     get: impl Fn(&'static str) -> Option<&'a str>,
 ) -> Option<Member> {
     let name: NodeName = name.parse().ok()?;
-    let identity: Identity = serde_json::from_str(get(IDENTITY)?).ok()?;
+    let mut identity: Identity = serde_json::from_str(get(IDENTITY)?).ok()?;
+    let more = get(RUNTIMES).and_then(|text| serde_json::from_str::<Vec<String>>(text).ok());
+    identity.runtimes.extend(more.unwrap_or_default());
     let load: Load = match get(LOAD) {
         Some(text) => serde_json::from_str(text).ok()?,
         None => Load::default(),
@@ -118,7 +123,8 @@ pub(super) fn decode<'a>(
     })
 }
 
-fn encode_identity(member: &Member) -> String {
+/// The identity, and the runtimes that have no room in it.
+fn encode_identity(member: &Member) -> (String, Vec<String>) {
     let mut identity = Identity {
         incarnation: member.incarnation.0,
         generation: member.generation,
@@ -130,16 +136,29 @@ fn encode_identity(member: &Member) -> String {
         runtimes: member.runtimes.clone(),
         newest_format: member.newest_format,
     };
+    let mut more = Vec::new();
     loop {
         let text = json(&identity);
         if text.len() <= TEXT_MAX {
-            return text;
+            more.reverse();
+            return (text, more);
         }
-        if identity.runtimes.pop().is_none() {
-            // No real address is this long.
-            identity.address.clear();
-            identity.public_address.clear();
-            return json(&identity);
+        match identity.runtimes.pop() {
+            Some(runtime) => more.push(runtime),
+            None => {
+                // No real address is this long.
+                identity.address.clear();
+                identity.public_address.clear();
+            }
+        }
+    }
+}
+
+fn encode_runtimes(mut runtimes: Vec<String>) -> String {
+    loop {
+        let text = json(&runtimes);
+        if text.len() <= TEXT_MAX || runtimes.pop().is_none() {
+            return text;
         }
     }
 }
@@ -176,7 +195,7 @@ fn json<T: Serialize>(value: &T) -> String {
 
 #[cfg(test)]
 mod tests {
-    use model::{Architecture, Roles, Runtime, runtime::Family};
+    use model::{Architecture, Roles, Runtime};
 
     use super::*;
 
@@ -266,19 +285,13 @@ mod tests {
     fn the_longest_names_and_all_runtimes_fit() {
         let host = format!("{0}.{0}.{0}.{1}", "x".repeat(63), "y".repeat(61));
         assert_eq!(host.len(), 253, "no host name is longer");
-        let startable = Runtime::all().filter(|runtime| match runtime.family() {
-            Family::Python => runtime.as_str() != "python2.7",
-            Family::Provided => true,
-            Family::Node => runtime.is_supported(),
-            _ => false,
-        });
         let long = Member {
             incarnation: Incarnation(u64::MAX),
             roles: Roles::ALL,
             zone: "z".repeat(63).parse().unwrap(),
             address: format!("{host}:65535"),
             public_address: format!("{host}:65535"),
-            runtimes: startable.map(|r| r.as_str().to_owned()).collect(),
+            runtimes: Runtime::all().map(|r| r.as_str().to_owned()).collect(),
             ..member()
         };
         assert_eq!(round_trip(&long), Some(long));
