@@ -4,7 +4,8 @@ import log_lines
 import pytest
 import zips
 from botocore.exceptions import ClientError
-from clients import ONE_ATTEMPT, RUNTIME, invoke
+from clients import ONE_ATTEMPT, RUNTIME, create, invoke
+from cluster import wait_until
 
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:"
 
@@ -19,15 +20,40 @@ def test_every_python_of_this_machine(client, deploy, cluster):
         assert invoke(client, deploy(code, "app.handler", Runtime=runtime)).payload == runtime
 
 
-def test_a_runtime_that_no_node_has(clients, deploy):
-    """The API knows it, so the function can be created; it cannot be run."""
-    name = deploy(zips.package({"index.js": "exports.handler = async () => 1"}), "index.handler", Runtime="java21")
+def test_a_runtime_that_no_node_has(clients, deploy, name):
+    """The API knows it, so the function can be created; its state says that it cannot be run, and what helps."""
+    client = clients("a", **ONE_ATTEMPT)
+    create(client, name, zips.function("echo"), "echo.handler", Runtime="dotnet8")
+    try:
+        said = wait_until(lambda: settled(client, name, "State", "Pending"), 60, "an end of the creation")
+        assert (said["State"], said["StateReasonCode"]) == ("Failed", "InvalidRuntime")
+        assert said["StateReason"].startswith("No worker of this cluster offers dotnet8 on x86_64. ")
+        assert "`dunlin runtime add NAME --from DIR --config FILE`" in said["StateReason"]
+        with pytest.raises(ClientError) as refused:
+            invoke(client, name)
+        assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 502
+        assert refused.value.response["Error"]["Code"] == "InvalidRuntimeException"
+    finally:
+        client.delete_function(FunctionName=name)
+
+    # One that ran before keeps its state, and the update tells.
+    other = deploy("echo")
+    client.update_function_configuration(FunctionName=other, Runtime="java21")
+    said = wait_until(lambda: settled(client, other, "LastUpdateStatus", "InProgress"), 60, "an end of the update")
+    assert (said["State"], said["LastUpdateStatus"]) == ("Active", "Failed")
+    assert said["LastUpdateStatusReasonCode"] == "InvalidRuntime"
     with pytest.raises(ClientError) as refused:
-        invoke(clients("a", **ONE_ATTEMPT), name)
+        invoke(client, other)
     response = refused.value.response
     assert response["ResponseMetadata"]["HTTPStatusCode"] == 503
     assert response["Error"]["Code"] == "ServiceUnavailableException"
     assert response["Error"]["Message"] == "No worker of this cluster offers java21 on x86_64 now."
+
+
+def settled(client, name, status, moving):
+    """The configuration, once it is not on its way any more."""
+    said = client.get_function_configuration(FunctionName=name)
+    return said if said[status] != moving else None
 
 
 def test_a_custom_runtime(client, deploy):

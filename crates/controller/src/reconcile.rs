@@ -15,6 +15,8 @@ use crate::Shared;
 
 /// How often a reconciler looks without being woken.
 const PERIOD: Duration = Duration::from_secs(5);
+/// The same while something waits for its time.
+const SOON: Duration = Duration::from_secs(1);
 
 /// Starts every reconciler.
 pub(crate) fn spawn(shared: &Arc<Shared>) {
@@ -22,9 +24,11 @@ pub(crate) fn spawn(shared: &Arc<Shared>) {
     let settling = shared.clone();
     tasks.spawn(Kind::Background, "settle", async move {
         let mut applied = settling.replica.applied();
+        let mut versions = settle::Settling::default();
         loop {
-            settle::run(&settling).await;
-            if let Ok(Err(_)) = tokio::time::timeout(PERIOD, applied.changed()).await {
+            versions.run(&settling).await;
+            let period = if versions.is_waiting() { SOON } else { PERIOD };
+            if let Ok(Err(_)) = tokio::time::timeout(period, applied.changed()).await {
                 return; // The replica has stopped.
             }
         }
