@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 import re
+import subprocess
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
+import builds
 import pytest
 import zips
 from botocore.client import BaseClient
@@ -32,6 +34,22 @@ def cluster(dunlin: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     """Three nodes in three zones, every role each. Tests leave its nodes alive."""
     with watched(TwoAccountCluster(dunlin, tmp_path_factory.mktemp("cluster"))) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def packed(dunlin: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoAccountCluster]:
+    """One node with the pack for Java, where another version of a language may stand in for the one asked for."""
+    directory = tmp_path_factory.mktemp("packed")
+    packs = directory / "packs"
+    subprocess.run([dunlin, "runtime", "add", "java", "--from", builds.java_pack(), "--packs", packs], check=True)
+    settings = {"worker": {"pack_dir": str(packs), "nearest_runtime": True}}
+    with watched(TwoAccountCluster(dunlin, directory / "cluster", nodes=[("a", "a")], settings=settings)) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def packed_client(packed: TwoAccountCluster) -> BaseClient:
+    return lambda_client(packed.endpoint("a"), packed.credentials)
 
 
 @pytest.fixture(scope="session")

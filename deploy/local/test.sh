@@ -15,7 +15,7 @@ if ((${#missing[@]})) && [ -n "${DUNLIN_REQUIRE_CHAOS:-}" ]; then
     echo "DUNLIN_REQUIRE_CHAOS is set, and chaos cannot run: missing ${missing[*]}" >&2
     exit 1
 fi
-deploy/local/toolchain.sh node chaos
+deploy/local/toolchain.sh node runtimes chaos
 deploy/local/venv.sh
 python3 -B deploy/local/planted.py --check
 # All at once, the programs too: another choice of packages or targets gives their dependencies other features, and they would

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the build and the tests need and this machine lacks; says what it cannot install.
-# With the word node, looks for what the tests of other SDKs need, too; with the word chaos, also for what only moves wall
-# clocks: nothing else fails without that.
+# With the word node, looks for what the tests of other SDKs need, too; with the word runtimes, for what runs and builds functions
+# in other languages; with the word chaos, also for what only moves wall clocks: nothing else fails without that.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -9,6 +9,14 @@ packages=()
 { command -v cc && command -v c++; } >/dev/null || packages+=(build-essential)
 command -v python3 >/dev/null || packages+=(python3)
 python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3-venv)
+if [[ " $* " == *' runtimes '* ]]; then
+    { command -v java && command -v javac; } >/dev/null || packages+=(default-jdk-headless)
+    command -v mvn >/dev/null || packages+=(maven)
+    command -v ruby >/dev/null || packages+=(ruby)
+    { command -v go || command -v /usr/local/go/bin/go; } >/dev/null || packages+=(golang-go)
+    # The official runtime client of Node.js builds its native part with it.
+    command -v cmake >/dev/null || packages+=(cmake)
+fi
 root=()
 ((EUID == 0)) || root=(sudo -n)
 can_install() { command -v apt-get >/dev/null && "${root[@]}" true 2>/dev/null; }
