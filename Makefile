@@ -8,6 +8,8 @@ RELEASED := --package node --package bench-floor
 UNSEEN := crates/sim/src/faults/*.rs crates/sim/src/workloads/*.rs crates/sim/src/invariants/*.rs \
 	tests/sdk/rust/src/*.rs tests/fuzz/src/*.rs tests/fuzz/src/bin/*.rs
 .PHONY: help up down dev test check fix compatibility bench sim sim-soak sim-planted fuzz chaos chaos-soak upgrade security
+	tests/sdk/rust/src/*.rs tests/runtimes/rust/src/*.rs tests/fuzz/src/*.rs tests/fuzz/src/bin/*.rs
+.PHONY: help up down dev test check fix compatibility bench sim sim-soak sim-planted fuzz chaos chaos-soak upgrade
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
