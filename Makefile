@@ -6,10 +6,8 @@ export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 RELEASED := --package node --package bench-floor
 # What the formatter of the workspace does not see: modules that macros find, and workspaces of their own.
 UNSEEN := crates/sim/src/faults/*.rs crates/sim/src/workloads/*.rs crates/sim/src/invariants/*.rs \
-	tests/sdk/rust/src/*.rs tests/fuzz/src/*.rs tests/fuzz/src/bin/*.rs
-.PHONY: help up down dev test check fix compatibility bench sim sim-soak sim-planted fuzz chaos chaos-soak upgrade security
 	tests/sdk/rust/src/*.rs tests/runtimes/rust/src/*.rs tests/fuzz/src/*.rs tests/fuzz/src/bin/*.rs
-.PHONY: help up down dev test check fix compatibility bench sim sim-soak sim-planted fuzz chaos chaos-soak upgrade
+.PHONY: help up down dev test check fix compatibility bench sim sim-soak sim-planted fuzz chaos chaos-soak upgrade security
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
