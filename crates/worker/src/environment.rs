@@ -491,8 +491,8 @@ impl Environment {
 
     fn say(&self, event: &Event<'_>) {
         let logging = &self.version.config.logging;
-        let wanted = logging.format == LogFormat::Text
-            || event.level() >= Level::system_of(logging);
+        let wanted =
+            logging.format == LogFormat::Text || event.level() >= Level::system_of(logging);
         if wanted && let Some(line) = event.render(logging.format, self.clock.wall()) {
             self.log.line(&line);
         }

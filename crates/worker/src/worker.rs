@@ -24,7 +24,7 @@ use crate::{
         shelf::Shelf,
     },
     meter::{Figures, Meter},
-    packs::Shelf,
+    packs,
     pool::{Bounds, Idle, Pool},
     ports::{CodeSource, Versions},
     runtimes::{Runtimes, Search},
@@ -319,7 +319,7 @@ async fn prepare(
     let search = driver
         .runs_interpreters()
         .then(|| Search::of_process(options.interpreter_dirs.clone(), options.nearest_runtime));
-    let shelf = Shelf::new(options.pack_dir.clone());
+    let shelf = packs::Shelf::new(options.pack_dir.clone());
     let (limits, capacity, logs) = (options.limits.clone(), options.code_cache, options.logs);
     let own = tasks.clone();
     let work = move || {

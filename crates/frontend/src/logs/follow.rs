@@ -95,7 +95,7 @@ mod tests {
         };
         let (early, a, b) = (event(900, "a"), event(5000, "a"), event(5003, "b"));
         assert_eq!(
-            told(&mut follow, &[early.clone(), a.clone(), b.clone()]),
+            told(&mut follow, &[early, a.clone(), b.clone()]),
             [5000, 5003]
         );
         assert_eq!(told(&mut follow, &[a.clone(), b.clone()]), [0; 0]);

@@ -46,7 +46,9 @@ impl Level {
     /// The least level of what the platform says in a log of JSON.
     pub(crate) fn system_of(logging: &Logging) -> Self {
         let level = logging.system_level.as_deref();
-        level.and_then(|level| level.parse().ok()).unwrap_or(Self::Info)
+        level
+            .and_then(|level| level.parse().ok())
+            .unwrap_or(Self::Info)
     }
 
     /// Whether a line is a record below this level.

@@ -383,7 +383,7 @@ mod tests {
             .into_iter()
             .map(Result::unwrap)
             .collect();
-        assert_eq!(all, [added.clone()]);
+        assert_eq!(all, std::slice::from_ref(&added));
 
         assert!(matches!(
             shelf.add(name("java"), from.path()),
