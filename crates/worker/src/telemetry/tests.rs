@@ -16,7 +16,7 @@ const PORT: u16 = 4243;
 
 /// Listens on one port, or refuses for a while.
 struct Listener {
-    connections: mpsc::UnboundedSender<DuplexStream>,
+    connections: mpsc::Sender<DuplexStream>,
     refusals: Mutex<u32>,
 }
 
@@ -30,18 +30,18 @@ impl Inside for Listener {
             return Err(io::ErrorKind::ConnectionRefused.into());
         }
         let (near, far) = tokio::io::duplex(1 << 20);
-        self.connections.send(far).unwrap();
+        self.connections.try_send(far).unwrap();
         Ok(Box::new(near))
     }
 }
 
 struct Bench {
     telemetry: Telemetry,
-    connections: mpsc::UnboundedReceiver<DuplexStream>,
+    connections: mpsc::Receiver<DuplexStream>,
 }
 
 fn bench(refusals: u32) -> Bench {
-    let (sender, connections) = mpsc::unbounded_channel();
+    let (sender, connections) = mpsc::channel(16);
     let inside = Arc::new(Listener {
         connections: sender,
         refusals: Mutex::new(refusals),
