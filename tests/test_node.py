@@ -471,10 +471,10 @@ def test_a_stream_that_is_not_read_does_not_stop_its_function(client, node):
 
 
 def test_a_stream_that_takes_too_long_or_dies(client, node):
-    name = node(STREAMING, "index.slow", Timeout=1)
-    payload, end = read(stream(client, name, 10_000))
+    name = node(STREAMING, "index.slow", Timeout=3)
+    payload, end = read(stream(client, name, 20_000))
     assert payload == b"first"
-    assert end["ErrorCode"] == "Unhandled" and "timed out after 1.00 seconds" in end["ErrorDetails"]
+    assert end["ErrorCode"] == "Unhandled" and "timed out after 3.00 seconds" in end["ErrorDetails"]
     name = node(STREAMING, "index.dying")
     payload, end = read(stream(client, name, {}))
     assert payload == b"part"

@@ -44,7 +44,7 @@ const GATHER: Duration = Duration::from_millis(50);
 /// Bytes of batches that are written as one, give or take the last of them.
 const GATHER_BYTES: usize = 4 << 20;
 /// Memory for pages.
-const CACHE_BYTES: u64 = 32 << 20;
+const CACHE_BYTES: u64 = 8 << 20;
 /// Records taken away under one batch when a table is cleared.
 const CLEAR_STEP: usize = 1024;
 /// In what sled says of a lock that somebody else holds.
