@@ -129,8 +129,11 @@ fn is_offered(members: &Members, version: &FunctionVersion) -> bool {
     let speaks =
         |member: &&Arc<Member>| member.roles.has(Role::Worker) && !member.runtimes.is_empty();
     let mut workers = members.values().filter(speaks).peekable();
-    let wanted = version.config.runtime.as_str();
-    workers.peek().is_none()
+    let runtime = version.config.runtime;
+    let wanted = runtime.as_str();
+    // A runtime of the customer's own is recorded, and refused by name when it is invoked.
+    runtime.is_custom()
+        || workers.peek().is_none()
         || workers.any(|worker| {
             worker.architecture == Some(version.config.architecture)
                 && worker.runtimes.iter().any(|offered| offered == wanted)
@@ -268,5 +271,13 @@ mod tests {
         assert_eq!(judged(&mut settling, &java, &members(&[]), now), Some(None));
         let starting = members(&[("a", Architecture::Arm64, &[])]);
         assert_eq!(judged(&mut settling, &java, &starting, now), Some(None));
+    }
+
+    #[test]
+    fn runtimes_of_customers_are_recorded() {
+        let workers = members(&[("a", Architecture::X86_64, &["python3.11"])]);
+        let own = version("custom", 1);
+        let verdict = judged(&mut Settling::default(), &own, &workers, Instant::now());
+        assert_eq!(verdict, Some(None));
     }
 }
