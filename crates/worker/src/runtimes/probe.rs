@@ -2,7 +2,7 @@
 //! lie.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     io,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -32,6 +32,46 @@ pub(super) enum ProbeError {
     Version { expected: &'static str, got: String },
     #[error("{0:?} cannot be shown to a sandbox; install it below /usr or in another directory")]
     Place(PathBuf),
+}
+
+/// The first candidate of each version that can be used. All are asked side by side; `usable` looks closer at one answer a
+/// version, and at the next if it refuses.
+pub(super) fn first_of_each<A: Send, I>(
+    candidates: &[PathBuf],
+    ask: impl Fn(&Path) -> Result<A, ProbeError> + Sync,
+    version: impl Fn(&A) -> u8,
+    usable: impl Fn(A) -> Result<I, ProbeError>,
+) -> BTreeMap<u8, I> {
+    let answers: Vec<_> = std::thread::scope(|scope| {
+        let each: Vec<_> = candidates
+            .iter()
+            .map(|path| scope.spawn(|| ask(path)))
+            .collect();
+        each.into_iter()
+            .map(std::thread::ScopedJoinHandle::join)
+            .collect()
+    });
+    let mut found = BTreeMap::new();
+    for (path, answer) in candidates.iter().zip(answers) {
+        let Ok(answer) = answer else { continue };
+        let checked = answer.and_then(|answer| {
+            let version = version(&answer);
+            if found.contains_key(&version) {
+                return Ok(None);
+            }
+            usable(answer).map(|usable| Some((version, usable)))
+        });
+        match checked {
+            Ok(Some((version, usable))) => {
+                found.insert(version, usable);
+            }
+            Ok(None) => {}
+            Err(error) => {
+                tracing::debug!(path = %path.display(), %error, "not an interpreter that can be used");
+            }
+        }
+    }
+    found
 }
 
 /// What a command that tells about itself prints. It gets no environment.

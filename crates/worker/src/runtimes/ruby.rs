@@ -124,36 +124,12 @@ pub(crate) fn number(major: u8, minor: u8) -> u8 {
 
 /// Every interpreter that answers, the first one found of each version. They are asked side by side.
 pub(super) fn detect(search: &Search, dir: &Path) -> BTreeMap<u8, Interpreter> {
-    let candidates = candidates(search);
-    let answers: Vec<_> = std::thread::scope(|scope| {
-        let each: Vec<_> = candidates
-            .iter()
-            .map(|path| scope.spawn(move || ask(path)))
-            .collect();
-        each.into_iter()
-            .map(std::thread::ScopedJoinHandle::join)
-            .collect()
-    });
-    let mut found: BTreeMap<u8, Interpreter> = BTreeMap::new();
-    for (path, answer) in candidates.iter().zip(answers) {
-        let Ok(answer) = answer else { continue };
-        let usable = answer.and_then(|answer| {
-            if found.contains_key(&number(answer.version.0, answer.version.1)) {
-                return Ok(None);
-            }
-            interpreter(answer, dir).map(Some)
-        });
-        match usable {
-            Ok(Some(interpreter)) => {
-                found.insert(interpreter.number(), interpreter);
-            }
-            Ok(None) => {}
-            Err(error) => {
-                tracing::debug!(path = %path.display(), %error, "not an interpreter that can be used");
-            }
-        }
-    }
-    found
+    probe::first_of_each(
+        &candidates(search),
+        ask,
+        |answer: &Answer| number(answer.version.0, answer.version.1),
+        |answer| interpreter(answer, dir),
+    )
 }
 
 /// Files that may be interpreters, each once, the first choice first.
