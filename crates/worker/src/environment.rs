@@ -149,6 +149,8 @@ pub(crate) enum Lost {
     Exit(Exit),
     #[error("the runtime did not take the invocation in time")]
     Stuck,
+    #[error("the runtime is not done with its last invocation")]
+    Unsettled,
     #[error("the environment has an invocation already")]
     Occupied,
 }
@@ -309,6 +311,17 @@ impl Environment {
     /// When a runtime that still does not wait for an invocation is taken for stuck.
     pub(crate) fn settle_by(&self) -> Instant {
         *self.settle_by.lock()
+    }
+
+    /// Waits until a runtime that is not done with its last invocation is; answers whether it was in time.
+    pub(crate) async fn has_settled(&self) -> bool {
+        let limit = self.settle_by();
+        tokio::select! {
+            biased;
+            () = self.wait_waiting() => true,
+            _ = self.wait_end() => false,
+            () = tokio::time::sleep_until(limit) => false,
+        }
     }
 
     /// Starts the runtime for the first time and waits until it is up or has failed.

@@ -33,6 +33,7 @@ const CASES: &[Case] = &[
     }),
     ("payload_sizes", |h| Box::pin(behaviour::large_payloads(h))),
     ("provided", |h| Box::pin(behaviour::provided(h))),
+    ("slow_to_ask", |h| Box::pin(behaviour::slow_to_ask(h))),
     ("sharing", |h| Box::pin(behaviour::nothing_is_shared(h))),
     ("burst", |h| Box::pin(behaviour::burst(h, 4))),
     ("context", |h| Box::pin(behaviour::python_context(h))),

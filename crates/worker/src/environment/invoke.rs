@@ -292,7 +292,13 @@ impl Environment {
             taken = call.taken() => if taken { Ok(()) } else { Err(Lost::Stuck) },
             exit = self.sandbox.wait_exit() => Err(Lost::Exit(exit)),
             () = tokio::time::sleep(TAKE_MAX) => {
-                if self.api.withdraw(id) { Err(Lost::Stuck) } else { Ok(()) }
+                if !self.api.withdraw(id) {
+                    Ok(())
+                } else if Instant::now() < self.settle_by() {
+                    Err(Lost::Unsettled)
+                } else {
+                    Err(Lost::Stuck)
+                }
             }
         }
     }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use host::{Entropy, Tasks};
+use host::{Entropy, Tasks, task::Kind};
 use model::{
     Architecture, Failure, Revision,
     function::{Environment as Variables, FunctionVersion, StoredEnvironment},
@@ -217,6 +217,8 @@ impl Invoker {
             }
             match self.run(ready, invoke, events).await {
                 Ok(()) => return Ok(()),
+                // It keeps its place, and is asked again when it is done.
+                Err(Lost::Unsettled) => {}
                 Err(lost) => {
                     self.meter.lost();
                     tracing::warn!(function = %invoke.request.version.function.name, error = %lost, "an environment was lost");
@@ -334,7 +336,14 @@ impl Invoker {
             environment: environment.id(),
             gone: AtomicBool::new(false),
         };
-        let ended = environment.run(request, &listener).await?;
+        let ended = match environment.run(request, &listener).await {
+            Ok(ended) => ended,
+            Err(Lost::Unsettled) => {
+                self.release_settled(lease);
+                return Err(Lost::Unsettled);
+            }
+            Err(lost) => return Err(lost),
+        };
         if ended.is_healthy() && environment.has_extensions() {
             self.run_watched((lease, ended, init), invoke, events).await;
             return Ok(());
@@ -359,6 +368,17 @@ impl Invoker {
             tokio::join!(tell(events, answer), start_over(lease, reason));
         }
         Ok(())
+    }
+
+    /// Gives an environment back when it is done with its last invocation; one that is not in time ends.
+    fn release_settled(&self, lease: Lease) {
+        let wait = async move {
+            if lease.environment().has_settled().await {
+                lease.release();
+            }
+        };
+        self.tasks()
+            .spawn(Kind::Environment, "environment-settle", wait);
     }
 
     /// What comes after the answer of an environment with extensions: the caller has it at once, unless it wants the log,

@@ -398,6 +398,29 @@ pub async fn provided(harness: &Harness) {
     );
 }
 
+/// A runtime that answers and takes its time before it asks for more: an invocation in between runs elsewhere, and nothing
+/// is thrown away.
+pub async fn slow_to_ask(harness: &Harness) {
+    let script = OWN_RUNTIME
+        .replace("PYTHON", "/usr/bin/python3")
+        .replace("\nEND", "\n    import time; time.sleep(1.5)\nEND");
+    let files = [("bootstrap", script.as_str())];
+    let own = harness.function("slow-to-ask", "provided.al2023", &files, seconds(60));
+    let first = harness.invoke(&own, "1").await;
+    let second = harness.invoke(&own, "2").await;
+    assert!(
+        second.cold && second.text() == "app.handler:2",
+        "{second:?}"
+    );
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let (third, fourth) = tokio::join!(harness.invoke(&own, "3"), harness.invoke(&own, "4"));
+    let mut used = [third.environment, fourth.environment];
+    used.sort();
+    let mut known = [first.environment, second.environment];
+    known.sort();
+    assert_eq!(used, known, "both went on");
+}
+
 pub async fn nothing_is_shared(harness: &Harness) {
     let app = "seen = []\ndef handler(e, c):\n    seen.append(e)\n    return seen\n";
     let a = python(harness, "a", app);
