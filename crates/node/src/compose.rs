@@ -317,6 +317,7 @@ async fn start_worker(
     options.idle_expiry = told.idle_expiry;
     options.code_cache = told.code_cache;
     options.nearest_runtime = told.nearest_runtime;
+    options.zygotes = told.zygotes;
     options.interpreter_dirs = told.interpreter_dirs.clone();
     options.pack_dir = config.pack_dir();
     let supplies = supplies::Supplies {

@@ -79,7 +79,8 @@ pub trait Sandbox: Send + Sync {
     fn take_logs(&mut self) -> Option<Box<dyn Output>>;
 
     /// Starts the runtime process. Returns when it runs the program of `command`, with stdin empty, stdout and stderr
-    /// in the log pipe, no other file descriptor, exactly the given environment variables.
+    /// in the log pipe, no other file descriptor, exactly the given environment variables. With [`Spec::zygote`] it may be a
+    /// fork of that one instead.
     ///
     /// # Errors
     /// [`StartError::AlreadyRunning`] while the previous one is not over (see
@@ -159,6 +160,23 @@ pub trait Sandbox: Send + Sync {
     async fn kill(&self);
 }
 
+/// A program that starts ahead and becomes runtimes by forking. It must be of the platform's own making: what it forks
+/// into holds no rights, but itself does. The sandbox crate's `spawner::zygote` says what it is told and must answer.
+///
+/// The first sandbox that names one has it raised, and does not wait for it: it, and every other while the zygote is not up,
+/// starts the program of its command instead. Drivers without zygotes always do.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub struct Zygote {
+    /// Program and arguments; absolute path first.
+    pub argv: Vec<String>,
+    /// All variables it is started with. Forks have their own.
+    pub env: Vec<(String, String)>,
+    /// Directory that becomes `/var/runtime`, as in [`Spec`].
+    pub runtime_dir: PathBuf,
+    /// Further host directories, as [`Spec::extra_binds`].
+    pub binds: Vec<PathBuf>,
+}
+
 /// What to make.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spec {
@@ -186,6 +204,8 @@ pub struct Spec {
     pub network: NetworkPolicy,
     /// CPU until [`Sandbox::limit_cpu`].
     pub init_cpu: InitCpu,
+    /// What [`Sandbox::start`] may fork instead of starting a program anew: a fork of it must be as good.
+    pub zygote: Option<Zygote>,
 }
 
 impl Spec {
@@ -209,6 +229,7 @@ impl Spec {
             nofile_max: 1024,
             network: NetworkPolicy::None,
             init_cpu: InitCpu::Quota,
+            zygote: None,
         }
     }
 }

@@ -32,7 +32,7 @@ pub use self::{link::SpawnerCommand, shell::COMMAND_BYTES_MAX};
 use crate::{
     driver::{CreateError, Driver, Sandbox, Spec},
     report::{Finding, Piece, Report},
-    wire::{Blueprint, Configuration},
+    wire::Configuration,
 };
 
 /// How long `create` may take.
@@ -282,18 +282,17 @@ impl LinuxDriver {
 
     async fn make(&self, spec: Spec) -> Result<Box<dyn Sandbox>, CreateError> {
         blueprint::check(&spec)?;
-        let blueprint = blueprint::draw(&spec);
-        let cpu = (blueprint.cpu_quota_us, blueprint.cpu_limited);
-        let (link, made) = self.ask(blueprint).await?;
-        Ok(Box::new(Shell::complete(spec.id, link, made, cpu).await?))
+        let (link, made) = self.ask(&spec).await?;
+        Ok(Box::new(Shell::complete(spec, link, made).await?))
     }
 
     /// Asks the spawner, and once more if it died meanwhile.
-    async fn ask(&self, blueprint: Blueprint) -> Result<(Arc<Link>, Made), CreateError> {
+    async fn ask(&self, spec: &Spec) -> Result<(Arc<Link>, Made), CreateError> {
         let mut last = None;
         for _ in 0..2 {
             let link = self.link().await?;
-            match link.create(blueprint.clone()).await {
+            let zygote = spec.zygote.as_ref().and_then(|plan| link.zygote(plan));
+            match link.create(blueprint::draw(spec, zygote)).await {
                 Ok(Ok(made)) => return Ok((link, made)),
                 Ok(Err(error)) => {
                     return Err(CreateError::Setup {

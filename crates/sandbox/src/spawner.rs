@@ -15,6 +15,7 @@ mod root;
 mod slot;
 mod stage;
 mod sys;
+pub(crate) mod zygote;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -33,6 +34,7 @@ use rustix::{
 use self::{
     ground::Ground,
     slot::{Phase, Slot},
+    zygote::{Demand, Heard, Zygote},
 };
 use crate::wire::{self, At as _, Blueprint, Configuration, FromSpawner, StepError, ToSpawner};
 
@@ -107,6 +109,8 @@ fn run() -> Result<(), StepError> {
                 life,
                 made: 0,
                 slots: BTreeMap::new(),
+                zygotes: BTreeMap::new(),
+                demand: Demand::default(),
                 ready: VecDeque::new(),
                 discouraged: false,
             }
@@ -163,6 +167,8 @@ struct Spawner {
     life: String,
     made: u64,
     slots: BTreeMap<u64, Slot>,
+    zygotes: BTreeMap<u64, Zygote>,
+    demand: Demand,
     /// Prepared slots that nobody has asked for yet.
     ready: VecDeque<u64>,
     /// The last attempt to prepare ahead failed; a request that succeeds lifts this.
@@ -176,36 +182,51 @@ impl Spawner {
             let timeout = if self.slots.values().any(|slot| slot.phase == Phase::Over) {
                 Some(&RETRY)
             } else {
-                self.wants_ahead().then_some(&QUIET)
+                (self.wants_ahead() || self.wants_fork().is_some()).then_some(&QUIET)
             };
-            let mut ready = [
-                PollFd::new(&self.node, PollFlags::IN),
-                PollFd::new(&self.children, PollFlags::IN),
-            ];
+            let sockets = self.zygotes.values().map(|zygote| &zygote.orders);
+            let mut ready: Vec<PollFd<'_>> = [&self.node, &self.children]
+                .into_iter()
+                .chain(sockets)
+                .map(|fd| PollFd::new(fd, PollFlags::IN))
+                .collect();
             let count = match poll(&mut ready, timeout) {
                 Err(Errno::INTR) => continue,
                 other => other.at("poll")?,
             };
-            let [node, children] = ready.map(|fd| !fd.revents().is_empty());
+            let mut ready = ready.iter().map(|fd| !fd.revents().is_empty());
+            let (node, children) = (ready.next() == Some(true), ready.next() == Some(true));
+            let numbers = self.zygotes.keys().copied();
+            let speaking: Vec<u64> = numbers
+                .zip(ready)
+                .filter_map(|(number, speaks)| speaks.then_some(number))
+                .collect();
             if children {
                 self.reap();
             }
             self.bury();
+            for number in speaking {
+                self.hear(number);
+            }
             if node {
                 match wire::receive::<ToSpawner>(self.node.as_fd()) {
-                    Ok(Some((message, _))) => self.obey(message),
+                    Ok(Some((message, fds))) => self.obey(message, fds),
                     Ok(None) | Err(_) => break,
                 }
             }
             if count == 0 && self.wants_ahead() {
                 self.prepare_ahead();
+            } else if count == 0
+                && let Some(zygote) = self.wants_fork()
+            {
+                self.fork_ahead(zygote);
             }
         }
         self.end();
         Ok(())
     }
 
-    fn obey(&mut self, message: ToSpawner) {
+    fn obey(&mut self, message: ToSpawner, fds: Vec<OwnedFd>) {
         match message {
             ToSpawner::Create { request, blueprint } => {
                 if let Err(error) = self.create(request, &blueprint) {
@@ -213,6 +234,28 @@ impl Spawner {
                 }
             }
             ToSpawner::Destroy { slot } => self.destroy(slot),
+            ToSpawner::Raise { zygote, .. } if !self.ground.may_join => {
+                self.tell(&FromSpawner::Fallen { zygote }, &[]);
+            }
+            ToSpawner::Raise { zygote, plan } => match Zygote::raise(&mut self.ground, &plan) {
+                Ok(raised) => drop(self.zygotes.insert(zygote, raised)),
+                Err(error) => {
+                    let _ = writeln!(io::stderr(), "spawner: no zygote: {error}");
+                    self.tell(&FromSpawner::Fallen { zygote }, &[]);
+                }
+            },
+            ToSpawner::Fell { zygote } => {
+                // The end of its socket is heard like that of any other.
+                if let Some(zygote) = self.zygotes.get(&zygote) {
+                    zygote.kill();
+                }
+            }
+            ToSpawner::Fork { zygote, slot } => {
+                // The end of the channel is the answer.
+                if let Err(error) = self.fork(zygote, slot, fds) {
+                    let _ = writeln!(io::stderr(), "spawner: {error}");
+                }
+            }
             ToSpawner::Configure(_) | ToSpawner::Begin => {}
         }
     }
@@ -247,14 +290,85 @@ impl Spawner {
         }
     }
 
+    /// The zygote of which one more fork should wait in a prepared sandbox.
+    fn wants_fork(&self) -> Option<u64> {
+        let waiting = |zygote| {
+            let ready = self
+                .ready
+                .iter()
+                .filter_map(|number| self.slots.get(number));
+            ready.filter(|slot| slot.forked_from() == zygote).count()
+        };
+        if waiting(None) == 0 {
+            return None;
+        }
+        let up = self.zygotes.iter().filter(|(_, zygote)| zygote.is_up());
+        let mut wanted = up.map(|(number, _)| *number).filter(|number| {
+            waiting(Some(*number)) < self.demand.share(*number, self.configuration.pool)
+        });
+        wanted.next()
+    }
+
+    /// Has a zygote fork into a prepared sandbox before anybody wants it.
+    fn fork_ahead(&mut self, number: u64) {
+        let Self {
+            ready,
+            slots,
+            zygotes,
+            ground,
+            ..
+        } = self;
+        let Some(zygote) = zygotes.get(&number) else {
+            return;
+        };
+        for name in ready {
+            let Some(slot) = slots.get_mut(name) else {
+                continue;
+            };
+            if slot.forked_from().is_some() || !slot.is_built() {
+                continue;
+            }
+            let forked = wire::pair()
+                .at("make sockets")
+                .and_then(|(inside, outside)| {
+                    fork_into(zygote, slot, ground, &outside)?;
+                    Ok(inside)
+                });
+            match forked {
+                Ok(inside) => slot.expect_fork(number, inside),
+                Err(error) => {
+                    let _ = writeln!(io::stderr(), "spawner: fork ahead: {error}");
+                }
+            }
+            return;
+        }
+    }
+
+    /// A prepared sandbox, rather one in which a fork of this zygote waits, and else one in which none does.
+    fn take_ready(&mut self, zygote: Option<u64>) -> Option<u64> {
+        let with = |wanted| {
+            self.ready.iter().position(|number| {
+                let slot = self.slots.get(number);
+                slot.is_some_and(|slot| slot.forked_from() == wanted)
+            })
+        };
+        let place = with(zygote).or_else(|| with(None)).unwrap_or(0);
+        self.ready.remove(place)
+    }
+
     fn create(&mut self, request: u64, blueprint: &Blueprint) -> Result<(), StepError> {
-        let number = match self.ready.pop_front() {
+        self.demand.note(blueprint.zygote);
+        let number = match self.take_ready(blueprint.zygote) {
             Some(number) => number,
             None => self.prepare()?,
         };
         let Some(slot) = self.slots.get_mut(&number) else {
             return Err(StepError::new("take a prepared sandbox", Errno::SRCH));
         };
+        if slot.forked_from() != blueprint.zygote {
+            slot.drop_fork();
+        }
+        let forked = slot.forked_from().is_some();
         match slot.finish(&mut self.ground, blueprint) {
             Ok(ends) => {
                 self.discouraged = false;
@@ -263,6 +377,7 @@ impl Spawner {
                     slot: number,
                     cgroup: slot.group.name().to_owned(),
                     init: slot.pid.as_raw_nonzero().get().cast_unsigned(),
+                    forked,
                 };
                 self.tell(
                     &message,
@@ -278,6 +393,32 @@ impl Spawner {
             Err(error) => {
                 slot.kill();
                 Err(error)
+            }
+        }
+    }
+
+    fn fork(&self, zygote: u64, slot: u64, fds: Vec<OwnedFd>) -> Result<(), StepError> {
+        let lacking = |errno| StepError::new("fork a zygote", errno);
+        let channel = fds.into_iter().next().ok_or_else(|| lacking(Errno::BADF))?;
+        let zygote = self
+            .zygotes
+            .get(&zygote)
+            .ok_or_else(|| lacking(Errno::SRCH))?;
+        let slot = self.slots.get(&slot).ok_or_else(|| lacking(Errno::SRCH))?;
+        fork_into(zygote, slot, &self.ground, &channel)
+    }
+
+    /// What a zygote says.
+    fn hear(&mut self, number: u64) {
+        match self.zygotes.get_mut(&number).map(Zygote::hear) {
+            None => {}
+            Some(Heard::Ready) => self.tell(&FromSpawner::Raised { zygote: number }, &[]),
+            Some(Heard::Over) => {
+                if let Some(zygote) = self.zygotes.remove(&number) {
+                    // It is reaped with the others.
+                    zygote.kill();
+                }
+                self.tell(&FromSpawner::Fallen { zygote: number }, &[]);
             }
         }
     }
@@ -330,6 +471,9 @@ impl Spawner {
         for slot in self.slots.values_mut() {
             slot.kill();
         }
+        for zygote in self.zygotes.values() {
+            zygote.kill();
+        }
         for _ in 0..LAST_ROUNDS {
             self.bury();
             if self.slots.is_empty() {
@@ -340,4 +484,20 @@ impl Spawner {
             self.reap();
         }
     }
+}
+
+/// Has a zygote fork into a sandbox that stands. The fork speaks through `channel`.
+fn fork_into(
+    zygote: &Zygote,
+    slot: &Slot,
+    ground: &Ground,
+    channel: &OwnedFd,
+) -> Result<(), StepError> {
+    let groups = slot.group.doors().at("open cgroups")?;
+    zygote.fork(
+        ground.all_namespaces(),
+        slot.init(),
+        channel.as_fd(),
+        &groups,
+    )
 }

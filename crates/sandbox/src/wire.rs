@@ -54,6 +54,8 @@ pub(crate) struct Blueprint {
     pub(crate) hostname: String,
     pub(crate) pids_max: u32,
     pub(crate) nofile_max: u32,
+    /// Whose fork is welcome, if one waits in a prepared sandbox.
+    pub(crate) zygote: Option<u64>,
 }
 
 /// Node → spawner.
@@ -67,6 +69,15 @@ pub(crate) enum ToSpawner {
     Create { request: u64, blueprint: Blueprint },
     /// Destroy one; an unknown slot counts as destroyed. Answered by `Destroyed`.
     Destroy { slot: u64 },
+    /// Start a zygote. Answered by `Raised` or `Fallen`.
+    Raise {
+        zygote: u64,
+        plan: crate::driver::Zygote,
+    },
+    /// End one.
+    Fell { zygote: u64 },
+    /// Have it fork into a sandbox; beside this the socket of the fork. That the socket closes is the answer if it fails.
+    Fork { zygote: u64, slot: u64 },
 }
 
 /// Spawner → node.
@@ -85,11 +96,17 @@ pub(crate) enum FromSpawner {
         cgroup: String,
         /// The init's process id, as the node sees it.
         init: u32,
+        /// A fork of the zygote that was asked for waits inside.
+        forked: bool,
     },
     /// Not made.
     NotCreated { request: u64, error: StepError },
     /// Every process of it is gone and its cgroups are removed.
     Destroyed { slot: u64 },
+    /// A zygote can fork.
+    Raised { zygote: u64 },
+    /// A zygote is over, or never was.
+    Fallen { zygote: u64 },
 }
 
 /// Spawner → init of a sandbox.
@@ -105,7 +122,16 @@ pub(crate) enum ToInit {
         tmp_bytes: u64,
         pids_max: u32,
         nofile_max: u32,
+        /// The fork of a zygote waits inside; beside this, last, the socket through which it speaks.
+        forked: bool,
     },
+}
+
+/// Init of a sandbox → spawner.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum FromInit {
+    /// The empty sandbox stands: others may come in.
+    Built,
 }
 
 /// Node → init of a sandbox.
@@ -121,6 +147,12 @@ pub(crate) enum Verb {
     /// Start the runtime process.
     Start {
         argv: Vec<String>,
+        env: Vec<(String, String)>,
+        cwd: PathBuf,
+    },
+    /// Take in the fork of a zygote as the runtime process: the one that waits inside, or one that is on its way; then the
+    /// socket through which it speaks is beside this.
+    Adopt {
         env: Vec<(String, String)>,
         cwd: PathBuf,
     },
@@ -265,20 +297,36 @@ pub(crate) fn send_bytes(
     bytes: &[u8],
     fds: &[BorrowedFd<'_>],
 ) -> rustix::io::Result<()> {
+    send_bytes_with(socket, bytes, fds, SendFlags::NOSIGNAL)
+}
+
+/// Sends one encoded message, or fails if it would have to wait.
+pub(crate) fn send_bytes_now(
+    socket: BorrowedFd<'_>,
+    bytes: &[u8],
+    fds: &[BorrowedFd<'_>],
+) -> rustix::io::Result<()> {
+    send_bytes_with(
+        socket,
+        bytes,
+        fds,
+        SendFlags::NOSIGNAL | SendFlags::DONTWAIT,
+    )
+}
+
+fn send_bytes_with(
+    socket: BorrowedFd<'_>,
+    bytes: &[u8],
+    fds: &[BorrowedFd<'_>],
+    flags: SendFlags,
+) -> rustix::io::Result<()> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MESSAGE_FDS_MAX))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
     if !fds.is_empty() && !ancillary.push(SendAncillaryMessage::ScmRights(fds)) {
         return Err(rustix::io::Errno::INVAL);
     }
-    rustix::io::retry_on_intr(|| {
-        sendmsg(
-            socket,
-            &[IoSlice::new(bytes)],
-            &mut ancillary,
-            SendFlags::NOSIGNAL,
-        )
-    })
-    .map(drop)
+    rustix::io::retry_on_intr(|| sendmsg(socket, &[IoSlice::new(bytes)], &mut ancillary, flags))
+        .map(drop)
 }
 
 /// Sends one message. Blocks if the socket does.

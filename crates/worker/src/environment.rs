@@ -51,6 +51,7 @@ mod extensions;
 pub(crate) mod fault;
 pub(crate) mod invoke;
 pub(crate) mod variables;
+mod zygote;
 
 use credentials::{Credentials, Endpoint};
 use extensions::{Over, Programs};
@@ -67,6 +68,8 @@ pub(crate) struct Ground {
     pub(crate) tasks: Tasks,
     pub(crate) limits: Limits,
     pub(crate) network: NetworkPolicy,
+    /// Whether runtimes may be forked from one that has started already.
+    pub(crate) zygotes: bool,
     pub(crate) gateway: Gateway,
     /// Where identifiers that code inside sees come from.
     pub(crate) entropy: Arc<dyn Entropy>,
@@ -174,6 +177,10 @@ impl Environment {
         spec.layers = layers.iter().map(|l| l.dir().to_owned()).collect();
         spec.network = ground.network;
         spec.init_cpu = InitCpu::Full;
+        let wrapper = wrapper(&version, variables.as_ref());
+        if ground.zygotes && wrapper.is_none() {
+            spec.zygote = zygote::of(&launch, &version, variables.as_ref());
+        }
         let mut sandbox = ground.driver.create(spec).await?;
 
         let setup = |step: &str| {
@@ -240,7 +247,6 @@ impl Environment {
         };
         let environment = variables::of(&version, variables.as_ref(), &around);
         let programs = Programs::find(&layers, &environment);
-        let wrapper = wrapper(&version, variables.as_ref());
         let gateway = way_out.map(|listener| ground.gateway.open(listener, id.clone()));
         Ok(Self {
             wrapped: wrapper.is_some(),

@@ -45,6 +45,8 @@ pub(crate) struct Runtimes {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Launch {
     pub(crate) program: Program,
+    /// The same as a program that forks, if it can: see [`sandbox::Zygote`].
+    pub(crate) zygote: Option<Vec<String>>,
     /// Becomes `/var/runtime`.
     pub(crate) runtime_dir: PathBuf,
     /// Further directories that the program needs.
@@ -205,6 +207,7 @@ impl Runtimes {
         match runtime.family() {
             Family::Provided => Some(Launch {
                 program: Program::Bootstrap,
+                zygote: None,
                 runtime_dir: self.provided_dir.clone(),
                 binds: Vec::new(),
                 environment: BTreeMap::new(),
@@ -321,6 +324,7 @@ fn of_pack(pack: &Pack, binds: &[PathBuf], remark: Option<String>) -> Launch {
     let family = manifest.runtimes.first().map(|runtime| runtime.family());
     let language = family.and_then(language).unwrap_or("pack");
     Launch {
+        zygote: None,
         program: Program::Pack(manifest.command.clone()),
         runtime_dir: pack.dir().to_owned(),
         binds: binds.to_vec(),

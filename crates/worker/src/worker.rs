@@ -64,6 +64,8 @@ pub struct Options {
     pub pack_dir: PathBuf,
     /// What functions may reach.
     pub network: NetworkPolicy,
+    /// Whether runtimes may be forked from one that has started already.
+    pub zygotes: bool,
 }
 
 impl Options {
@@ -87,6 +89,7 @@ impl Options {
             nearest_runtime: false,
             interpreter_dirs: Vec::new(),
             network: NetworkPolicy::None,
+            zygotes: true,
         }
     }
 }
@@ -207,6 +210,7 @@ impl Worker {
             tasks: tasks.clone(),
             limits: options.limits.clone(),
             network: options.network,
+            zygotes: options.zygotes,
             entropy: entropy.fork("environments"),
         };
         let meter = Arc::new(Meter::default());

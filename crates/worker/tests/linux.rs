@@ -15,7 +15,7 @@ use std::{pin::Pin, process::ExitCode, sync::Arc, time::Duration};
 
 use model::{ByteCount, MemoryMib};
 use sandbox::{Driver, LinuxDriver, Piece, linux};
-use support::{HELLO, behaviour, calling, harness::*, node};
+use support::{HELLO, behaviour, calling, harness::*, node, zygotes};
 
 type Running<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 type Case = (&'static str, for<'a> fn(&'a Harness) -> Running<'a>);
@@ -57,9 +57,30 @@ const CASES: &[Case] = &[
     ("calls_back", |h| Box::pin(calling::calls_back(h))),
     ("wrapper", |h| Box::pin(behaviour::wrapper(h))),
     ("hammer", |h| Box::pin(behaviour::hammer(h))),
+    ("forks", |h| Box::pin(zygotes::a_fork_is_what_a_start_is(h))),
+    ("zygote_dies", |h| Box::pin(zygotes::one_that_dies(h))),
     ("frozen", |h| Box::pin(frozen_between_invocations(h))),
     ("drain", |h| Box::pin(drain(h))),
 ];
+
+/// Cases that are run again on a worker whose zygote is up.
+const FORKED: &[&str] = &[
+    "errors",
+    "init_failures",
+    "crashes",
+    "timeout",
+    "out_of_memory",
+    "sharing",
+    "context",
+    "logging",
+    "sealed_variables",
+    "credentials_on_demand",
+    "wrapper",
+    "hammer",
+];
+
+/// Cases that fork many at a time.
+const FORKS: [&str; 2] = ["forks", "zygote_dies"];
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().collect();
@@ -73,9 +94,15 @@ fn main() -> ExitCode {
         .unwrap();
     runtime.block_on(async {
         let state = tempfile::tempdir_in("/var/tmp").unwrap();
-        for (name, run) in CASES
+        // Only root may enter the namespaces of others.
+        let forks = rustix::process::geteuid().is_root();
+        let again = CASES
             .iter()
-            .filter(|(n, _)| wanted.is_none_or(|w| n.contains(w.as_str())))
+            .filter(|(name, _)| forks && FORKED.contains(name));
+        let all = CASES.iter().map(|case| (case, false));
+        let all = all.chain(again.map(|case| (case, true)));
+        for ((name, run), forked) in
+            all.filter(|((n, _), _)| wanted.is_none_or(|w| n.contains(w.as_str())))
         {
             let driver = match driver(state.path(), name).await {
                 Ok(driver) => driver,
@@ -90,15 +117,22 @@ fn main() -> ExitCode {
                 }
             };
             let harness = Harness::start(driver, |o| {
+                if forked || FORKS.contains(name) {
+                    o.slots = 16;
+                }
                 if *name == "hammer" {
                     o.freeze_after = Duration::from_millis(1);
                 }
             })
             .await;
+            if forked {
+                zygotes::wait_for_one(&harness).await;
+            }
             let before = tokio::time::Instant::now();
             run(&harness).await;
             harness.worker.drain(Duration::from_secs(5)).await;
-            println!("linux::{name} ... ok ({:?})", before.elapsed());
+            let how = if forked { ", forked" } else { "" };
+            println!("linux::{name} ... ok ({:?}{how})", before.elapsed());
         }
         as_ordinary_user(wanted)
     })

@@ -193,6 +193,7 @@ fn config(arguments: &Arguments, directory: &Path) -> Result<NodeConfig, Exit> {
             interpreter_dirs: Vec::new(),
             pack_dir: arguments.packs.clone(),
             nearest_runtime: true,
+            zygotes: true,
         },
         sandbox: Sandbox {
             allow_missing: Piece::ALL

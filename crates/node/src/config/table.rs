@@ -297,6 +297,10 @@ pub const KEYS: &[Key] = &[
     key("worker", "nearest_runtime", Boolean, Value("false"),
         "Whether an installed version of the same language may stand in for a runtime that is not installed (Python 3.13 \
          for `python3.12`, Node.js 22 for `nodejs20.x`). Meant for development."),
+    key("worker", "zygotes", Boolean, Value("true"),
+        "Whether a function's Python may be a fork of one that has started already, which makes cold starts several times as \
+         fast. Forks of one share the layout of their memory and the seed of their hashes, and so would a stranger's: \
+         `false` gives each a start of its own."),
 
     key("sandbox", "allow_missing", List, Value(""),
         "Pieces of the sandbox that this machine cannot enforce and that the operator goes without, by the names that \

@@ -25,6 +25,8 @@ pub struct Worker {
     pub pack_dir: Option<PathBuf>,
     /// Whether the next version of a language may stand in for one that is not installed.
     pub nearest_runtime: bool,
+    /// Whether a function's interpreter may be a fork of one that has started already.
+    pub zygotes: bool,
 }
 
 impl NodeConfig {
@@ -45,6 +47,7 @@ pub(super) fn worker(scope: &Scope<'_>) -> Option<Worker> {
     let interpreter_dirs = scope.paths("interpreter_dirs");
     let pack_dir = scope.path("pack_dir");
     let nearest_runtime = scope.boolean("nearest_runtime");
+    let zygotes = scope.boolean("zygotes");
     if slots == Some(0) {
         scope.refuse("slots", "expected at least 1, got 0");
     }
@@ -60,5 +63,6 @@ pub(super) fn worker(scope: &Scope<'_>) -> Option<Worker> {
         interpreter_dirs: interpreter_dirs?,
         pack_dir,
         nearest_runtime: nearest_runtime?,
+        zygotes: zygotes?,
     })
 }

@@ -13,7 +13,9 @@ const LAYERS_MAX: usize = 10;
 const EXTRA_BINDS_MAX: usize = 16;
 
 /// The blueprint of a spec that passed [`check`].
-pub(super) fn draw(spec: &Spec) -> Blueprint {
+///
+/// `zygote` is the number of the one that the spec names, if it is up.
+pub(super) fn draw(spec: &Spec, zygote: Option<u64>) -> Blueprint {
     Blueprint {
         memory_bytes: spec.memory.bytes().0,
         tmp_bytes: spec.ephemeral.bytes().0,
@@ -29,6 +31,7 @@ pub(super) fn draw(spec: &Spec) -> Blueprint {
         hostname: spec.hostname.clone(),
         pids_max: spec.pids_max,
         nofile_max: spec.nofile_max,
+        zygote,
     }
 }
 

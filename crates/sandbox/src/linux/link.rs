@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     ffi::OsString,
     io,
-    os::fd::OwnedFd,
+    os::fd::{AsFd as _, OwnedFd},
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicU64, Ordering},
@@ -19,12 +19,19 @@ use super::{
     mailbox::{Closed, Mailbox, Record},
 };
 use crate::{
+    driver::Zygote,
     report::Report,
     wire::{self, Blueprint, Configuration, FromSpawner, StepError, ToSpawner},
 };
 
 /// How long a spawner may take to find out what the host lets it do.
 const SURVEY_LIMIT: Duration = Duration::from_secs(10);
+
+/// How many kinds of zygotes there may be; there are as many as runtimes.
+const ZYGOTES_MAX: usize = 16;
+
+/// How many zygotes may fail one after the other before none is tried any more.
+const FORK_FAILURES_MAX: u32 = 5;
 
 /// How long a spawner may take to end by itself once its socket is closed.
 const END_LIMIT: Duration = Duration::from_secs(6);
@@ -69,6 +76,8 @@ pub(crate) struct Made {
     pub(crate) cgroup: String,
     /// The process id of the init.
     pub(crate) init: u32,
+    /// A fork of the zygote that was asked for waits inside.
+    pub(crate) forked: bool,
     pub(crate) listener: OwnedFd,
     pub(crate) gateway: OwnedFd,
     pub(crate) log: OwnedFd,
@@ -85,6 +94,39 @@ struct Replies {
     ends: BTreeMap<u64, bool>,
     /// Slots that came for nobody.
     orphans: Vec<u64>,
+    zygotes: Zygotes,
+}
+
+/// The zygotes of this spawner.
+#[derive(Default)]
+struct Zygotes {
+    known: BTreeMap<Zygote, u64>,
+    states: BTreeMap<u64, ZygoteState>,
+    /// Zygotes that failed since a fork went well.
+    failures: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ZygoteState {
+    /// It has not said that it can fork.
+    Starting,
+    Up,
+    /// It never came up, and so will not.
+    Impossible,
+}
+
+impl Zygotes {
+    /// One that was up and is over may be raised again; one that never was would fail again.
+    fn fallen(&mut self, number: u64) {
+        match self.states.get_mut(&number) {
+            Some(ZygoteState::Up) => {
+                self.states.remove(&number);
+                self.known.retain(|_, of| *of != number);
+            }
+            Some(state) => *state = ZygoteState::Impossible,
+            None => {}
+        }
+    }
 }
 
 impl Record for Replies {
@@ -102,6 +144,7 @@ impl Record for Replies {
                 slot,
                 cgroup,
                 init,
+                forked,
             } => {
                 let ends = <[OwnedFd; 4]>::try_from(fds).ok();
                 match (self.creations.get_mut(&request), ends) {
@@ -110,6 +153,7 @@ impl Record for Replies {
                             slot,
                             cgroup,
                             init,
+                            forked,
                             listener,
                             gateway,
                             log,
@@ -124,6 +168,12 @@ impl Record for Replies {
                     *place = Some(Err(error));
                 }
             }
+            FromSpawner::Raised { zygote } => {
+                if let Some(state) = self.zygotes.states.get_mut(&zygote) {
+                    *state = ZygoteState::Up;
+                }
+            }
+            FromSpawner::Fallen { zygote } => self.zygotes.fallen(zygote),
             FromSpawner::Destroyed { slot } => {
                 if let Some(over) = self.ends.get_mut(&slot) {
                     *over = true;
@@ -226,6 +276,71 @@ impl Link {
         self.mailbox.with(|replies| replies.ends.remove(&slot));
         over.map(drop)
             .map_err(|Closed| io::ErrorKind::BrokenPipe.into())
+    }
+
+    /// The number of a zygote that can fork. One that is not known is raised, and is there for later callers.
+    pub(crate) fn zygote(&self, plan: &Zygote) -> Option<u64> {
+        let (number, is_new) = self.mailbox.with(|replies| {
+            let zygotes = &mut replies.zygotes;
+            if zygotes.failures >= FORK_FAILURES_MAX {
+                return (None, false);
+            }
+            if let Some(number) = zygotes.known.get(plan) {
+                let up = zygotes.states.get(number) == Some(&ZygoteState::Up);
+                return (up.then_some(*number), false);
+            }
+            if zygotes.known.len() >= ZYGOTES_MAX {
+                return (None, false);
+            }
+            let number = self.requests.fetch_add(1, Ordering::Relaxed);
+            zygotes.known.insert(plan.clone(), number);
+            zygotes.states.insert(number, ZygoteState::Starting);
+            (Some(number), true)
+        });
+        if let (Some(zygote), true) = (number, is_new) {
+            let plan = plan.clone();
+            let raise = ToSpawner::Raise { zygote, plan };
+            if self.mailbox.try_send(&raise).is_err() {
+                // As if it had never been asked for.
+                self.mailbox.with(|replies| {
+                    replies.zygotes.states.insert(zygote, ZygoteState::Up);
+                    replies.zygotes.fallen(zygote);
+                });
+            }
+            return None;
+        }
+        number
+    }
+
+    /// Notes how a fork went. A zygote that fails ends: another may do better, but not for ever.
+    pub(crate) fn note_fork(&self, zygote: u64, went_well: bool) {
+        let failures = self.mailbox.with(|replies| {
+            let zygotes = &mut replies.zygotes;
+            if went_well {
+                zygotes.failures = 0;
+            } else if zygotes.states.contains_key(&zygote) {
+                // The first one to find out; others may have waited for it, too.
+                zygotes.failures += 1;
+                zygotes.fallen(zygote);
+            } else {
+                return 0;
+            }
+            zygotes.failures
+        });
+        if failures == FORK_FAILURES_MAX {
+            tracing::error!(
+                "zygotes do not fork here; every runtime is started anew. What failed is in the warnings before this"
+            );
+        }
+        if !went_well {
+            let _ = self.mailbox.try_send(&ToSpawner::Fell { zygote });
+        }
+    }
+
+    /// Has a zygote fork into a sandbox. That `channel` closes says that it failed.
+    pub(crate) async fn fork(&self, zygote: u64, slot: u64, channel: OwnedFd) -> io::Result<()> {
+        let fork = ToSpawner::Fork { zygote, slot };
+        self.mailbox.send_with(&fork, &[channel.as_fd()]).await
     }
 
     /// Asks for the end of a sandbox without waiting for it.

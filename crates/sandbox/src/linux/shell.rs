@@ -21,19 +21,25 @@ use tokio::{
 };
 
 use super::{
-    cgroup::Group,
+    cgroup::{self, Group},
     link::{Link, Made},
     mailbox::{Closed, Mailbox, Record},
     processes::Processes,
 };
 use crate::{
-    driver::{Beside, Command, ControlError, CreateError, Exit, Sandbox, StartError, Stats},
+    driver::{
+        Beside, Command, ControlError, CreateError, Exit, InitCpu, Sandbox, Spec, StartError,
+        Stats, Zygote,
+    },
     ends::{Accept, Connection, Output, prompt},
     wire::{self, News, Order, RawExit, Refusal, StepError, Verb},
 };
 
 /// How long a process may take from the order to its first instruction.
 const START_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long a zygote may take to fork before its program is started instead.
+const FORK_LIMIT: Duration = Duration::from_secs(2);
 
 /// How long a connection to the inside may take.
 const CONNECT_LIMIT: Duration = Duration::from_secs(1);
@@ -184,6 +190,10 @@ fn take_over(listener: OwnedFd) -> io::Result<TcpListener> {
 /// One sandbox.
 pub(crate) struct Shell {
     id: String,
+    /// What may be forked instead of starting a program.
+    zygote: Option<Zygote>,
+    /// A fork of it waits inside.
+    fork_waits: AtomicBool,
     link: Arc<Link>,
     slot: u64,
     group: Group,
@@ -206,19 +216,19 @@ pub(crate) struct Shell {
 }
 
 impl Shell {
-    /// Takes over what the spawner made and waits until the inside is complete. `cpu` is the quota, and whether it
-    /// holds already.
+    /// Takes over what the spawner made of `spec` and waits until the inside is complete.
     pub(crate) async fn complete(
-        id: String,
+        spec: Spec,
         link: Arc<Link>,
         made: Made,
-        cpu: (u64, bool),
     ) -> Result<Self, CreateError> {
-        let (cpu_quota_us, cpu_limited) = cpu;
+        let cpu_quota_us = cgroup::cpu_quota_us(spec.memory.get());
+        let boosted = spec.init_cpu == InitCpu::Full;
         let Made {
             slot,
             cgroup,
             init,
+            forked,
             listener,
             gateway,
             log,
@@ -252,15 +262,17 @@ impl Shell {
         };
         std::mem::forget(abandon);
         Ok(Self {
-            id,
+            id: spec.id,
+            zygote: spec.zygote,
+            fork_waits: AtomicBool::new(forked),
             group,
             processes: Processes::of(init),
             keeps_peak: link.layout.keeps_peak(),
             link,
             slot,
             cpu_quota_us,
-            cpu_limited: AtomicBool::new(cpu_limited),
-            boosted: !cpu_limited,
+            cpu_limited: AtomicBool::new(!boosted),
+            boosted,
             mailbox,
             listener: Some(listener),
             gateway: Some(gateway),
@@ -284,7 +296,7 @@ impl Shell {
         limit: Duration,
     ) -> Result<u64, OrderError> {
         let sequence = self.sequences.fetch_add(1, Ordering::Relaxed);
-        let starts = matches!(verb, Verb::Start { .. });
+        let starts = matches!(verb, Verb::Start { .. } | Verb::Adopt { .. });
         let kills = self.group.oom_kills().unwrap_or(0);
         self.mailbox.with(|diary| {
             diary.orders.insert(sequence, None);
@@ -340,6 +352,35 @@ impl Shell {
                 source: io::ErrorKind::ResourceBusy.into(),
             },
         })
+    }
+
+    /// Has the init take in the fork of a zygote: the one that waits inside, or one that is made now. `None` without a zygote
+    /// that can fork.
+    async fn fork(&self, command: &Command) -> Option<Result<(), StartError>> {
+        let zygote = self.zygote.as_ref()?;
+        let order = Verb::Adopt {
+            env: command.env.clone(),
+            cwd: command.cwd.clone(),
+        };
+        if self.fork_waits.swap(false, Ordering::Relaxed) {
+            return Some(self.order(order, FORK_LIMIT).await.map_err(Into::into));
+        }
+        if self.killed.initialized() {
+            return None;
+        }
+        let number = self.link.zygote(zygote)?;
+        // Short of descriptors a program of its own will hardly start either; it says so better.
+        let (inside, outside) = wire::pair().ok()?;
+        let fds = [inside.as_fd()];
+        let adopted = self.order_with(order, &fds, FORK_LIMIT);
+        // If this fails, the other end of the socket is closed, which the init takes for the answer.
+        let forked = self.link.fork(number, self.slot, outside);
+        let (adopted, _) = tokio::join!(adopted, forked);
+        let adopted = adopted.map(drop).map_err(StartError::from);
+        if !matches!(adopted, Err(StartError::AlreadyRunning | StartError::Gone)) {
+            self.link.note_fork(number, adopted.is_ok());
+        }
+        Some(adopted)
     }
 
     async fn set_frozen(&self, frozen: bool) -> Result<(), ControlError> {
@@ -457,6 +498,16 @@ impl Sandbox for Shell {
 
     async fn start(&self, command: Command) -> Result<(), StartError> {
         check(&command)?;
+        match self.fork(&command).await {
+            None => {}
+            Some(Ok(())) => return Ok(()),
+            Some(Err(error @ (StartError::AlreadyRunning | StartError::Gone))) => {
+                return Err(error);
+            }
+            Some(Err(error)) => {
+                tracing::warn!(sandbox = %self.id, %error, "a zygote did not fork; its program is started instead");
+            }
+        }
         let Command { argv, env, cwd } = command;
         let order = Verb::Start { argv, env, cwd };
         Ok(self.order(order, START_LIMIT).await?)

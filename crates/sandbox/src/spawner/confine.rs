@@ -4,11 +4,11 @@
 //! The filter lists what is refused: what remains must be safe in a namespace without privilege, and a list of what is
 //! allowed would break programs that nobody here has seen.
 
-use std::{collections::BTreeMap, io, path::PathBuf};
+use std::{collections::BTreeMap, io, os::fd::OwnedFd, path::PathBuf};
 
 use landlock::{
     ABI, Access as _, AccessFs, BitFlags, CompatLevel, Compatible as _, PathBeneath, PathFd,
-    Ruleset, RulesetAttr as _, RulesetCreatedAttr as _, RulesetStatus, Scope,
+    Ruleset, RulesetAttr as _, RulesetCreatedAttr as _, RulesetStatus,
 };
 use rustix::{
     process::{Resource, Rlimit, setrlimit},
@@ -60,6 +60,17 @@ impl Filters {
             first.splice(0..0, kill_second_abi());
         }
         Ok(Self(programs))
+    }
+
+    /// The programs as the kernel reads them, an instruction a word.
+    pub(crate) fn words(&self) -> Vec<Vec<u64>> {
+        let word = |i: &seccompiler::sock_filter| {
+            let [a, b] = i.code.to_ne_bytes();
+            let [e, f, g, h] = i.k.to_ne_bytes();
+            u64::from_ne_bytes([a, b, i.jt, i.jf, e, f, g, h])
+        };
+        let programs = self.0.iter();
+        programs.map(|p| p.iter().map(word).collect()).collect()
     }
 
     fn apply(&self) -> Result<(), StepError> {
@@ -273,31 +284,39 @@ const ALWAYS_REFUSED_HERE: &[i64] = &[
 const ALWAYS_REFUSED_HERE: &[i64] = &[];
 
 /// Confines this process and all it will start. `readable` are further directories it may read. What comes after
-/// this has no capability, gains none by exec, and passes the filter.
+/// this has no capability, gains none by exec, and passes the filter. Answers the rules about files, for a process that
+/// joins later.
 pub(crate) fn confine(
     filters: Option<&Filters>,
     landlock: bool,
     readable: &[PathBuf],
     pids_max: u32,
     nofile_max: u32,
-) -> Result<(), StepError> {
+) -> Result<Option<OwnedFd>, StepError> {
     set_limits(pids_max, nofile_max)?;
     drop_capabilities()?;
     rustix::thread::set_no_new_privs(true).at("no_new_privs")?;
-    if landlock {
-        restrict_files(readable)?;
-    }
-    filters.map_or(Ok(()), Filters::apply)
+    let rules = if landlock {
+        restrict_files(readable)?
+    } else {
+        None
+    };
+    filters.map_or(Ok(()), Filters::apply)?;
+    Ok(rules)
+}
+
+/// The resource limits of every process inside. The processes are counted in the sandbox's own user namespace: a second
+/// bound beside the cgroup's. One more for the init.
+pub(crate) fn limits(pids_max: u32, nofile_max: u32) -> [(Resource, &'static str, u64); 3] {
+    [
+        (Resource::Nofile, "nofile", u64::from(nofile_max)),
+        (Resource::Core, "core", 0),
+        (Resource::Nproc, "nproc", u64::from(pids_max) + 1),
+    ]
 }
 
 fn set_limits(pids_max: u32, nofile_max: u32) -> Result<(), StepError> {
-    let limits = [
-        (Resource::Nofile, u64::from(nofile_max)),
-        (Resource::Core, 0),
-        // Counted in the sandbox's own user namespace: a second bound beside the cgroup's. One more for the init.
-        (Resource::Nproc, u64::from(pids_max) + 1),
-    ];
-    for (resource, most) in limits {
+    for (resource, _, most) in limits(pids_max, nofile_max) {
         // A limit that the node itself has below ours cannot be raised again, and holds.
         let most = rustix::process::getrlimit(resource)
             .maximum
@@ -342,7 +361,9 @@ fn drop_capabilities() -> Result<(), StepError> {
     .at("drop capabilities")
 }
 
-fn restrict_files(readable: &[PathBuf]) -> Result<(), StepError> {
+/// The kernel's scopes for signals and abstract sockets are not used: namespaces are that wall already, and a process that
+/// joins has a domain of its own, which its init could not signal.
+fn restrict_files(readable: &[PathBuf]) -> Result<Option<OwnedFd>, StepError> {
     let read = AccessFs::Execute | AccessFs::ReadFile | AccessFs::ReadDir;
     let device = AccessFs::ReadFile
         | AccessFs::WriteFile
@@ -365,11 +386,10 @@ fn restrict_files(readable: &[PathBuf]) -> Result<(), StepError> {
     }
     rules.extend(readable.iter().map(|path| (path.clone(), read)));
 
-    let apply = || -> Result<RulesetStatus, landlock::RulesetError> {
+    let apply = || -> Result<(RulesetStatus, Option<OwnedFd>), landlock::RulesetError> {
         let mut ruleset = Ruleset::default()
             .set_compatibility(CompatLevel::BestEffort)
             .handle_access(all)?
-            .scope(Scope::from_all(LANDLOCK_KNOWN))?
             .create()?;
         for (path, access) in rules {
             // Not every distribution has every one of these directories.
@@ -377,11 +397,14 @@ fn restrict_files(readable: &[PathBuf]) -> Result<(), StepError> {
                 ruleset = ruleset.add_rule(PathBeneath::new(directory, access))?;
             }
         }
-        Ok(ruleset.restrict_self()?.ruleset)
+        let kept = ruleset.try_clone().ok().and_then(Into::into);
+        Ok((ruleset.restrict_self()?.ruleset, kept))
     };
     match apply().map_err(io::Error::other).at("landlock")? {
-        RulesetStatus::FullyEnforced | RulesetStatus::PartiallyEnforced => Ok(()),
-        RulesetStatus::NotEnforced => Err(StepError::new("landlock", rustix::io::Errno::NOSYS)),
+        (RulesetStatus::FullyEnforced | RulesetStatus::PartiallyEnforced, rules) => Ok(rules),
+        (RulesetStatus::NotEnforced, _) => {
+            Err(StepError::new("landlock", rustix::io::Errno::NOSYS))
+        }
     }
 }
 

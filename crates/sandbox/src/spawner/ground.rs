@@ -38,6 +38,17 @@ pub(crate) struct Ground {
     pub(crate) fresh_proc: bool,
     pub(crate) landlock: bool,
     pub(crate) drop_groups: bool,
+    /// Whether another process may enter the namespaces of an init, which shows itself only to who has rights over the
+    /// whole machine's or container's processes.
+    pub(crate) may_join: bool,
+}
+
+impl Ground {
+    /// Flags of all namespaces that a process inside has for itself.
+    pub(crate) fn all_namespaces(&self) -> i32 {
+        let cgroup = if self.cgroup_namespace { ns::CGROUP } else { 0 };
+        self.namespaces | ns::NET | cgroup
+    }
 }
 
 /// Tries every piece. Without the essential ones there is no ground.
@@ -135,6 +146,7 @@ impl Survey {
             fresh_proc: has(Piece::FreshProc),
             landlock: has(Piece::Landlock),
             drop_groups: subuid_base.is_some(),
+            may_join: !self.in_user_namespace,
         })
     }
 

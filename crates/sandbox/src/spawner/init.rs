@@ -13,7 +13,7 @@ use std::{
     os::fd::{AsFd, OwnedFd},
     os::unix::ffi::OsStrExt as _,
     panic::{AssertUnwindSafe, catch_unwind},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use rustix::{
@@ -27,8 +27,11 @@ use super::{
     root::{self, Belongings},
     stage::{Parts, USER},
     sys::{self, Forked, ns},
+    zygote::{FromFork, ToFork},
 };
-use crate::wire::{self, At as _, News, Order, RawExit, Refusal, StepError, ToInit, Verb};
+use crate::wire::{
+    self, At as _, FromInit, News, Order, RawExit, Refusal, StepError, ToInit, Verb,
+};
 
 /// What an init is born with.
 pub(crate) struct Birth<'a> {
@@ -56,10 +59,14 @@ pub(crate) fn live(birth: Birth<'_>) -> ! {
 fn run(birth: Birth<'_>) {
     let mut birth = birth;
     let built = build(&mut birth);
+    let (walls, waiting);
     let control = birth.control.as_fd();
     // The node's end of this socket may be gone; then so is everyone who would care.
     match built {
-        Ok(Some(tmp)) => drop(wire::send(control, &News::Ready, &[tmp.as_fd()])),
+        Ok(Some(built)) => {
+            drop(wire::send(control, &News::Ready, &[built.tmp.as_fd()]));
+            (walls, waiting) = (built.walls, built.waiting);
+        }
         Ok(None) => return,
         Err(error) => {
             drop(wire::send(control, &News::Failed(error), &[]));
@@ -74,13 +81,32 @@ fn run(birth: Birth<'_>) {
             children,
             runtime: None,
             beside: Vec::new(),
+            walls,
+            waiting,
+            expected: None,
         }
         .serve();
     }
 }
 
+/// A complete sandbox.
+struct Built {
+    tmp: OwnedFd,
+    walls: Walls,
+    /// Through which the fork of a zygote speaks that waits inside.
+    waiting: Option<OwnedFd>,
+}
+
+/// What a process takes on that joins from outside.
+struct Walls {
+    pids_max: u32,
+    nofile_max: u32,
+    /// Landlock's rules about files.
+    files: Option<OwnedFd>,
+}
+
 /// Builds the sandbox; `None` if the spawner went away meanwhile.
-fn build(birth: &mut Birth<'_>) -> Result<Option<OwnedFd>, StepError> {
+fn build(birth: &mut Birth<'_>) -> Result<Option<Built>, StepError> {
     let keep: Vec<_> = [
         birth.control.as_fd(),
         birth.setup.as_fd(),
@@ -109,8 +135,9 @@ fn build(birth: &mut Birth<'_>) -> Result<Option<OwnedFd>, StepError> {
 
     let parts = std::mem::take(&mut birth.parts);
     let root = root::build(parts, birth.fresh_proc)?;
+    wire::send(birth.setup.as_fd(), &FromInit::Built, &[]).at("tell the spawner")?;
 
-    let Some((finish, fds)) = wire::receive(birth.setup.as_fd()).at("wait for the function")?
+    let Some((finish, mut fds)) = wire::receive(birth.setup.as_fd()).at("wait for the function")?
     else {
         return Ok(None);
     };
@@ -121,10 +148,12 @@ fn build(birth: &mut Birth<'_>) -> Result<Option<OwnedFd>, StepError> {
         tmp_bytes,
         pids_max,
         nofile_max,
+        forked,
     } = finish
     else {
         return Err(StepError::new("wait for the function", Errno::PROTO));
     };
+    let waiting = if forked { fds.pop() } else { None };
     let readable = mounts.clone();
     let mounts = mounts.into_iter().zip(fds).collect();
     let hostname = birth.own_host_name.then_some(hostname);
@@ -135,14 +164,23 @@ fn build(birth: &mut Birth<'_>) -> Result<Option<OwnedFd>, StepError> {
         tmp_bytes,
     };
     let tmp = root::complete(&root, belongings, birth.fresh_proc)?;
-    confine::confine(
+    let files = confine::confine(
         birth.filters,
         birth.landlock,
         &readable,
         pids_max,
         nofile_max,
     )?;
-    Ok(Some(tmp))
+    let walls = Walls {
+        pids_max,
+        nofile_max,
+        files,
+    };
+    Ok(Some(Built {
+        tmp,
+        walls,
+        waiting,
+    }))
 }
 
 /// No user namespace below this one, and so none of any other kind, whatever the filter lets through. With a `/proc`
@@ -173,21 +211,33 @@ struct Init {
     runtime: Option<(Pid, u64)>,
     /// The processes beside it, and the orders that started them.
     beside: Vec<(Pid, u64)>,
+    walls: Walls,
+    /// Through which the fork of a zygote speaks that waits inside.
+    waiting: Option<OwnedFd>,
+    /// The fork of a zygote that is on its way to be the runtime.
+    expected: Option<Expected>,
+}
+
+/// See [`Verb::Adopt`].
+struct Expected {
+    sequence: u64,
+    channel: OwnedFd,
+    env: Vec<(String, String)>,
+    cwd: PathBuf,
 }
 
 impl Init {
     /// Serves until node or spawner is gone.
     fn serve(mut self) {
         loop {
-            let mut ready = [
-                PollFd::new(&self.control, PollFlags::IN),
-                PollFd::new(&self.setup, PollFlags::IN),
-                PollFd::new(&self.children, PollFlags::IN),
-            ];
+            // Without a fork that is expected, the last one stands for itself.
+            let channel = self.expected.as_ref().map_or(&self.control, |e| &e.channel);
+            let mut ready = [&self.control, &self.setup, &self.children, channel]
+                .map(|fd| PollFd::new(fd, PollFlags::IN));
             if poll(&mut ready, None).is_err_and(|e| e != Errno::INTR) {
                 return;
             }
-            let [control, setup, children] = ready.map(|fd| !fd.revents().is_empty());
+            let [control, setup, children, channel] = ready.map(|fd| !fd.revents().is_empty());
             if setup {
                 return;
             }
@@ -195,6 +245,9 @@ impl Init {
                 let mut drained = [0_u8; 1024];
                 while rustix::io::read(&self.children, &mut drained).is_ok() {}
                 self.reap(WaitOptions::NOHANG);
+            }
+            if channel && let Some(expected) = self.expected.take() {
+                self.hear(expected);
             }
             if control && !self.obey() {
                 return;
@@ -209,6 +262,25 @@ impl Init {
         };
         let done = match verb {
             Verb::Start { argv, env, cwd } => self.start(sequence, &argv, &env, &cwd),
+            Verb::Adopt { env, cwd } => {
+                let channel = fds.into_iter().next().or_else(|| self.waiting.take());
+                let refusal = match channel {
+                    _ if self.runtime.is_some() || self.expected.is_some() => {
+                        Refusal::AlreadyRunning
+                    }
+                    None => Refusal::Step(StepError::new(ADOPT, Errno::BADF)),
+                    Some(channel) => {
+                        self.expected = Some(Expected {
+                            sequence,
+                            channel,
+                            env,
+                            cwd,
+                        });
+                        return true;
+                    }
+                };
+                Err(refusal)
+            }
             Verb::StartBeside { argv, env, cwd } => {
                 self.start_beside(sequence, &argv, &env, &cwd, fds)
             }
@@ -275,7 +347,59 @@ impl Init {
         }
     }
 
+    /// What the fork of a zygote says. It is a stranger until it has confined itself.
+    fn hear(&mut self, expected: Expected) {
+        let sequence = expected.sequence;
+        match self.receive_fork(&expected) {
+            Ok(true) => drop(self.tell(&News::Done { sequence })),
+            Ok(false) => self.expected = Some(expected),
+            Err(error) => self.disown(&expected, error),
+        }
+    }
+
+    /// Answers whether the fork is settled.
+    fn receive_fork(&mut self, expected: &Expected) -> Result<bool, StepError> {
+        let channel = expected.channel.as_fd();
+        let heard = wire::receive::<FromFork>(channel).at(ADOPT)?;
+        let Some((heard, _)) = heard else {
+            return Err(StepError::new(ADOPT, Errno::PIPE));
+        };
+        let known = self.runtime.is_some();
+        if heard.settled && known {
+            return Ok(true);
+        }
+        let pid = heard.pid.and_then(Pid::from_raw).filter(|_| !known);
+        let pid = pid.ok_or_else(|| StepError::new(ADOPT, Errno::PROTO))?;
+        self.runtime = Some((pid, expected.sequence));
+        let limits = confine::limits(self.walls.pids_max, self.walls.nofile_max);
+        let orders = ToFork {
+            env: &expected.env,
+            cwd: &expected.cwd,
+            limits: limits.map(|(_, name, most)| (name, most)).into(),
+        };
+        let fds: Vec<_> = [self.log.as_fd()]
+            .into_iter()
+            .chain(self.walls.files.as_ref().map(OwnedFd::as_fd))
+            .collect();
+        wire::send(channel, &orders, &fds).at(ADOPT)?;
+        Ok(false)
+    }
+
+    /// Gives up on a fork.
+    fn disown(&mut self, expected: &Expected, error: StepError) {
+        let sequence = expected.sequence;
+        if let Some((pid, _)) = self.runtime.take_if(|(_, by)| *by == sequence) {
+            // It may be over already.
+            let _ = rustix::process::kill_process(pid, Signal::KILL);
+        }
+        let refusal = Refusal::Step(error);
+        self.tell(&News::Refused { sequence, refusal });
+    }
+
     fn reset(&mut self) {
+        if let Some(expected) = self.expected.take() {
+            self.disown(&expected, StepError::new(ADOPT, Errno::CANCELED));
+        }
         loop {
             sys::signal_all(libc::SIGKILL);
             let mut left = self.reap(WaitOptions::NOHANG);
@@ -299,6 +423,9 @@ impl Init {
         env: &[(String, String)],
         cwd: &Path,
     ) -> Result<(), Refusal> {
+        if let Some(expected) = self.expected.take() {
+            self.disown(&expected, StepError::new(ADOPT, Errno::CANCELED));
+        }
         if self.runtime.is_some() {
             return Err(Refusal::AlreadyRunning);
         }
@@ -371,6 +498,9 @@ fn connect(port: u16) -> Result<OwnedFd, StepError> {
         Err(errno) => Err(StepError::new(STEP, errno)),
     }
 }
+
+/// The step at which a fork gets lost.
+const ADOPT: &str = "take in the fork of a zygote";
 
 const STEP_PREPARE: u8 = 0;
 const STEP_DIRECTORY: u8 = 1;

@@ -9,6 +9,7 @@ use std::{
 };
 
 use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
     net::{SocketFlags, SocketType},
     pipe::{PipeFlags, pipe_with},
     process::{Pid, Signal},
@@ -26,7 +27,7 @@ use crate::{
         SUBUIDS,
         cgroup::{Group, Limits, Version},
     },
-    wire::{self, At as _, Blueprint, StepError, ToInit},
+    wire::{self, At as _, Blueprint, FromInit, StepError, ToInit},
 };
 
 /// Connections that may wait for the worker to accept them.
@@ -69,6 +70,10 @@ pub(crate) struct Slot {
     pidfd: OwnedFd,
     setup: OwnedFd,
     ends: Option<Ends>,
+    /// The empty sandbox stands.
+    built: bool,
+    /// The zygote of which a fork waits inside, and the init's end of the socket through which it speaks.
+    fork: Option<(u64, OwnedFd)>,
 }
 
 impl Slot {
@@ -122,6 +127,8 @@ impl Slot {
                 log,
                 control,
             }),
+            built: false,
+            fork: None,
         };
         match slot.adopt(ground, number) {
             Ok(()) => Ok(slot),
@@ -191,12 +198,50 @@ impl Slot {
             tmp_bytes: blueprint.tmp_bytes,
             pids_max: blueprint.pids_max,
             nofile_max: blueprint.nofile_max,
+            forked: self.fork.is_some(),
         };
-        let fds: Vec<BorrowedFd<'_>> = trees.iter().map(OwnedFd::as_fd).collect();
+        let channel = self.fork.take().map(|(_, channel)| channel);
+        let fds: Vec<BorrowedFd<'_>> = trees.iter().chain(&channel).map(OwnedFd::as_fd).collect();
         wire::send(self.setup.as_fd(), &finish, &fds).at("hand over mounts")?;
         self.ends
             .take()
             .ok_or_else(|| StepError::new("give a sandbox away twice", rustix::io::Errno::ALREADY))
+    }
+
+    /// The init's descriptor.
+    pub(crate) fn init(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
+    }
+
+    /// Whether the empty sandbox stands. Does not wait.
+    pub(crate) fn is_built(&mut self) -> bool {
+        let now = Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        let mut setup = [PollFd::new(&self.setup, PollFlags::IN)];
+        if !self.built && poll(&mut setup, Some(&now)) == Ok(1) {
+            self.built = matches!(
+                wire::receive(self.setup.as_fd()),
+                Ok(Some((FromInit::Built, _)))
+            );
+        }
+        self.built
+    }
+
+    /// The zygote of which a fork waits inside.
+    pub(crate) fn forked_from(&self) -> Option<u64> {
+        self.fork.as_ref().map(|(zygote, _)| *zygote)
+    }
+
+    /// A fork of this zygote is on its way, which speaks through the other end of `channel`.
+    pub(crate) fn expect_fork(&mut self, zygote: u64, channel: OwnedFd) {
+        self.fork = Some((zygote, channel));
+    }
+
+    /// Nobody wants the fork that waits inside: it ends when it sees that.
+    pub(crate) fn drop_fork(&mut self) {
+        self.fork = None;
     }
 
     /// Kills everything inside: the kernel does it when the init dies. Returns at once.

@@ -148,13 +148,8 @@ class _Raw(str):
     """Text that is JSON already."""
 
 
-_ascii = environ.get("AWS_EXECUTION_ENV") not in (
-    "AWS_Lambda_python3.12",
-    "AWS_Lambda_python3.13",
-    "AWS_Lambda_python3.14",
-    "AWS_Lambda_python3.15",
-)
-_quote = _json.encode_basestring_ascii if _ascii else _json.encode_basestring
+# Set by `set_up_process`: a process that was forked has its variables only then.
+_quote = _json.encode_basestring_ascii
 
 
 class _Decimals(Exception):
@@ -195,7 +190,7 @@ def dumps(value):
 
 current_request = None
 current_tenant = None
-_json_logs = environ.get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON"
+_json_logs = False
 
 
 def set_up_logging(logging):
@@ -460,6 +455,15 @@ class LambdaContext:
 
 
 def set_up_process():
+    global _quote, _json_logs
+    ascii_only = environ.get("AWS_EXECUTION_ENV") not in (
+        "AWS_Lambda_python3.12",
+        "AWS_Lambda_python3.13",
+        "AWS_Lambda_python3.14",
+        "AWS_Lambda_python3.15",
+    )
+    _quote = _json.encode_basestring_ascii if ascii_only else _json.encode_basestring
+    _json_logs = environ.get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON"
     sys.path[:] = search_path()
     sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
     sys.stderr.reconfigure(line_buffering=True)
@@ -602,4 +606,8 @@ def main():
 
 
 if __name__ == "__main__":
+    if sys.argv[1:] == ["--zygote"]:
+        import zygote
+
+        zygote.serve()
     main()

@@ -62,7 +62,7 @@ pub(crate) fn of(
 }
 
 /// What the owner may set otherwise.
-fn image(version: &FunctionVersion) -> Vec<(&'static str, String)> {
+pub(super) fn image(version: &FunctionVersion) -> Vec<(&'static str, String)> {
     let mut pairs = vec![
         ("TZ", ":UTC".to_owned()),
         ("LANG", "en_US.UTF-8".to_owned()),

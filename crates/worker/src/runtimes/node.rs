@@ -92,6 +92,7 @@ impl Interpreter {
     pub(crate) fn launch(&self, remark: Option<String>) -> Launch {
         let (major, minor, _) = self.version;
         Launch {
+            zygote: None,
             program: Program::Node(self.executable.to_string_lossy().into_owned()),
             runtime_dir: self.runtime_dir.clone(),
             binds: self.binds.clone(),

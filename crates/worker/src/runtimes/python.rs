@@ -17,15 +17,17 @@ use super::{
 
 /// Our bootstrap.
 const BOOTSTRAP: &str = include_str!("../../runtimes/python/bootstrap.py");
+/// What makes it a zygote.
+const ZYGOTE: &str = include_str!("../../runtimes/python/zygote.py");
 /// The versions that are looked for.
 const MINORS: std::ops::RangeInclusive<u8> = 9..=15;
 
-/// Asks an interpreter what it is, and has it compile the bootstrap.
+/// Asks an interpreter what it is, and has it compile what it will run.
 const PROBE: &str = r#"
 import json, os, py_compile, sys, sysconfig
-source, target = sys.argv[1:3]
-py_compile.compile(source, cfile=target, dfile="/var/runtime/bootstrap.py", doraise=True,
-                   invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+for source in sys.argv[1:]:
+    py_compile.compile(source, cfile=source + "c", dfile="/var/runtime/" + os.path.basename(source), doraise=True,
+                       invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
 print(json.dumps({
     "version": list(sys.version_info[:3]),
     "executable": os.path.realpath(sys.executable),
@@ -70,13 +72,16 @@ impl Interpreter {
 
     pub(crate) fn launch(&self, remark: Option<String>) -> Launch {
         let (major, minor, patch) = self.version;
+        // `-S`: nothing of the host's site-packages; the bootstrap sets the search path itself.
+        let argv = vec![
+            self.executable.to_string_lossy().into_owned(),
+            "-S".to_owned(),
+            format!("{RUNTIME_DIR}/bootstrap.pyc"),
+        ];
+        let zygote = argv.iter().cloned().chain(["--zygote".to_owned()]);
         Launch {
-            // `-S`: nothing of the host's site-packages; the bootstrap sets the search path itself.
-            program: Program::Fixed(vec![
-                self.executable.to_string_lossy().into_owned(),
-                "-S".to_owned(),
-                format!("{RUNTIME_DIR}/bootstrap.pyc"),
-            ]),
+            zygote: Some(zygote.collect()),
+            program: Program::Fixed(argv),
             runtime_dir: self.runtime_dir.clone(),
             binds: self.binds.clone(),
             environment: BTreeMap::new(),
@@ -150,12 +155,13 @@ fn candidates(search: &Search, minor: u8) -> Vec<PathBuf> {
 fn interpreter(path: &Path, minor: u8, dir: &Path) -> Result<Interpreter, ProbeError> {
     let runtime_dir = dir.join(format!("python3.{minor}"));
     fs::create_dir_all(&runtime_dir)?;
-    let source = runtime_dir.join("bootstrap.py");
-    let target = runtime_dir.join("bootstrap.pyc");
+    let [source, target] = ["bootstrap.py", "bootstrap.pyc"].map(|name| runtime_dir.join(name));
+    let [zygote, its_target] = ["zygote.py", "zygote.pyc"].map(|name| runtime_dir.join(name));
     fs::write(&source, BOOTSTRAP)?;
+    fs::write(&zygote, ZYGOTE)?;
     let mut command = Command::new(path);
     command.args(["-I", "-S", "-B", "-c", PROBE]);
-    let output = probe::ask(command.args([&source, &target]))?;
+    let output = probe::ask(command.args([&source, &zygote]))?;
     let answer: Answer = serde_json::from_slice(&output)?;
     if answer.version.1 != minor {
         return Err(ProbeError::Version {
@@ -163,7 +169,9 @@ fn interpreter(path: &Path, minor: u8, dir: &Path) -> Result<Interpreter, ProbeE
             got: format!("3.{}", answer.version.1),
         });
     }
-    probe::publish(&runtime_dir, &[source, target.clone()])?;
+    // Beside its source the compiled form would not be looked at.
+    fs::remove_file(zygote)?;
+    probe::publish(&runtime_dir, &[source, target.clone(), its_target])?;
     let compiled = fs::read(&target)?;
     let identity = [answer.executable.to_string_lossy().as_bytes(), &compiled].concat();
     Ok(Interpreter {

@@ -85,6 +85,7 @@ impl Interpreter {
     pub(crate) fn launch(&self, remark: Option<String>) -> Launch {
         let (major, minor, patch) = self.version;
         Launch {
+            zygote: None,
             // The bootstrap loads RubyGems when it is needed. What only makes messages longer is left out.
             program: Program::Fixed(vec![
                 self.executable.to_string_lossy().into_owned(),

@@ -17,6 +17,7 @@ pub mod harness;
 pub mod node;
 pub mod process_driver;
 pub mod secrets;
+pub mod zygotes;
 
 use std::time::Duration;
 

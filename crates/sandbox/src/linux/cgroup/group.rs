@@ -67,6 +67,16 @@ impl Group {
             .try_for_each(|h| write(&self.file(h, "cgroup.procs"), &pid))
     }
 
+    /// Its doors: what a process writes `0` to, to move itself into the group.
+    pub(crate) fn doors(&self) -> io::Result<Vec<File>> {
+        let open = |h| {
+            File::options()
+                .write(true)
+                .open(self.file(h, "cgroup.procs"))
+        };
+        self.layout.dirs().into_iter().map(open).collect()
+    }
+
     /// Sets all limits; swap is off.
     pub(crate) fn limit(&self, limits: &Limits) -> io::Result<()> {
         let memory = limits.memory_bytes.to_string();
