@@ -109,7 +109,8 @@ struct Shared {
     progress: watch::Sender<Progress>,
     epoch: watch::Sender<u64>,
     limits: Limits,
-    connections: Arc<Semaphore>,
+    /// How many connections are open.
+    connections: watch::Sender<usize>,
     /// One body at a time is taken in: what code inside can make us hold is bounded by it.
     bodies: Semaphore,
     setting: Setting,
@@ -159,7 +160,7 @@ impl RuntimeApi {
             progress: watch::Sender::new(Progress::default()),
             epoch: watch::Sender::new(0),
             limits,
-            connections: Arc::new(Semaphore::new(limits.connections)),
+            connections: watch::Sender::new(0),
             bodies: Semaphore::new(1),
             setting,
         });
@@ -210,9 +211,9 @@ impl RuntimeApi {
     /// # Cancel safety
     /// Safe.
     pub async fn quiet(&self) {
-        let all = u32::try_from(self.shared.limits.connections).unwrap_or(u32::MAX);
-        // The semaphore is never closed.
-        drop(self.shared.connections.acquire_many(all).await);
+        let mut open = self.shared.connections.subscribe();
+        // The sender lives in `self`.
+        drop(open.wait_for(|open| *open == 0).await);
     }
 
     /// Offers an invocation: a runtime that waits gets it at once, another one with its next poll.

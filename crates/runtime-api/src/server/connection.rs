@@ -6,7 +6,7 @@ use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    sync::{OwnedSemaphorePermit, watch},
+    sync::watch,
 };
 
 use host::{Tasks, task::Kind};
@@ -29,7 +29,7 @@ pub(super) async fn accept<A: Accept>(listener: Arc<A>, shared: Arc<Shared>, tas
                 }
             },
         };
-        let Ok(permit) = shared.connections.clone().try_acquire_owned() else {
+        let Some(place) = Place::take(&shared) else {
             tracing::debug!("an environment has too many connections to its runtime api");
             continue;
         };
@@ -38,8 +38,29 @@ pub(super) async fn accept<A: Accept>(listener: Arc<A>, shared: Arc<Shared>, tas
         tasks.spawn(
             Kind::Environment,
             "runtime-connection",
-            serve(stream, shared, of, permit),
+            serve(stream, shared, of, place),
         );
+    }
+}
+
+/// One of the connections that may be open.
+struct Place(Arc<Shared>);
+
+impl Place {
+    fn take(shared: &Arc<Shared>) -> Option<Self> {
+        let most = shared.limits.connections;
+        let taken = shared.connections.send_if_modified(|open| {
+            let room = *open < most;
+            *open += usize::from(room);
+            room
+        });
+        taken.then(|| Self(shared.clone()))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.connections.send_modify(|open| *open -= 1);
     }
 }
 
@@ -53,7 +74,7 @@ async fn serve(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     shared: Arc<Shared>,
     of: u64,
-    _permit: OwnedSemaphorePermit,
+    _place: Place,
 ) {
     let mut epoch = shared.epoch.subscribe();
     let head = shared.limits.head;

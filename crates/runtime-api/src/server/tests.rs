@@ -519,6 +519,30 @@ async fn it_is_quiet_once_the_last_connection_is_dealt_with() {
 }
 
 #[tokio::test]
+async fn whoever_comes_while_it_is_to_be_quiet_is_served() {
+    let (api, port, tasks) = start(Limits::default());
+    let mut first = Runtime::connect(port, &tasks).await;
+    assert!(
+        first
+            .call("GET", "/ping", &[], Bytes::new())
+            .await
+            .is_some()
+    );
+    let mut quiet = std::pin::pin!(api.quiet());
+    let come = async {
+        let mut second = Runtime::connect(port, &tasks).await;
+        second.call("GET", "/ping", &[], Bytes::new()).await
+    };
+    tokio::select! {
+        biased;
+        () = &mut quiet => panic!("one is there"),
+        got = within(come) => assert_eq!(got.expect("an answer").status, 200),
+    }
+    drop(first);
+    within(quiet).await;
+}
+
+#[tokio::test]
 async fn dropping_it_closes_everything() {
     let (api, port, tasks) = start(Limits::default());
     let mut runtime = Runtime::connect(port, &tasks).await;
