@@ -43,6 +43,11 @@ pub trait Driver: Send + Sync {
         true
     }
 
+    /// Whether a sandbox can have a [`Root::Layers`].
+    fn runs_images(&self) -> bool {
+        false
+    }
+
     /// Makes a sandbox with nothing running in it; its listeners accept connections from inside at once.
     ///
     /// # Cancel safety
@@ -194,6 +199,8 @@ pub struct Spec {
     pub layers: Vec<PathBuf>,
     /// Further host directories, read-only at the same absolute path; such as an interpreter outside `/usr`.
     pub extra_binds: Vec<PathBuf>,
+    /// What the root is.
+    pub root: Root,
     /// Host name inside; 1 to 63 of `[A-Za-z0-9.-]`.
     pub hostname: String,
     /// Most processes and threads.
@@ -224,6 +231,7 @@ impl Spec {
             runtime_dir: runtime_dir.into(),
             layers: Vec::new(),
             extra_binds: Vec::new(),
+            root: Root::Host,
             hostname: "sandbox".to_owned(),
             pids_max: 1024,
             nofile_max: 1024,
@@ -232,6 +240,17 @@ impl Spec {
             zygote: None,
         }
     }
+}
+
+/// What a sandbox has for a root.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub enum Root {
+    /// Programs and libraries of the host.
+    #[default]
+    Host,
+    /// The layers of a container image, the lowest first, read-only: directories whose whiteouts are those of overlayfs with
+    /// `userxattr`. `code_dir` and `runtime_dir` are not used then, and there are no `layers` and no `extra_binds`.
+    Layers(Vec<PathBuf>),
 }
 
 /// What a sandbox may reach over the network.

@@ -26,7 +26,7 @@ mod wire;
 
 pub use driver::{
     Command, ControlError, CreateError, Driver, Exit, GATEWAY_ADDRESS, InitCpu, LISTENER_ADDRESS,
-    NetworkPolicy, Sandbox, Spec, StartError, Stats, Zygote,
+    NetworkPolicy, Root, Sandbox, Spec, StartError, Stats, Zygote,
 };
 pub use ends::{Accept, Connection, Output};
 pub use linux::LinuxDriver;

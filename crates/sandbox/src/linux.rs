@@ -328,6 +328,10 @@ impl Driver for LinuxDriver {
         &self.report
     }
 
+    fn runs_images(&self) -> bool {
+        self.report.enforces(Piece::Overlay)
+    }
+
     async fn create(&self, spec: Spec) -> Result<Box<dyn Sandbox>, CreateError> {
         timeout(CREATE_LIMIT, self.make(spec))
             .await

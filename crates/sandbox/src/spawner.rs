@@ -9,6 +9,7 @@
 
 mod confine;
 mod ground;
+mod image;
 mod init;
 mod mounts;
 mod root;

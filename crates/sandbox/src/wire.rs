@@ -51,6 +51,8 @@ pub(crate) struct Blueprint {
     pub(crate) runtime_dir: PathBuf,
     pub(crate) layers: Vec<PathBuf>,
     pub(crate) extra_binds: Vec<PathBuf>,
+    /// The layers of the image that is the root, the lowest first; then nothing of the above is used.
+    pub(crate) image: Option<Vec<PathBuf>>,
     pub(crate) hostname: String,
     pub(crate) pids_max: u32,
     pub(crate) nofile_max: u32,

@@ -4,13 +4,15 @@ use std::path::{Component, Path, PathBuf};
 
 use super::cgroup;
 use crate::{
-    driver::{CreateError, InitCpu, NetworkPolicy, Spec},
+    driver::{CreateError, InitCpu, NetworkPolicy, Root, Spec},
     wire::Blueprint,
 };
 
 /// The most layers of one sandbox, and the most extra directories.
 const LAYERS_MAX: usize = 10;
 const EXTRA_BINDS_MAX: usize = 16;
+/// The most layers of an image.
+const IMAGE_LAYERS_MAX: usize = 127;
 
 /// The blueprint of a spec that passed [`check`].
 ///
@@ -28,6 +30,10 @@ pub(super) fn draw(spec: &Spec, zygote: Option<u64>) -> Blueprint {
         runtime_dir: spec.runtime_dir.clone(),
         layers: spec.layers.clone(),
         extra_binds: spec.extra_binds.clone(),
+        image: match &spec.root {
+            Root::Host => None,
+            Root::Layers(layers) => Some(layers.clone()),
+        },
         hostname: spec.hostname.clone(),
         pids_max: spec.pids_max,
         nofile_max: spec.nofile_max,
@@ -72,6 +78,23 @@ pub(super) fn check(spec: &Spec) -> Result<(), CreateError> {
             ),
         );
     }
+    let image = match &spec.root {
+        Root::Host => &[][..],
+        Root::Layers(layers) => layers,
+    };
+    if image.len() > IMAGE_LAYERS_MAX {
+        return invalid(
+            "root",
+            format!(
+                "expected at most {IMAGE_LAYERS_MAX} layers, got {}",
+                image.len()
+            ),
+        );
+    }
+    if spec.root != Root::Host && !(spec.layers.is_empty() && spec.extra_binds.is_empty()) {
+        let reason = "expected no layers and no extra_binds beside an image".to_owned();
+        return invalid("root", reason);
+    }
     if spec.pids_max == 0 || spec.nofile_max < 16 {
         return invalid(
             "pids_max, nofile_max",
@@ -85,7 +108,11 @@ pub(super) fn check(spec: &Spec) -> Result<(), CreateError> {
         ("code_dir", &spec.code_dir),
         ("runtime_dir", &spec.runtime_dir),
     ];
-    let lists = [("layers", &spec.layers), ("extra_binds", &spec.extra_binds)];
+    let lists = [
+        ("layers", spec.layers.as_slice()),
+        ("extra_binds", &spec.extra_binds),
+        ("root", image),
+    ];
     let all = dirs.into_iter().chain(
         lists
             .iter()

@@ -24,6 +24,7 @@ use rustix::{
 
 use super::{
     confine::{self, Filters},
+    image,
     root::{self, Belongings},
     stage::{Parts, USER},
     sys::{self, Forked, ns},
@@ -154,7 +155,7 @@ fn build(birth: &mut Birth<'_>) -> Result<Option<Built>, StepError> {
         return Err(StepError::new("wait for the function", Errno::PROTO));
     };
     let waiting = if forked { fds.pop() } else { None };
-    let readable = mounts.clone();
+    let mut readable = mounts.clone();
     let mounts = mounts.into_iter().zip(fds).collect();
     let hostname = birth.own_host_name.then_some(hostname);
     let belongings = Belongings {
@@ -164,6 +165,9 @@ fn build(birth: &mut Birth<'_>) -> Result<Option<Built>, StepError> {
         tmp_bytes,
     };
     let tmp = root::complete(&root, belongings, birth.fresh_proc)?;
+    if readable.iter().any(|path| path == Path::new(image::ROOT)) {
+        readable = image::readable()?;
+    }
     let files = confine::confine(
         birth.filters,
         birth.landlock,

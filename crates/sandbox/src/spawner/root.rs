@@ -11,6 +11,7 @@ use std::{
 use rustix::mount::{MountAttrFlags, UnmountFlags, unmount};
 
 use super::{
+    image,
     mounts::{self, HOST_FILES, SCRATCH_FILES},
     stage::Parts,
     sys,
@@ -177,7 +178,13 @@ pub(crate) fn complete(
     if fresh_proc {
         replace("/proc/meminfo", &meminfo(belongings.memory_bytes))?;
     }
+    let mut image = None;
     for (path, tree) in belongings.mounts {
+        if path == Path::new(image::ROOT) {
+            image::enter(&tree)?;
+            image = Some(tree);
+            continue;
+        }
         fs::create_dir_all(&path).on("make", &path)?;
         mounts::attach(tree, &path)?;
     }
@@ -196,6 +203,7 @@ pub(crate) fn complete(
         mounts::file_system("tmpfs", &options, SCRATCH_FILES)?,
         Path::new("/tmp"),
     )?;
+    let root = image.as_ref().unwrap_or(root);
     sys::set_mount_attributes(root.as_fd(), HOST_FILES, false).at("protect the root")?;
     rustix::fs::open(
         "/tmp",

@@ -175,22 +175,13 @@ impl Slot {
         };
         self.group.limit(&limits).at("set limits")?;
 
-        let mut paths = vec![PathBuf::from("/var/task"), PathBuf::from("/var/runtime")];
-        let code = ground
-            .stage
-            .directories(std::slice::from_ref(&blueprint.code_dir))?;
-        let mut trees: Vec<OwnedFd> = code
-            .into_iter()
-            .chain([ground.stage.runtime(&blueprint.runtime_dir)?])
-            .collect();
-        if let Some(layers) = ground.stage.directories(&blueprint.layers)? {
-            paths.push("/opt".into());
-            trees.push(layers);
-        }
-        for path in &blueprint.extra_binds {
-            trees.push(super::mounts::copy(path, super::mounts::HOST_FILES)?);
-            paths.push(path.clone());
-        }
+        let (paths, trees) = match &blueprint.image {
+            Some(layers) => {
+                let tree = ground.stage.image(layers)?;
+                (vec![PathBuf::from(super::image::ROOT)], vec![tree])
+            }
+            None => belongings(ground, blueprint)?,
+        };
         let finish = ToInit::Finish {
             mounts: paths,
             hostname: blueprint.hostname.clone(),
@@ -257,6 +248,30 @@ impl Slot {
             let _ = self.group.set_frozen(false, Duration::ZERO);
         }
     }
+}
+
+/// The mounts that a function of a package brings, and where they go.
+fn belongings(
+    ground: &mut Ground,
+    blueprint: &Blueprint,
+) -> Result<(Vec<PathBuf>, Vec<OwnedFd>), StepError> {
+    let mut paths = vec![PathBuf::from("/var/task"), PathBuf::from("/var/runtime")];
+    let code = ground
+        .stage
+        .directories(std::slice::from_ref(&blueprint.code_dir))?;
+    let mut trees: Vec<OwnedFd> = code
+        .into_iter()
+        .chain([ground.stage.runtime(&blueprint.runtime_dir)?])
+        .collect();
+    if let Some(layers) = ground.stage.directories(&blueprint.layers)? {
+        paths.push("/opt".into());
+        trees.push(layers);
+    }
+    for path in &blueprint.extra_binds {
+        trees.push(super::mounts::copy(path, super::mounts::HOST_FILES)?);
+        paths.push(path.clone());
+    }
+    Ok((paths, trees))
 }
 
 /// Does something in a new network namespace with its loopback up, and comes back.

@@ -268,6 +268,17 @@ impl Stage {
         }
     }
 
+    /// A mount of an image; its layers begin with the lowest one.
+    pub(crate) fn image(&self, layers: &[PathBuf]) -> Result<OwnedFd, StepError> {
+        if !self.use_overlay {
+            return Err(StepError::new(
+                "stack the layers of an image without overlay",
+                rustix::io::Errno::NOTSUP,
+            ));
+        }
+        super::image::stack(&self.dir, layers)
+    }
+
     /// A mount of a runtime directory. The merge is made once and then copied: there are few, and they do not change
     /// while the node lives.
     pub(crate) fn runtime(&mut self, dir: &Path) -> Result<OwnedFd, StepError> {
