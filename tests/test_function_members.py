@@ -3,7 +3,6 @@
 import pytest
 import zips
 from clients import ROLE, RUNTIME, create, invoke, wait_active, wait_updated
-from cluster import wait_until
 from refusals import refusal
 
 QUEUE = "arn:aws:sqs:us-east-1:000000000000:failures"
@@ -17,13 +16,6 @@ OPTIONAL = {"VpcConfig", "DeadLetterConfig", "KMSKeyArn", "Layers", "FileSystemC
 
 def optional(configuration):
     return {name: value for name, value in configuration.items() if name in OPTIONAL}
-
-
-def settled(client, name):
-    wait_until(
-        lambda: client.get_function_configuration(FunctionName=name)["State"] != "Pending", 20, f"the end of {name}'s creation"
-    )
-    return client.get_function_configuration(FunctionName=name)
 
 
 def test_members_are_shown_and_do_not_keep_a_function_from_running(client, deploy):
@@ -117,56 +109,6 @@ def test_what_contradicts_itself_is_refused(client, deploy, name):
     published = {"Publish": True, "PublishTo": "LATEST_PUBLISHED"}
     refused = refusal(create, client=client, name=f"{name}-x", code=code, handler="echo.handler", **published)
     assert refused == (400, "InvalidParameterValueException", unmanaged)
-
-
-# -- images ------------------------------------------------------------------------------------------------------------
-
-IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/app:1"
-
-
-def create_image(client, name, uri=IMAGE, **arguments):
-    return client.create_function(FunctionName=name, Role=ROLE, PackageType="Image", Code={"ImageUri": uri}, **arguments)
-
-
-def test_a_function_of_an_image_is_recorded_and_says_that_it_cannot_run(client, name):
-    made = create_image(client, name, ImageConfig={"Command": ["app.handler"], "WorkingDirectory": "/srv"})
-    assert made["PackageType"] == "Image" and made["State"] == "Pending" and made["CodeSize"] == 0
-    assert made.keys().isdisjoint({"Runtime", "Handler", "RuntimeVersionConfig", "CodeSha256"})
-    assert made["ImageConfigResponse"] == {"ImageConfig": {"Command": ["app.handler"], "WorkingDirectory": "/srv"}}
-    shown = settled(client, name)
-    assert (shown["State"], shown["StateReasonCode"]) == ("Failed", "InvalidConfiguration")
-    assert "container images" in shown["StateReason"]
-    assert client.get_function(FunctionName=name)["Code"] == {"RepositoryType": "ECR", "ImageUri": IMAGE}
-    assert refusal(client.invoke, FunctionName=name)[:2] == (409, "ResourceConflictException")
-    digest = "ab" * 32
-    client.update_function_code(FunctionName=name, ImageUri=f"{IMAGE}@sha256:{digest}")
-    wait_until(
-        lambda: client.get_function_configuration(FunctionName=name).get("LastUpdateStatus") == "Failed", 20, "the update's end"
-    )
-    assert client.get_function_configuration(FunctionName=name)["CodeSha256"] == digest
-    client.update_function_configuration(FunctionName=name, ImageConfig={})
-    assert "ImageConfigResponse" not in client.get_function_configuration(FunctionName=name)
-    client.delete_function(FunctionName=name)
-
-
-def test_images_and_zips_do_not_mix(client, deploy, name):
-    zipped = deploy("echo")
-    image = f"{name}-image"
-    create_image(client, image)
-    settled(client, image)
-    for function, code, text in (
-        (zipped, {"ImageUri": IMAGE}, "Please don't provide ImageUri when updating a function with packageType Zip."),
-        (image, {"ZipFile": zips.function("echo")}, "Please provide ImageUri when updating a function with packageType Image."),
-    ):
-        for dry_run in (True, False):
-            refused = refusal(client.update_function_code, FunctionName=function, DryRun=dry_run, **code)
-            assert refused == (400, "InvalidParameterValueException", text)
-    for members in ({"Handler": "h"}, {"Runtime": "python3.11"}):
-        refused = refusal(client.update_function_configuration, FunctionName=image, **members)
-        assert refused[1] == "InvalidParameterValueException" and "PackageType is Image" in refused[2]
-    bad = refusal(create_image, client=client, name=f"{name}-bad", uri="no image")
-    assert bad == (400, "InvalidParameterValueException", "Source image no image is not valid. Provide a valid source image.")
-    client.delete_function(FunctionName=image)
 
 
 def test_the_key_of_a_package_goes_with_the_package(client, name):

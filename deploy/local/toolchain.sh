@@ -14,6 +14,11 @@ if [[ " $* " == *' runtimes '* ]]; then
     command -v mvn >/dev/null || packages+=(maven)
     command -v ruby >/dev/null || packages+=(ruby)
     { command -v go || command -v /usr/local/go/bin/go; } >/dev/null || packages+=(golang-go)
+    # A registry of container images, and what is put into it.
+    command -v docker-registry >/dev/null || packages+=(docker-registry)
+    command -v skopeo >/dev/null || packages+=(skopeo)
+    command -v zstd >/dev/null || packages+=(zstd)
+    command -v busybox >/dev/null || packages+=(busybox-static)
     # The official runtime client of Node.js builds its native part with it.
     command -v cmake >/dev/null || packages+=(cmake)
 fi

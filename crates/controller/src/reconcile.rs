@@ -4,6 +4,7 @@
 //! what is missing, and may do it twice without harm.
 
 mod blobs;
+mod images;
 mod mappings;
 mod settle;
 
@@ -29,6 +30,19 @@ pub(crate) fn spawn(shared: &Arc<Shared>) {
             versions.run(&settling).await;
             let period = if versions.is_waiting() { SOON } else { PERIOD };
             if let Ok(Err(_)) = tokio::time::timeout(period, applied.changed()).await {
+                return; // The replica has stopped.
+            }
+        }
+    });
+    let bringing = shared.clone();
+    tasks.spawn(Kind::Background, "settle-images", async move {
+        let mut applied = bringing.replica.applied();
+        let mut images = images::Images::default();
+        loop {
+            images.run(&bringing).await;
+            if images.is_waiting() {
+                tokio::time::sleep(SOON).await;
+            } else if let Ok(Err(_)) = tokio::time::timeout(PERIOD, applied.changed()).await {
                 return; // The replica has stopped.
             }
         }

@@ -2,6 +2,7 @@
 
 use audit::Unrecorded;
 use catalog::{Behind, ControllerError, SecretError};
+use image::ImageError;
 use lambda_api::{ApiError, sigv4::SigV4Error};
 use model::mutation::Rejection;
 use package::PackageError;
@@ -34,6 +35,15 @@ pub(crate) enum OperationError {
         /// Why it is not there.
         #[source]
         source: ObjectError,
+    },
+    /// The image was named and its registry does not give it.
+    #[error("image {uri}")]
+    Image {
+        /// As its owner wrote it.
+        uri: String,
+        /// Why not.
+        #[source]
+        source: ImageError,
     },
     /// The controllers could not be asked.
     #[error(transparent)]

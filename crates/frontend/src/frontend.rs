@@ -52,6 +52,8 @@ pub struct Ports {
     pub audit: Recorder,
     /// Where packages lie that callers name instead of sending; `None` if this cluster has no object store.
     pub objects: Option<Arc<dyn Objects>>,
+    /// The way to registries of container images; `None` if this cluster asks none.
+    pub images: Option<Arc<image::Client>>,
 }
 
 /// A frontend. Clones are the same one.
@@ -70,6 +72,7 @@ impl Frontend {
             control: Control::new(ports.copy, ports.controllers, ports.keys, entropy.clone()),
             router: ports.router,
             objects: ports.objects,
+            images: ports.images,
             limits: options.limits.clone(),
             rates: Rates::default(),
             code_urls: options.code_url_key.clone(),

@@ -38,6 +38,7 @@ pub(crate) mod update_function_code;
 pub(crate) mod update_function_configuration;
 
 mod deployment;
+mod images;
 mod layers;
 mod versions;
 
@@ -66,6 +67,7 @@ pub(crate) struct Workbench {
     pub(crate) control: Control,
     pub(crate) router: Router,
     pub(crate) objects: Option<Arc<dyn Objects>>,
+    pub(crate) images: Option<Arc<image::Client>>,
     pub(crate) limits: Limits,
     pub(crate) rates: Rates,
     pub(crate) code_urls: CodeUrlKey,

@@ -12,6 +12,8 @@ use lambda_api::{ApiError, error::ThrottleReason, invoke::REQUEST_ID};
 use model::{ErrorKind, Failure as _, RequestId, function::Reason};
 use routing::{DispatchError, ResolveError};
 
+use image::ImageError;
+
 use crate::{body::BodyError, error::OperationError, objects::ObjectError};
 
 pub(crate) use answer::{Answer, Body, HttpBody};
@@ -57,6 +59,7 @@ pub(crate) fn api_error(error: OperationError) -> ApiError {
             key,
             source,
         } => object(&bucket, &key, &source),
+        OperationError::Image { uri, source } => image(&uri, &source),
         OperationError::Controllers(error) => controllers(&error),
         OperationError::Behind(_) | OperationError::Stopping => ApiError::unavailable(),
         OperationError::Identity(error) => ApiError::Validation(error.to_string()),
@@ -118,6 +121,23 @@ fn object(bucket: &str, key: &str, error: &ObjectError) -> ApiError {
         ObjectError::Refused { .. }
         | ObjectError::Unreachable { .. }
         | ObjectError::Deadline(_) => ApiError::unavailable(),
+    }
+}
+
+fn image(uri: &str, error: &ImageError) -> ApiError {
+    match error {
+        ImageError::Missing { .. } => ApiError::image_missing(uri),
+        ImageError::Denied {
+            registry, detail, ..
+        } => ApiError::image_denied(registry, detail),
+        ImageError::Invalid(why) => ApiError::image_unusable(uri, why),
+        ImageError::Mismatch { .. }
+        | ImageError::Unreachable { .. }
+        | ImageError::Trouble { .. }
+        | ImageError::OnItsWay(_)
+        | ImageError::Busy(_)
+        | ImageError::Deadline(_)
+        | ImageError::Disk { .. } => ApiError::registry_unavailable(uri),
     }
 }
 
@@ -241,6 +261,15 @@ pub(crate) fn log(error: &OperationError) {
         | OperationError::Object {
             source: ObjectError::Unreachable { .. } | ObjectError::Deadline(_),
             ..
+        }
+        | OperationError::Image {
+            source:
+                ImageError::Unreachable { .. }
+                | ImageError::Trouble { .. }
+                | ImageError::Mismatch { .. }
+                | ImageError::Deadline(_)
+                | ImageError::Denied { .. },
+            ..
         } => {
             tracing::warn!(%error, %causes, "a request could not be served");
         }
@@ -255,6 +284,7 @@ pub(crate) fn log(error: &OperationError) {
         | OperationError::Body(_)
         | OperationError::Package(_)
         | OperationError::Object { .. }
+        | OperationError::Image { .. }
         | OperationError::Rejected(_)
         | OperationError::Resolve(_)
         | OperationError::Throttled(

@@ -132,7 +132,7 @@ pub struct Config {
     pub optional: Option<Box<OptionalConfig>>,
 }
 
-/// A deployment package: a zip, kept as a blob. For a function of an image there is none: [`Code::of_image`].
+/// A deployment package: a zip, kept as a blob. For a function of an image there is none: [`Code::of_manifest`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Code {
     /// The SHA-256 of the zip: the blob's name, and `CodeSha256`.
@@ -150,8 +150,18 @@ impl Code {
         if self.unzipped == 0 { 1 } else { 2 }
     }
 
-    /// What stands in the place of a package for a function of an image: no bytes, and a digest that changes with the
-    /// image's URI.
+    /// What stands in the place of a package for a function of an image: the digest of the image's manifest, and no bytes
+    /// that this cluster keeps.
+    #[must_use]
+    pub const fn of_manifest(digest: Digest) -> Self {
+        Self {
+            digest,
+            size: 0,
+            unzipped: 0,
+        }
+    }
+
+    /// What stood there when images were recorded and not run: a digest that changes with the image's URI.
     #[must_use]
     pub fn of_image(uri: &str) -> Self {
         Self {
@@ -348,6 +358,13 @@ impl FunctionVersion {
     #[must_use]
     pub fn package(&self) -> Option<&Code> {
         self.config.image().is_none().then_some(&self.code)
+    }
+
+    /// The digest of its image's manifest; `None` for a package, and for an image of which only the URI was recorded.
+    #[must_use]
+    pub fn image_digest(&self) -> Option<Digest> {
+        let image = self.config.image()?;
+        (self.code != Code::of_image(&image.uri)).then_some(self.code.digest)
     }
 
     /// Every blob that is needed to run it: its package and the archives of its layers.

@@ -133,6 +133,15 @@ impl Runtime {
         self.0.name
     }
 
+    /// What a worker that can start it announces.
+    #[must_use]
+    pub const fn offered_as(self) -> &'static str {
+        match self.0.family {
+            Family::Image => "image",
+            _ => self.0.name,
+        }
+    }
+
     /// What it starts.
     #[must_use]
     pub const fn family(self) -> Family {

@@ -99,6 +99,9 @@ pub enum StartError {
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] host::store::StoreError),
+    /// Nobody could prove to be a registry of container images.
+    #[error(transparent)]
+    Registries(#[from] image::TrustError),
     /// The blobs cannot be opened.
     #[error(transparent)]
     Blobs(#[from] host::blobs::BlobError),
@@ -156,7 +159,7 @@ pub async fn start(
         services = controller.serve_in(services);
     }
     let worker = match (roles.has(Role::Worker), &driver) {
-        (true, Some(driver)) => Some(start_worker(&shared, &host, driver.clone()).await?),
+        (true, Some(driver)) => Some(start_worker(&shared, material, &host, driver.clone()).await?),
         (true, None) => return Err(StartError::NoDriver),
         (false, _) => None,
     };
@@ -300,6 +303,7 @@ async fn start_controller(shared: &Shared, host: &Host) -> Result<Controller, St
 
 async fn start_worker(
     shared: &Shared,
+    material: &Material,
     host: &Host,
     driver: Arc<dyn Driver>,
 ) -> Result<Worker, StartError> {
@@ -316,6 +320,7 @@ async fn start_worker(
     options.cpu_millis = told.cpus.unwrap_or_else(all_cpus).saturating_mul(1000);
     options.idle_expiry = told.idle_expiry;
     options.code_cache = told.code_cache;
+    options.image_store = told.image_store;
     options.nearest_runtime = told.nearest_runtime;
     options.zygotes = told.zygotes;
     options.interpreter_dirs = told.interpreter_dirs.clone();
@@ -332,11 +337,19 @@ async fn start_worker(
         code: supplies,
         membership: host.membership.clone(),
         network: host.network.clone(),
+        images: images(material, host)?,
         clock: host.clock.clone(),
         entropy: host.entropy.clone(),
         tasks: host.tasks.clone(),
     };
     Ok(Worker::start(options, ports).await?)
+}
+
+/// A client of the registries that the node is told to ask.
+fn images(material: &Material, host: &Host) -> Result<Option<image::Client>, StartError> {
+    let told = material.registries.as_ref();
+    let client = told.map(|registries| image::Client::new(registries, host.tasks.clone()));
+    Ok(client.transpose()?)
 }
 
 /// What environments may have if nobody said.

@@ -11,6 +11,7 @@ mod file;
 mod nearest;
 mod problem;
 mod raft;
+mod registries;
 mod scope;
 pub mod table;
 #[cfg(test)]
@@ -37,6 +38,7 @@ use proto::FORMATS;
 pub use confinement::Sandbox;
 pub use problem::{Place, Problem, Problems};
 pub use raft::Raft;
+pub use registries::{Registries, Registry};
 use scope::{Scope, Sheet};
 pub use worker::Worker;
 
@@ -62,6 +64,8 @@ pub struct NodeConfig {
     pub master_keys: Vec<MasterKeyFile>,
     /// Where packages lie that callers name instead of sending.
     pub s3: Option<S3>,
+    /// Where functions of container images come from.
+    pub registries: Registries,
     /// How much it runs.
     pub worker: Worker,
     /// What confines what it runs.
@@ -280,6 +284,7 @@ fn assemble(sheet: &Sheet) -> Option<NodeConfig> {
     let audit = audit(&sheet.section("audit"));
     let master_keys = master_keys(sheet, node.as_ref());
     let s3 = s3(&sheet.section("s3"));
+    let registries = registries::registries(sheet);
     let worker = worker::worker(&sheet.section("worker"));
     let sandbox = confinement::sandbox(&sheet.section("sandbox"));
     let limits = limits(&sheet.section("limits"));
@@ -295,6 +300,7 @@ fn assemble(sheet: &Sheet) -> Option<NodeConfig> {
         audit: audit?,
         master_keys,
         s3,
+        registries: registries?,
         worker: worker?,
         sandbox: sandbox?,
         limits: limits?,

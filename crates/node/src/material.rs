@@ -16,7 +16,7 @@ use model::{MasterKeyId, Role};
 use seal::{InvalidKeyRing, InvalidMasterKey, KeyRing, MasterKey, Zeroizing};
 use sha2::Sha256;
 
-use crate::config::{Auth, MasterKeyFile, NodeConfig, SecretSource};
+use crate::config::{Auth, MasterKeyFile, NodeConfig, Registries, SecretSource};
 
 /// What is secret or proves who a node is. Not printable.
 pub struct Material {
@@ -32,6 +32,8 @@ pub struct Material {
     pub master_keys: Option<Arc<KeyRing>>,
     /// The secret of the object store's access key, if there is a store.
     pub object_store: Option<Secret>,
+    /// How registries of container images are reached; `None` if none are asked.
+    pub registries: Option<image::Registries>,
 }
 
 /// A key of the cluster.
@@ -164,6 +166,7 @@ impl Material {
                 false => None,
             },
             object_store: object_store.transpose()?,
+            registries: Some(registries(&config.registries, variable)?),
         })
     }
 
@@ -178,6 +181,32 @@ impl Material {
             mac.finalize().into_bytes().into()
         })
     }
+}
+
+/// Reads the passwords of registries.
+fn registries(
+    told: &Registries,
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> Result<image::Registries, MaterialError> {
+    let listed = told.hosts.iter().map(|host| {
+        let credentials = host.credentials.as_ref().map(|(username, source)| {
+            Ok::<_, MaterialError>(image::Credentials {
+                username: username.clone(),
+                password: secret("registries.hosts", &host.host, source, variable)?,
+            })
+        });
+        let registry = image::Registry {
+            plain: host.plain,
+            credentials: credentials.transpose()?,
+            ca_file: host.ca_file.clone(),
+        };
+        Ok((host.host.clone(), registry))
+    });
+    Ok(image::Registries {
+        listed: listed.collect::<Result<_, MaterialError>>()?,
+        others: told.others,
+        plain_loopback: false,
+    })
 }
 
 /// Reads master keys, the current one first.

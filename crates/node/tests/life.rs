@@ -64,6 +64,7 @@ fn material(roles: Roles) -> Material {
         access_keys: None,
         master_keys: Some(Arc::new(ring)),
         object_store: None,
+        registries: None,
     }
 }
 

@@ -172,7 +172,7 @@ fn fits(wanted: &Wanted, view: &View<'_>, name: &NodeName, member: &Member) -> R
     if member.architecture != Some(wanted.architecture) {
         return Err(LeftOut::Architecture);
     }
-    let offered = |r: &String| r == wanted.runtime.as_str();
+    let offered = |r: &String| r == wanted.runtime.offered_as();
     if !member.runtimes.iter().any(offered) {
         return Err(LeftOut::Runtime);
     }

@@ -125,6 +125,7 @@ async fn begin(
         access_keys: Some(vec![(ACCESS_KEY.to_owned(), credential)]),
         master_keys: master_keys(world)?,
         object_store: None,
+        registries: None,
     };
     Ok(compose::start(config, &material, host, driver).await?)
 }

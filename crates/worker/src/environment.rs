@@ -20,7 +20,7 @@ use std::{
 
 use host::{Clock, Entropy, Tasks};
 use model::{
-    Limits, MemoryMib, Timestamp,
+    Limits, Timestamp,
     function::{Environment as Variables, FunctionVersion, LogFormat},
     runtime::Family,
 };
@@ -28,13 +28,12 @@ use parking_lot::Mutex;
 use runtime_api::{About, Phase, RuntimeApi, Setting, ShutdownReason, subscription::Subscriptions};
 use sandbox::{
     Accept, Command, Connection, ControlError, CreateError, Driver, Exit, InitCpu, NetworkPolicy,
-    Sandbox, Spec, StartError,
+    Sandbox, StartError,
 };
 use seal::RoleKey;
 use tokio::time::Instant;
 
 use crate::{
-    code::Package,
     gateway::{self, Gateway},
     logs::{
         Log,
@@ -46,6 +45,7 @@ use crate::{
     telemetry::{Inside, Paused, Telemetry},
 };
 
+pub(crate) mod contents;
 pub(crate) mod credentials;
 mod extensions;
 pub(crate) mod fault;
@@ -53,6 +53,7 @@ pub(crate) mod invoke;
 pub(crate) mod variables;
 mod zygote;
 
+use contents::{Contents, not_found};
 use credentials::{Credentials, Endpoint};
 use extensions::{Over, Programs};
 use fault::Fault;
@@ -83,9 +84,7 @@ pub(crate) struct Plan {
     /// What the owner set, in clear.
     pub(crate) variables: Option<Variables>,
     pub(crate) credentials: Credentials,
-    pub(crate) package: Arc<Package>,
-    /// In the order in which they are laid over each other at `/opt`.
-    pub(crate) layers: Vec<Arc<Package>>,
+    pub(crate) contents: Contents,
     pub(crate) launch: Launch,
 }
 
@@ -97,8 +96,8 @@ pub(crate) struct Environment {
     log: Log,
     clock: Arc<dyn Clock>,
     limits: Limits,
-    /// What to start, or why there is nothing to start.
-    command: Result<Command, Fault>,
+    /// What to start, the first of these that can be; or why there is nothing to start.
+    commands: Result<Vec<Command>, Fault>,
     launch: Launch,
     /// The owner has the runtime started through a script of theirs.
     wrapped: bool,
@@ -118,9 +117,7 @@ pub(crate) struct Environment {
     over: Over,
     /// Until when a runtime that has answered must have asked for more.
     settle_by: Mutex<Instant>,
-    /// Keeps the code on disk.
-    _package: Arc<Package>,
-    _layers: Vec<Arc<Package>>,
+    contents: Contents,
     /// Keeps the way to the cluster open.
     _gateway: Option<gateway::Opened>,
 }
@@ -166,15 +163,12 @@ impl Environment {
             version,
             variables,
             credentials,
-            package,
-            layers,
+            contents,
             launch,
         } = plan;
-        let mut spec = Spec::new(id.clone(), package.dir(), &launch.runtime_dir);
+        let mut spec = contents.spec(&id, &launch);
         spec.memory = version.config.memory;
         spec.ephemeral = version.config.ephemeral;
-        spec.extra_binds = launch.binds.clone();
-        spec.layers = layers.iter().map(|l| l.dir().to_owned()).collect();
         spec.network = ground.network;
         spec.init_cpu = InitCpu::Full;
         let wrapper = wrapper(&version, variables.as_ref());
@@ -243,21 +237,15 @@ impl Environment {
             credentials: &credentials,
             log_stream: &stream,
             runtime: &launch.environment,
+            image: contents.environment(),
             has_gateway: way_out.is_some(),
         };
         let environment = variables::of(&version, variables.as_ref(), &around);
-        let programs = Programs::find(&layers, &environment);
+        let programs = Programs::new(contents.extensions(), &environment);
         let gateway = way_out.map(|listener| ground.gateway.open(listener, id.clone()));
         Ok(Self {
             wrapped: wrapper.is_some(),
-            command: command(
-                wrapper,
-                environment,
-                version.config.memory,
-                &launch,
-                package.dir(),
-                &layers,
-            ),
+            commands: contents.commands(wrapper, environment, version.config.memory, &launch),
             id,
             version,
             sandbox,
@@ -277,8 +265,7 @@ impl Environment {
             up: AtomicBool::new(false),
             frozen: tokio::sync::Mutex::new(Frozen::No),
             settle_by: Mutex::new(Instant::now()),
-            _package: package,
-            _layers: layers,
+            contents,
             _gateway: gateway,
         })
     }
@@ -474,13 +461,31 @@ impl Environment {
         {
             return Ok(Err(fault));
         }
-        let command = match &self.command {
-            Ok(command) => command.clone(),
+        let commands = match &self.commands {
+            Ok(commands) => commands,
             Err(fault) => return Ok(Err(fault.clone())),
         };
-        let program = command.argv.first().cloned().unwrap_or_default();
-        match self.sandbox.start(command).await {
+        let mut started = Err(StartError::Invalid("there is nothing to start".to_owned()));
+        let mut program = String::new();
+        for command in commands {
+            program = command.argv.first().cloned().unwrap_or_default();
+            started = self.sandbox.start(command.clone()).await;
+            if !started.as_ref().is_err_and(is_elsewhere) {
+                break;
+            }
+        }
+        match started {
             Ok(()) => Ok(Ok(())),
+            Err(StartError::Exec { step, .. }) if self.is_image() && step.starts_with("enter ") => {
+                let directory = step.trim_start_matches("enter ");
+                let why = format!("the working directory doesn't exist: {directory}");
+                Ok(Err(Fault::WorkingDirectory(why)))
+            }
+            // It was looked for in more than one place.
+            Err(error) if commands.len() > 1 && is_elsewhere(&error) => {
+                let name = program.rsplit('/').next().unwrap_or_default();
+                Ok(Err(Fault::Entrypoint(not_found(name))))
+            }
             Err(StartError::Exec { source, .. }) if self.has_own_program() => {
                 let why = format!("fork/exec {program}: {}", reason(&source));
                 Ok(Err(Fault::Entrypoint(why)))
@@ -502,6 +507,10 @@ impl Environment {
             Ok(Err(failure)) => Some(Fault::Init(failure)),
             Ok(Ok(())) | Err(_) => None,
         }
+    }
+
+    const fn is_image(&self) -> bool {
+        matches!(self.contents, Contents::Image { .. })
     }
 
     fn has_own_program(&self) -> bool {
@@ -538,35 +547,6 @@ impl runtime_api::Accept for Entrance {
     }
 }
 
-/// What to start in this environment.
-fn command(
-    wrapper: Option<String>,
-    env: Vec<(String, String)>,
-    memory: MemoryMib,
-    launch: &Launch,
-    code: &Path,
-    layers: &[Arc<Package>],
-) -> Result<Command, Fault> {
-    let argv = match launch.program.argv(memory, &env) {
-        Some(argv) => wrapper.into_iter().chain(argv).collect(),
-        None => {
-            let layers: Vec<&Path> = layers.iter().map(|l| l.dir()).collect();
-            let Some(found) = bootstrap(code, &layers) else {
-                let tried = "[/var/task/bootstrap /opt/bootstrap]";
-                return Err(Fault::Entrypoint(format!(
-                    "Couldn't find valid bootstrap(s): {tried}"
-                )));
-            };
-            vec![found.to_owned()]
-        }
-    };
-    Ok(Command {
-        argv,
-        env,
-        cwd: "/var/task".into(),
-    })
-}
-
 /// The program of a runtime that brings its own: the package's, or else the one of the last layer that has one.
 fn bootstrap(code: &Path, layers: &[&Path]) -> Option<&'static str> {
     // The link itself: where it leads is for the sandbox to see.
@@ -581,7 +561,10 @@ fn bootstrap(code: &Path, layers: &[&Path]) -> Option<&'static str> {
 
 /// The script that the owner wants to start managed runtimes through.
 fn wrapper(version: &FunctionVersion, variables: Option<&Variables>) -> Option<String> {
-    if version.config.runtime.family() == Family::Provided {
+    if matches!(
+        version.config.runtime.family(),
+        Family::Provided | Family::Image
+    ) {
         return None;
     }
     variables?
@@ -589,6 +572,15 @@ fn wrapper(version: &FunctionVersion, variables: Option<&Variables>) -> Option<S
         .get("AWS_LAMBDA_EXEC_WRAPPER")
         .filter(|w| !w.is_empty())
         .cloned()
+}
+
+/// Whether a program is not where it was looked for, so that another place may have it.
+fn is_elsewhere(error: &StartError) -> bool {
+    let StartError::Exec { step, source } = error else {
+        return false;
+    };
+    let absent = [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory];
+    step.starts_with("execute ") && absent.contains(&source.kind())
 }
 
 /// What the kernel says, without the number.

@@ -17,6 +17,7 @@ mod environment;
 #[cfg(test)]
 mod fixture;
 mod gateway;
+mod images;
 mod logs;
 mod meter;
 pub mod packs;

@@ -202,6 +202,20 @@ impl Runtimes {
         })
     }
 
+    /// How to start what a container image with this digest says.
+    pub(crate) fn launch_image(&self, digest: Digest) -> Launch {
+        let short: String = digest.to_string().chars().take(12).collect();
+        Launch {
+            program: Program::Bootstrap,
+            runtime_dir: self.provided_dir.clone(),
+            binds: Vec::new(),
+            environment: BTreeMap::new(),
+            label: format!("image:{short}"),
+            fingerprint: digest,
+            remark: None,
+        }
+    }
+
     /// How to start it without a pack.
     fn of_machine(&self, runtime: Runtime) -> Option<Launch> {
         match runtime.family() {

@@ -78,6 +78,19 @@ impl worker_server::Worker for Service {
             ReceiverStream::new(receiver).map(Ok),
         )))
     }
+
+    async fn prepare_image(
+        &self,
+        request: Request<pb::PrepareImageRequest>,
+    ) -> Result<Response<pb::PrepareImageResponse>, Status> {
+        require_role(request.extensions(), &[Role::Controller])?;
+        let Some(images) = &self.invoker.images else {
+            return Err(Status::unimplemented(
+                "this worker runs no container images",
+            ));
+        };
+        images.prepare(request.get_ref()).await.map(Response::new)
+    }
 }
 
 impl Head {

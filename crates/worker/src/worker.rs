@@ -8,7 +8,7 @@ use std::{
 };
 
 use host::{Clock, Entropy, Membership, Tasks, net::Network, task::Kind};
-use model::{ByteCount, Limits, NodeName, Zone};
+use model::{ByteCount, Limits, NodeName, Runtime, Zone};
 use proto::internal::{logs_server::LogsServer, worker_server::WorkerServer};
 use sandbox::{Driver, NetworkPolicy};
 use tokio::{sync::watch, time::Instant};
@@ -18,6 +18,7 @@ use crate::{
     code::CodeCache,
     environment::Ground,
     gateway::Gateway,
+    images::Images,
     logs::{
         files::{Files, Retention},
         service::LogService,
@@ -54,6 +55,8 @@ pub struct Options {
     pub freeze_after: Duration,
     /// Unpacked code that is kept on disk.
     pub code_cache: ByteCount,
+    /// Unpacked layers of container images that are kept on disk.
+    pub image_store: ByteCount,
     /// Logs that are kept on disk.
     pub logs: Retention,
     /// Run a function on the nearest installed version of its language if its own is missing. For development.
@@ -85,6 +88,7 @@ impl Options {
             idle_expiry: Duration::from_secs(600),
             freeze_after: Duration::from_millis(20),
             code_cache: ByteCount::mib(4096),
+            image_store: ByteCount::mib(20 << 10),
             logs: Retention::default(),
             nearest_runtime: false,
             interpreter_dirs: Vec::new(),
@@ -106,6 +110,8 @@ pub struct Ports {
     pub membership: Arc<dyn Membership>,
     /// The way to them.
     pub network: Arc<dyn Network>,
+    /// Where container images come from; `None` if this worker is to run none.
+    pub images: Option<image::Client>,
     /// Wall time.
     pub clock: Arc<dyn Clock>,
     /// Randomness: ids of environments, and keys of sessions.
@@ -164,6 +170,7 @@ impl Worker {
             code,
             membership,
             network,
+            images,
             clock,
             entropy,
             tasks,
@@ -173,7 +180,14 @@ impl Worker {
             tracing::info!(swept, "ended environments of a previous life");
         }
         let (files, code, runtimes) = prepare(&options, &*driver, code, &tasks).await?;
-        let identifiers = runtimes.identifiers();
+        let mut identifiers = runtimes.identifiers();
+        let images = match images.filter(|_| driver.runs_images()) {
+            Some(client) => Some(open_images(&options, client, &tasks).await?),
+            None => None,
+        };
+        if images.is_some() {
+            identifiers.push(Runtime::IMAGE.offered_as().to_owned());
+        }
 
         let bounds = Bounds {
             slots: options.slots,
@@ -218,6 +232,7 @@ impl Worker {
             meter: meter.clone(),
             pool: pool.clone(),
             code,
+            images,
             runtimes,
             versions,
             ground,
@@ -306,6 +321,27 @@ impl Worker {
                 pool.begin_drain();
                 pool.empty().await;
             });
+    }
+}
+
+/// The store of images, opened on a thread of its own.
+async fn open_images(
+    options: &Options,
+    client: image::Client,
+    tasks: &Tasks,
+) -> Result<Images, StartError> {
+    let dir = options.data_dir.join("images");
+    let told = image::Options {
+        dir: dir.clone(),
+        capacity: options.image_store,
+    };
+    let own = tasks.clone();
+    let opened = tasks.blocking(move || image::Store::open(told, client, own));
+    let failed = |source| StartError::Directory { path: dir, source };
+    match opened.await {
+        Ok(Ok(store)) => Ok(Images::new(store)),
+        Ok(Err(error)) => Err(failed(error)),
+        Err(panicked) => Err(failed(io::Error::other(panicked))),
     }
 }
 

@@ -66,11 +66,9 @@ impl Settling {
     ) -> Vec<(Arc<FunctionVersion>, Option<Reason>)> {
         let before = std::mem::take(&mut self.unoffered);
         let judged = open.into_iter().filter_map(|version| {
-            if let Some(reason) = hopeless(&version) {
-                return Some((version, Some(reason)));
-            }
             if is_offered(members, &version) {
-                return Some((version, None));
+                // An image has to be brought first.
+                return version.config.image().is_none().then_some((version, None));
             }
             let since = before
                 .get(&version.id)
@@ -86,7 +84,11 @@ impl Settling {
 }
 
 /// Ends the creation or update of one version, if its code is there. `false` if changes cannot be made at present.
-async fn settle(shared: &Arc<Shared>, version: &FunctionVersion, failure: Option<Reason>) -> bool {
+pub(super) async fn settle(
+    shared: &Arc<Shared>,
+    version: &FunctionVersion,
+    failure: Option<Reason>,
+) -> bool {
     if !is_held(shared, version).await {
         tracing::warn!(version = ?version.id, "its code is not on a quorum of controllers yet");
         return true;
@@ -114,34 +116,36 @@ async fn is_held(shared: &Arc<Shared>, version: &FunctionVersion) -> bool {
     true
 }
 
-/// Why it can never be invoked, if it cannot. What only keeps a function from running for now is told when it is invoked.
-fn hopeless(version: &FunctionVersion) -> Option<Reason> {
-    version.config.image().map(|_| Reason {
-        code: "InvalidConfiguration".to_owned(),
-        text: "The workers of this cluster do not run container images: the function is recorded and cannot be invoked."
-            .to_owned(),
-    })
-}
-
 /// Whether a worker offers its runtime on its architecture, as far as this node knows. One that drains comes back as a rule, and
 /// one that says nothing yet is about to start.
 fn is_offered(members: &Members, version: &FunctionVersion) -> bool {
     let speaks =
         |member: &&Arc<Member>| member.roles.has(Role::Worker) && !member.runtimes.is_empty();
     let mut workers = members.values().filter(speaks).peekable();
-    let runtime = version.config.runtime;
-    let wanted = runtime.as_str();
     // A runtime of the customer's own is recorded, and refused by name when it is invoked.
-    runtime.is_custom()
+    version.config.runtime.is_custom()
         || workers.peek().is_none()
-        || workers.any(|worker| {
-            worker.architecture == Some(version.config.architecture)
-                && worker.runtimes.iter().any(|offered| offered == wanted)
-        })
+        || workers.any(|worker| is_offered_by(worker, version))
+}
+
+pub(super) fn is_offered_by(worker: &Member, version: &FunctionVersion) -> bool {
+    let wanted = version.config.runtime.offered_as();
+    worker.architecture == Some(version.config.architecture)
+        && worker.runtimes.iter().any(|offered| offered == wanted)
 }
 
 fn unoffered(version: &FunctionVersion) -> Reason {
     let config = &version.config;
+    if config.image().is_some() {
+        return Reason {
+            code: "InvalidConfiguration".to_owned(),
+            text: format!(
+                "No worker of this cluster runs container images on {}. Add one whose kernel has overlayfs, as `dunlin doctor` \
+                 shows, then update or create the function again.",
+                config.architecture
+            ),
+        };
+    }
     Reason {
         code: "InvalidRuntime".to_owned(),
         text: format!(

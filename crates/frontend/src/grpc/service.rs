@@ -173,7 +173,7 @@ impl functions_server::Functions for Functions {
                 configuration: Some(show::configuration(&got.shown, Detail::Full)),
                 code_location: match got.location {
                     get_function::Location::Package(url) => url,
-                    get_function::Location::Image(uri) => uri,
+                    get_function::Location::Image(uri, _) => uri,
                 },
                 tags: got.tags,
             })

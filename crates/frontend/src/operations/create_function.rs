@@ -8,7 +8,7 @@ use lambda_api::{
 use super::{
     Shown, Workbench,
     deployment::{self, Stored},
-    versions,
+    images, versions,
 };
 use crate::{
     auth::{self, Authorized},
@@ -30,7 +30,10 @@ pub(crate) async fn run(
     )?;
     let layers = deployment::layers(bench, &request.layers).await?;
     let Stored { code, object } = match &mut request.source {
-        Source::Image(uri) => Stored::image(uri),
+        Source::Image(uri) => Stored {
+            code: images::resolve(bench, uri, request.config.architecture).await?,
+            object: None,
+        },
         Source::Archive(archive) => {
             let package = deployment::inspect(bench, caller, archive.take()).await?;
             deployment::check_size(&bench.limits_of(caller.account), &package.code, &layers)?;

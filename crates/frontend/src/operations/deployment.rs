@@ -125,16 +125,6 @@ pub(super) async fn store(
     Ok(Stored { code, object })
 }
 
-impl Stored {
-    /// What stands in the place of a package for a function of an image.
-    pub(super) fn image(uri: &str) -> Self {
-        Self {
-            code: Code::of_image(uri),
-            object: None,
-        }
-    }
-}
-
 fn check_room(
     bench: &Workbench,
     account: AccountId,

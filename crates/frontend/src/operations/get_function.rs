@@ -8,7 +8,7 @@ use lambda_api::{
     target::Target,
 };
 
-use super::{Shown, Workbench, versions};
+use super::{Shown, Workbench, images, versions};
 use crate::{auth::Authorized, error::OperationError, respond::Answer};
 
 /// A version, where its code can be downloaded for a while, and the tags and the reservation of its function.
@@ -25,8 +25,8 @@ pub(crate) struct Got {
 pub(crate) enum Location {
     /// A package: a URL that opens it for a while.
     Package(String),
-    /// An image: its URI.
-    Image(String),
+    /// An image: its URI, and the one with its digest.
+    Image(String, Option<String>),
 }
 
 /// `origin` is where the caller will download the code from: scheme, host and port.
@@ -42,7 +42,11 @@ pub(crate) async fn run(
     });
     let (version, tags, reserved) = found.await??;
     let location = match version.config.image() {
-        Some(image) => Location::Image(image.uri.clone()),
+        Some(image) => {
+            let digest = version.image_digest();
+            let resolved = digest.and_then(|digest| images::resolved_uri(&image.uri, digest));
+            Location::Image(image.uri.clone(), resolved)
+        }
         None => Location::Package(bench.code_urls.url(
             origin,
             version.code.digest,
@@ -62,7 +66,7 @@ pub(crate) fn answer(got: Got) -> Answer {
     let configuration = got.shown.configuration(Detail::Full);
     let code = match got.location {
         Location::Package(url) => CodeLocation::url(url, got.shown.version.config.origin()),
-        Location::Image(uri) => CodeLocation::image(uri),
+        Location::Image(uri, resolved) => CodeLocation::image(uri, resolved),
     };
     let shape = GetFunction::new(configuration, code, got.tags, got.reserved);
     Answer::json(Operation::GetFunction.success(), to_body(&shape))

@@ -14,7 +14,7 @@ use model::{
 use super::{
     Shown, Workbench,
     deployment::{self, Package, Stored},
-    versions,
+    images, versions,
 };
 use crate::{auth::Authorized, error::OperationError, respond::Answer};
 
@@ -24,7 +24,19 @@ pub(crate) async fn run(
 ) -> Result<Shown, OperationError> {
     let (mut request, grant) = authorized.take();
     let package = match &mut request.source {
-        Source::Image(uri) => Prepared::Image(Code::of_image(uri)),
+        Source::Image(uri) => {
+            let known = bench.control.glance(|catalog| {
+                let latest = catalog.function(&request.function)?.latest()?;
+                let config = &latest.config;
+                Some((config.architecture, config.image().is_some()))
+            });
+            if let Some((_, false)) = known {
+                return Err(Rejection::WrongPackage { image: false }.into());
+            }
+            let architecture = request.architecture.or(known.map(|(of, _)| of));
+            let architecture = architecture.unwrap_or_default();
+            Prepared::Image(images::resolve(bench, uri, architecture).await?)
+        }
         Source::Archive(archive) => {
             let package = deployment::inspect(bench, grant.caller(), archive.take()).await?;
             check_size(bench, &request, &package.code)?;

@@ -134,6 +134,7 @@ impl Cluster {
             channels,
             audit: Recorder::start(recording, segments, Arc::new(SystemClock), &tasks),
             objects: None,
+            images: None,
         };
         let frontend = Frontend::new(options, ports);
         let [public, grpc] = listeners.each_ref().map(|l| l.local_addr());

@@ -67,6 +67,39 @@ impl ApiError {
         )
     }
 
+    /// An image that its registry does not have.
+    #[must_use]
+    pub fn image_missing(uri: &str) -> Self {
+        Self::InvalidParameterValue(format!(
+            "Source image {uri} does not exist. Provide a valid source image."
+        ))
+    }
+
+    /// An image that its registry does not let us read. The first two sentences are AWS's.
+    #[must_use]
+    pub fn image_denied(registry: &str, detail: &str) -> Self {
+        Self::AccessDenied(format!(
+            "Lambda does not have permission to access the ECR image. Check the ECR permissions. (Registry {registry}: {detail}. \
+             The operator of this cluster names credentials for it in the section registries of its configuration.)"
+        ))
+    }
+
+    /// An image that can never run.
+    #[must_use]
+    pub fn image_unusable(uri: &str, why: &str) -> Self {
+        Self::InvalidParameterValue(format!(
+            "The image manifest, config or layer media type for the source image {uri} is not supported: {why}."
+        ))
+    }
+
+    /// A registry that does not answer.
+    #[must_use]
+    pub fn registry_unavailable(uri: &str) -> Self {
+        Self::ServiceUnavailable(format!(
+            "The registry of source image {uri} does not answer as it should. Please try again."
+        ))
+    }
+
     /// `CreateFunction` for an image that does not name one.
     #[must_use]
     pub fn zip_for_image() -> Self {

@@ -188,7 +188,7 @@ impl FunctionConfiguration {
             memory_size: config.memory.get(),
             last_modified: version.last_modified.to_aws_string(),
             code_sha256: match image {
-                Some(image) => image_digest(image),
+                Some(image) => image_digest(version, image),
                 None => Some(version.code.digest.to_base64()),
             },
             version: version.id.version.to_string(),
@@ -224,8 +224,11 @@ impl FunctionConfiguration {
     }
 }
 
-/// The digest that an image's URI ends with. One that ends with a tag tells nothing about the image behind it.
-fn image_digest(image: &Image) -> Option<String> {
+/// The digest of an image; of one that was only recorded, the one that its URI ends with.
+fn image_digest(version: &FunctionVersion, image: &Image) -> Option<String> {
+    if let Some(digest) = version.image_digest() {
+        return Some(digest.to_string());
+    }
     let (_, digest) = image.uri.rsplit_once("@sha256:")?;
     Some(digest.to_owned())
 }

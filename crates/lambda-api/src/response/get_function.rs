@@ -28,6 +28,8 @@ pub struct CodeLocation {
     location: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     image_uri: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resolved_image_uri: Option<String>,
     #[serde(rename = "SourceKMSKeyArn", skip_serializing_if = "Option::is_none")]
     source_kms_key_arn: Option<String>,
     #[serde(rename = "ResolvedS3Object", skip_serializing_if = "Option::is_none")]
@@ -48,6 +50,7 @@ impl CodeLocation {
             repository_type: "S3",
             location: Some(location),
             image_uri: None,
+            resolved_image_uri: None,
             source_kms_key_arn: origin.and_then(|o| o.kms_key.clone()),
             resolved_object: origin
                 .and_then(|o| o.object.as_ref())
@@ -55,13 +58,14 @@ impl CodeLocation {
         }
     }
 
-    /// The URI of an image, as it was given.
+    /// The URI of an image as it was given, and the one that names exactly what runs, if that is known.
     #[must_use]
-    pub const fn image(uri: String) -> Self {
+    pub const fn image(uri: String, resolved: Option<String>) -> Self {
         Self {
             repository_type: "ECR",
             location: None,
             image_uri: Some(uri),
+            resolved_image_uri: resolved,
             source_kms_key_arn: None,
             resolved_object: None,
         }
@@ -128,8 +132,12 @@ mod tests {
             })
         );
         assert_eq!(
-            serde_json::to_value(CodeLocation::image("r/i:1".into())).unwrap(),
-            json!({"RepositoryType": "ECR", "ImageUri": "r/i:1"})
+            serde_json::to_value(CodeLocation::image(
+                "r/i:1".into(),
+                Some("r/i@sha256:0".into())
+            ))
+            .unwrap(),
+            json!({"RepositoryType": "ECR", "ImageUri": "r/i:1", "ResolvedImageUri": "r/i@sha256:0"})
         );
 
         let shape = GetFunction::new(

@@ -234,7 +234,7 @@ impl DurableConfig {
 #[cfg(test)]
 mod tests {
     use model::{
-        Runtime,
+        Digest, Runtime,
         function::{Code, CustomRuntime, Image, Origin, State, UsedLayer},
     };
     use serde_json::json;
@@ -316,12 +316,12 @@ mod tests {
     }
 
     #[test]
-    fn a_function_of_an_image_has_no_runtime_and_the_digest_that_its_uri_names() {
-        let of = |uri: &str, command: &[&str]| {
+    fn a_function_of_an_image_has_no_runtime_and_the_digest_that_is_known() {
+        let of = |uri: &str, code: Code, command: &[&str]| {
             let mut version = version(State::Active, None);
             version.config.runtime = Runtime::IMAGE;
             version.config.handler = None;
-            version.code = Code::of_image(uri);
+            version.code = code;
             version.config.optional = OptionalConfig {
                 image: Some(Image {
                     uri: uri.to_owned(),
@@ -337,7 +337,8 @@ mod tests {
             serde_json::to_value(shape).unwrap()
         };
         let digest = "a".repeat(64);
-        let shown = of(&format!("r/i@sha256:{digest}"), &["c"]);
+        let recorded = format!("r/i@sha256:{digest}");
+        let shown = of(&recorded, Code::of_image(&recorded), &["c"]);
         assert_eq!(shown["PackageType"], json!("Image"));
         assert_eq!(shown["CodeSha256"], json!(digest));
         assert_eq!(
@@ -347,7 +348,10 @@ mod tests {
         for absent in ["Runtime", "Handler", "RuntimeVersionConfig"] {
             assert_eq!(shown.get(absent), None, "{absent}");
         }
-        let shown = of("r/i:1", &[]);
+        let manifest = Digest::of(b"manifest");
+        let shown = of("r/i:1", Code::of_manifest(manifest), &[]);
+        assert_eq!(shown["CodeSha256"], json!(manifest.to_string()));
+        let shown = of("r/i:1", Code::of_image("r/i:1"), &[]);
         assert_eq!(shown.get("CodeSha256"), None);
         assert_eq!(shown.get("ImageConfigResponse"), None);
     }

@@ -215,9 +215,7 @@ impl OptionalConfig {
     /// Answers the name that the API has for it.
     #[must_use]
     pub const fn unmet(&self) -> Option<&'static str> {
-        if self.image.is_some() {
-            Some("PackageType Image")
-        } else if self.durable.is_some() {
+        if self.durable.is_some() {
             Some("DurableConfig")
         } else if !self.file_systems.is_empty() {
             Some("FileSystemConfigs")

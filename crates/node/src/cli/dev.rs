@@ -33,7 +33,7 @@ use crate::{
     compose::{self, Addresses, NodeHandle, StartError},
     config::{
         Audit, Auth, Cluster, Listen, Log, LogFormat, MasterKeyFile, Node, NodeConfig, Raft,
-        Sandbox, SecretSource, Tracing, Worker,
+        Registries, Sandbox, SecretSource, Tracing, Worker,
     },
     material::{Material, key_ring},
     real, telemetry,
@@ -190,6 +190,7 @@ fn config(arguments: &Arguments, directory: &Path) -> Result<NodeConfig, Exit> {
             cpus: None,
             idle_expiry: Duration::from_mins(10),
             code_cache: model::ByteCount::mib(4096),
+            image_store: model::ByteCount::mib(20 << 10),
             interpreter_dirs: Vec::new(),
             pack_dir: arguments.packs.clone(),
             nearest_runtime: true,
@@ -212,6 +213,10 @@ fn config(arguments: &Arguments, directory: &Path) -> Result<NodeConfig, Exit> {
             sample_ratio: 0.0,
         },
         s3: None,
+        registries: Registries {
+            hosts: Vec::new(),
+            others: true,
+        },
         drain_grace: GRACE,
     })
 }
@@ -241,6 +246,10 @@ fn material(config: &NodeConfig) -> Result<Material, anyhow::Error> {
         access_keys: None,
         master_keys: Some(Arc::new(master_keys(config)?)),
         object_store: None,
+        registries: Some(image::Registries {
+            plain_loopback: true,
+            ..image::Registries::default()
+        }),
     })
 }
 

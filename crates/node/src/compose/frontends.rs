@@ -46,6 +46,7 @@ pub(super) fn make(
             channels: shared.channels.clone(),
             audit: recorder(shared, host),
             objects: objects(shared.config.s3.as_ref(), material, host)?,
+            images: super::images(material, host)?.map(Arc::new),
         },
     ))
 }

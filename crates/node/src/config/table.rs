@@ -133,6 +133,16 @@ pub const SECTIONS: &[(&str, &str)] = &[
          (`S3Bucket`, `S3Key`). Any store that speaks S3 will do. The frontend signs with this key, whoever calls: it \
          should open nothing but packages. Only frontends read this section.",
     ),
+    (
+        "registries",
+        "Where functions of container images come from. Frontends ask registries what an image is, workers fetch it: both read \
+         this section.",
+    ),
+    (
+        "registries.hosts",
+        "One registry; write `[[registries.hosts]]` for each that wants credentials, has no TLS or is vouched for by an authority \
+         of your own. Hosts that registries send to, such as those of tokens, are looked up here by their names too.",
+    ),
     ("worker", "How much a worker runs."),
     ("sandbox", "What confines user code."),
     (
@@ -278,6 +288,22 @@ pub const KEYS: &[Key] = &[
     key("s3", "ca_file", Path, Otherwise("the authorities that the machine trusts"),
         "Authorities in PEM that may vouch for the object store, beside those that the machine trusts."),
 
+    key("registries", "others", Boolean, Value("true"),
+        "Whether registries that are not listed are asked too: by TLS, anonymously. Whoever may create functions decides then \
+         which hosts this node connects to."),
+    key("registries.hosts", "host", Text, Required,
+        "The registry as images name it: `HOST[:PORT]`."),
+    key("registries.hosts", "plain", Boolean, Value("false"),
+        "Whether it is reached by HTTP without TLS."),
+    key("registries.hosts", "username", Text, Otherwise("it is asked anonymously"),
+        "The name that it knows this cluster by."),
+    key("registries.hosts", "password_file", Path, Otherwise("`password_env` is read"),
+        "File with the password, or a token in its place; white space at its end does not count."),
+    key("registries.hosts", "password_env", Text, Otherwise("`password_file` is read"),
+        "Variable with the password; its name must not begin with `DUNLIN_`."),
+    key("registries.hosts", "ca_file", Path, Otherwise("the authorities that the machine trusts"),
+        "Authorities in PEM that may vouch for it, beside those that the machine trusts."),
+
     key("worker", "slots", Integer, Value("128"),
         "The most environments at a time, idle ones included."),
     key("worker", "memory", Bytes, Otherwise("three quarters of the machine's memory"),
@@ -289,6 +315,8 @@ pub const KEYS: &[Key] = &[
         "How long an environment may be idle before it is ended."),
     key("worker", "code_cache", Bytes, Value("4GiB"),
         "Unpacked code that is kept on disk; what is in use may be more."),
+    key("worker", "image_store", Bytes, Value("20GiB"),
+        "Unpacked layers of container images that are kept on disk; what is in use may be more."),
     key("worker", "interpreter_dirs", Paths, Value(""),
         "Directories with interpreters (`python3.12`, `node` and so on) to look into beside those of the service's `PATH`."),
     key("worker", "pack_dir", Path, Otherwise("`packs` in `node.data_dir`"),

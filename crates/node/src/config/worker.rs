@@ -19,6 +19,8 @@ pub struct Worker {
     pub idle_expiry: Duration,
     /// Unpacked code that is kept on disk.
     pub code_cache: ByteCount,
+    /// Unpacked layers of container images that are kept on disk.
+    pub image_store: ByteCount,
     /// Directories with interpreters beside those of `PATH`.
     pub interpreter_dirs: Vec<PathBuf>,
     /// Directory with packs; `packs` in the data directory if `None`.
@@ -44,6 +46,7 @@ pub(super) fn worker(scope: &Scope<'_>) -> Option<Worker> {
     let cpus = scope.integer::<u32>("cpus");
     let idle_expiry = scope.duration("idle_expiry");
     let code_cache = scope.bytes("code_cache");
+    let image_store = scope.bytes("image_store");
     let interpreter_dirs = scope.paths("interpreter_dirs");
     let pack_dir = scope.path("pack_dir");
     let nearest_runtime = scope.boolean("nearest_runtime");
@@ -60,6 +63,7 @@ pub(super) fn worker(scope: &Scope<'_>) -> Option<Worker> {
         cpus,
         idle_expiry: idle_expiry?,
         code_cache: code_cache?,
+        image_store: image_store?,
         interpreter_dirs: interpreter_dirs?,
         pack_dir,
         nearest_runtime: nearest_runtime?,

@@ -73,6 +73,13 @@ fn accepted() -> Part {
 impl Worker for FakeWorker {
     type InvokeStream = Events;
 
+    async fn prepare_image(
+        &self,
+        _: Request<pb::PrepareImageRequest>,
+    ) -> Result<Response<pb::PrepareImageResponse>, Status> {
+        Err(Status::unimplemented("this worker has no images"))
+    }
+
     async fn invoke(
         &self,
         request: Request<Streaming<pb::InvokeRequest>>,

@@ -18,10 +18,7 @@ use sandbox::{Command, Exit, StartError};
 use tokio::time::Instant;
 
 use super::{Environment, Fault, Lost, fault::exit_text, invoke::Ended};
-use crate::{
-    code::Package,
-    logs::platform::{Event, Status},
-};
+use crate::logs::platform::{Event, Status};
 
 /// Where extensions are, inside.
 const PLACE: &str = "/opt/extensions";
@@ -51,10 +48,8 @@ pub(super) struct Programs {
 }
 
 impl Programs {
-    /// What the layers bring; a later layer covers an earlier one.
-    pub(super) fn find(layers: &[Arc<Package>], env: &[(String, String)]) -> Self {
-        let layers: Vec<&Path> = layers.iter().map(|l| l.dir()).collect();
-        let names = names(&layers);
+    /// Those of these names.
+    pub(super) fn new(names: Vec<String>, env: &[(String, String)]) -> Self {
         let wanted = |name: &str| !name.starts_with('_') && !OF_THE_RUNTIME.contains(&name);
         let env = env
             .iter()
@@ -70,7 +65,8 @@ impl Programs {
     }
 }
 
-fn names(layers: &[&Path]) -> Vec<String> {
+/// The names of what the layers bring; a later layer covers an earlier one.
+pub(super) fn names(layers: &[&Path]) -> Vec<String> {
     let mut found = BTreeMap::new();
     for layer in layers {
         // A layer without the directory has none.

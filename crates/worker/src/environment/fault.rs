@@ -20,6 +20,8 @@ pub(crate) enum Fault {
     Init(InitFailure),
     /// The program cannot be started: why.
     Entrypoint(String),
+    /// There is no such directory to start it in: why.
+    WorkingDirectory(String),
     /// The answer is larger than this.
     TooLarge(u64),
     /// The connection broke in the middle of a streamed response.
@@ -48,6 +50,7 @@ impl Fault {
             | Self::Timeout(_)
             | Self::Exit(_)
             | Self::Entrypoint(_)
+            | Self::WorkingDirectory(_)
             | Self::Truncated
             | Self::Extension(_) => {}
         }
@@ -64,13 +67,15 @@ impl Fault {
     pub(crate) fn log_line(&self, id: RequestId, now: Timestamp) -> Option<String> {
         match self {
             Self::Timeout(_) => Some(format!("{} {id} {}\n", now.to_rfc3339(), self.sentence())),
-            Self::Exit(_) | Self::Entrypoint(_) | Self::Truncated | Self::Extension(_) => {
-                Some(format!(
-                    "RequestId: {id} Error: {}\n{}",
-                    self.sentence(),
-                    self.kind()
-                ))
-            }
+            Self::Exit(_)
+            | Self::Entrypoint(_)
+            | Self::WorkingDirectory(_)
+            | Self::Truncated
+            | Self::Extension(_) => Some(format!(
+                "RequestId: {id} Error: {}\n{}",
+                self.sentence(),
+                self.kind()
+            )),
             Self::TooLarge(_) | Self::Init(_) => None,
         }
     }
@@ -83,6 +88,7 @@ impl Fault {
             Self::Exit(_)
             | Self::Init(_)
             | Self::Entrypoint(_)
+            | Self::WorkingDirectory(_)
             | Self::TooLarge(_)
             | Self::Truncated
             | Self::Extension(_) => Status::Error(self.kind()),
@@ -96,6 +102,7 @@ impl Fault {
             Self::Exit(_) => "Runtime.ExitError",
             Self::Init(failure) => return init_error_type(failure),
             Self::Entrypoint(_) => "Runtime.InvalidEntrypoint",
+            Self::WorkingDirectory(_) => "Runtime.InvalidWorkingDir",
             Self::TooLarge(_) => "Function.ResponseSizeTooLarge",
             Self::Truncated => "Runtime.TruncatedResponse",
             Self::Extension(fault) => fault.kind,
@@ -109,7 +116,7 @@ impl Fault {
             Self::Exit(Exit::Code(0)) => "Runtime exited without providing a reason".to_owned(),
             Self::Exit(exit) => format!("Runtime exited with error: {}", exit_text(*exit)),
             Self::Init(_) => "Runtime failed to initialize".to_owned(),
-            Self::Entrypoint(why) => why.clone(),
+            Self::Entrypoint(why) | Self::WorkingDirectory(why) => why.clone(),
             Self::TooLarge(limit) => format!("Response payload size exceeded {limit} bytes"),
             Self::Truncated => "Response was truncated".to_owned(),
             Self::Extension(fault) => fault.detail.clone(),

@@ -8,7 +8,7 @@ use model::{
 };
 use runtime_api::CREDENTIALS_PATH;
 
-use super::credentials::Credentials;
+use super::{contents, credentials::Credentials};
 
 /// Where code inside reaches its Runtime API.
 pub(crate) const RUNTIME_API: &str = "127.0.0.1:9001";
@@ -17,6 +17,7 @@ const GATEWAY: &str = "http://127.0.0.1:9000";
 /// What SDKs read for every service that has no address of its own.
 const ALL_ENDPOINTS: &str = "AWS_ENDPOINT_URL";
 const TASK_ROOT: &str = "/var/task";
+const RUNTIME_DIR: &str = "/var/runtime";
 
 /// What an environment has besides what its version says.
 pub(crate) struct Around<'a> {
@@ -24,6 +25,8 @@ pub(crate) struct Around<'a> {
     pub(crate) log_stream: &'a str,
     /// What its runtime wants.
     pub(crate) runtime: &'a BTreeMap<String, String>,
+    /// What its image says, if it has one.
+    pub(crate) image: Option<&'a [(String, String)]>,
     /// Whether there is a way to the cluster.
     pub(crate) has_gateway: bool,
 }
@@ -43,7 +46,13 @@ pub(crate) fn of(
                 .map(|(name, value)| (name.to_owned(), value)),
         );
     };
-    set(image(version));
+    match around.image {
+        None => set(image(version)),
+        Some(image) => {
+            set(container());
+            set(image.iter().map(|(n, v)| (n.as_str(), v.clone())).collect());
+        }
+    }
     set(around
         .runtime
         .iter()
@@ -58,6 +67,9 @@ pub(crate) fn of(
     }
     set(of_role(around.credentials));
     set(platform(version, around.log_stream));
+    if around.image.is_none() {
+        set(places(version));
+    }
     all.into_iter().collect()
 }
 
@@ -95,6 +107,33 @@ pub(super) fn image(version: &FunctionVersion) -> Vec<(&'static str, String)> {
         pairs.push(("RUBYLIB", "/var/runtime/lib:/opt/ruby/lib".to_owned()));
     }
     pairs
+}
+
+/// The same for a function of a container image, which brings the rest: also where its code is, if it is not where AWS's own
+/// images have it.
+fn container() -> Vec<(&'static str, String)> {
+    vec![
+        ("PATH", contents::PATH.to_owned()),
+        ("TZ", ":UTC".to_owned()),
+        ("LAMBDA_TASK_ROOT", TASK_ROOT.to_owned()),
+        ("LAMBDA_RUNTIME_DIR", RUNTIME_DIR.to_owned()),
+        ("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR".to_owned()),
+        ("AWS_XRAY_DAEMON_ADDRESS", "127.0.0.1:2000".to_owned()),
+        ("_AWS_XRAY_DAEMON_ADDRESS", "127.0.0.1".to_owned()),
+        ("_AWS_XRAY_DAEMON_PORT", "2000".to_owned()),
+    ]
+}
+
+/// Where a function of a package is, and what it is called there.
+fn places(version: &FunctionVersion) -> Vec<(&'static str, String)> {
+    vec![
+        (
+            "_HANDLER",
+            version.config.handler.clone().unwrap_or_default(),
+        ),
+        ("LAMBDA_TASK_ROOT", TASK_ROOT.to_owned()),
+        ("LAMBDA_RUNTIME_DIR", RUNTIME_DIR.to_owned()),
+    ]
 }
 
 /// Where SDKs find the cluster instead of AWS. An owner who sends them elsewhere means it.
@@ -138,9 +177,6 @@ fn platform(version: &FunctionVersion, log_stream: &str) -> Vec<(&'static str, S
     let id = &version.id;
     let region = id.function.region.to_string();
     let mut pairs = vec![
-        ("_HANDLER", config.handler.clone().unwrap_or_default()),
-        ("LAMBDA_TASK_ROOT", TASK_ROOT.to_owned()),
-        ("LAMBDA_RUNTIME_DIR", "/var/runtime".to_owned()),
         ("AWS_LAMBDA_FUNCTION_NAME", id.function.name.to_string()),
         ("AWS_LAMBDA_FUNCTION_VERSION", id.version.to_string()),
         (
@@ -154,7 +190,7 @@ fn platform(version: &FunctionVersion, log_stream: &str) -> Vec<(&'static str, S
         ("AWS_REGION", region.clone()),
         ("AWS_DEFAULT_REGION", region),
     ];
-    if config.runtime.family() != Family::Provided {
+    if !matches!(config.runtime.family(), Family::Provided | Family::Image) {
         pairs.push((
             "AWS_EXECUTION_ENV",
             format!("AWS_Lambda_{}", config.runtime),
@@ -269,9 +305,41 @@ mod tests {
             credentials: &Credentials::None,
             log_stream: "stream",
             runtime: &BTreeMap::from([("JAVA_HOME".to_owned(), "/usr/lib/jvm".to_owned())]),
+            image: None,
             has_gateway,
         };
         of(version, Some(&own), &around).into_iter().collect()
+    }
+
+    #[test]
+    fn an_image_brings_its_own_and_the_function_wins_over_it() {
+        let mut version = fixture::version("python3.11", "app.handler");
+        version.config.runtime = model::Runtime::IMAGE;
+        version.config.handler = None;
+        let image = [("A", "image"), ("B", "image"), ("AWS_REGION", "image")];
+        let image = image.map(|(n, v)| (n.to_owned(), v.to_owned()));
+        let own = Environment(BTreeMap::from([("B".to_owned(), "own".to_owned())]));
+        let around = Around {
+            credentials: &Credentials::None,
+            log_stream: "stream",
+            runtime: &BTreeMap::new(),
+            image: Some(&image),
+            has_gateway: false,
+        };
+        let all: BTreeMap<_, _> = of(&version, Some(&own), &around).into_iter().collect();
+        let got = |name: &str| all.get(name).map(String::as_str);
+        assert_eq!((got("A"), got("B")), (Some("image"), Some("own")));
+        assert_eq!(got("AWS_REGION"), Some("us-east-1"));
+        assert_eq!(got("PATH"), Some(contents::PATH));
+        assert_eq!(got("LAMBDA_TASK_ROOT"), Some("/var/task"));
+        for absent in [
+            "_HANDLER",
+            "AWS_EXECUTION_ENV",
+            "LD_LIBRARY_PATH",
+            "PYTHONPATH",
+        ] {
+            assert_eq!(got(absent), None, "{absent}");
+        }
     }
 
     #[test]

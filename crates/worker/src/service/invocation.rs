@@ -25,9 +25,11 @@ use crate::{
     code::CodeCache,
     environment::{
         Environment, Ground, Init, Lost, Plan,
+        contents::Contents,
         credentials::Credentials,
         invoke::{Caller, Ended, Request},
     },
+    images::Images,
     meter::Meter,
     pool::{Checkout, Key, Lease, Pool, Refusal, Reservation},
     ports::Versions,
@@ -45,6 +47,7 @@ const TRIES: u32 = 3;
 pub(crate) struct Invoker {
     pub(crate) pool: Pool,
     pub(crate) code: CodeCache,
+    pub(crate) images: Option<Images>,
     pub(crate) runtimes: Runtimes,
     pub(crate) versions: Arc<dyn Versions>,
     pub(crate) ground: Ground,
@@ -204,7 +207,8 @@ impl Invoker {
                 Checkout::Start(place) => {
                     let variables = variables(&version, invoke.environment_key.as_ref())?;
                     let own = (variables, self.credentials(&version, invoke));
-                    self.cold_start(place, &version, own, &launch).await?
+                    self.cold_start(place, &version, own, (&launch, until))
+                        .await?
                 }
             };
             if let Some(key) = &invoke.role_key {
@@ -257,6 +261,9 @@ impl Invoker {
                 got: config.architecture,
             });
         }
+        if config.image().is_some() && self.images.is_some() {
+            return Ok(self.runtimes.launch_image(version.code.digest));
+        }
         self.runtimes
             .launch(config.runtime)
             .ok_or(Refused::Runtime(config.runtime))
@@ -267,13 +274,27 @@ impl Invoker {
         Credentials::new(version, key, &self.ground.clock, &self.entropy)
     }
 
-    async fn cold_start(
+    /// What a version is made of, brought here if need be.
+    async fn contents(
         &self,
-        place: Reservation,
-        version: &Arc<FunctionVersion>,
-        (variables, credentials): (Option<Variables>, Credentials),
-        launch: &Launch,
-    ) -> Result<Ready, Refused> {
+        version: &FunctionVersion,
+        until: Instant,
+    ) -> Result<Contents, Refused> {
+        if let (Some(found), Some(images)) = (version.config.image(), &self.images) {
+            let wait = until.saturating_duration_since(Instant::now());
+            let image = images.get(&found.uri, version.code.digest, wait).await;
+            return match image {
+                Ok(image) => Ok(Contents::Image {
+                    image,
+                    overrides: found.overrides.clone(),
+                }),
+                Err(error) => {
+                    let text = error.text();
+                    tracing::warn!(function = %version.id.function.name, error = %text, "an image is not available");
+                    Err(Refused::Code(text))
+                }
+            };
+        }
         let get = async |digest| {
             self.code.get(digest).await.map_err(|error| {
                 tracing::warn!(function = %version.id.function.name, %error, kind = ?error.kind(), "code is not available");
@@ -282,17 +303,27 @@ impl Invoker {
         };
         let layers = version.config.layers().iter();
         let layers = layers.map(|layer| get(layer.content.digest));
-        let (package, layers) = tokio::try_join!(
+        let (code, layers) = tokio::try_join!(
             get(version.code.digest),
             futures::future::try_join_all(layers)
         )?;
+        Ok(Contents::Package { code, layers })
+    }
+
+    async fn cold_start(
+        &self,
+        place: Reservation,
+        version: &Arc<FunctionVersion>,
+        (variables, credentials): (Option<Variables>, Credentials),
+        (launch, until): (&Launch, Instant),
+    ) -> Result<Ready, Refused> {
+        let contents = self.contents(version, until).await?;
         let plan = Plan {
             id: format!("{:032x}", self.entropy.next_u128()),
             version: version.clone(),
             variables,
             credentials,
-            package,
-            layers,
+            contents,
             launch: launch.clone(),
         };
         let sandbox_failed = |error: &dyn std::error::Error| {

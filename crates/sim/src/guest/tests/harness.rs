@@ -158,6 +158,7 @@ impl Harness {
             code: world.clone(),
             membership: Arc::new(Nobody(watch::Sender::new(Arc::default()))),
             network: Arc::new(PlainNetwork::new(own)),
+            images: None,
             clock,
             entropy: Arc::new(entropy),
             tasks: Tasks::in_place(),
