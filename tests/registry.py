@@ -33,13 +33,25 @@ while :; do
     event=$(busybox wget -q -S -O - $api/next 2>/tmp/head) || exit 3
     id=$(busybox grep -i aws-request-id /tmp/head | busybox sed 's/.*: *//' | busybox tr -d '\\r\\n')
     case $event in *crash*) exit 7 ;; esac
-    seen=$(busybox find / -xdev -name 'seen-*' 2>/dev/null | busybox sort | busybox tr '\\n' ' ')
+    seen=$(busybox find / /tmp -xdev -name 'seen-*' 2>/dev/null | busybox sort -u | busybox tr '\\n' ' ')
     env=$(busybox env | busybox grep -E '^(_HANDLER|LAMBDA_TASK_ROOT|FROM_|PATH|AWS_EXECUTION_ENV)' | busybox sort | busybox tr '\\n' ' ')
     ids=$(busybox id -u)
+    root=$(busybox ls -a / | busybox tr '\\n' ' ')
     hosts=$(busybox grep -c localhost /etc/hosts)
     write=$(echo x 2>/dev/null >/written && echo yes || echo no)
-    busybox wget -q -O /dev/null --post-data "{\\"event\\": ${event:-null}, \\"seen\\": \\"$seen\\", \\"env\\": \\"$env\\", \\"uid\\": $ids, \
+    busybox wget -q -O /dev/null --post-data "{\\"event\\": ${event:-null}, \\"seen\\": \\"$seen\\", \\"env\\": \\"$env\\", \\"uid\\": $ids, \\"root\\": \\"$root\\", \
 \\"hosts\\": $hosts, \\"write\\": \\"$write\\", \\"args\\": \\"$*\\", \\"cwd\\": \\"$PWD\\", \\"program\\": \\"$0\\"}" $api/$id/response
+done
+"""
+
+# An extension of the same kind, which leaves a file.
+EXTENSION = """#!/bin/busybox sh
+api=http://$AWS_LAMBDA_RUNTIME_API/2020-01-01/extension
+busybox wget -q -S -O /dev/null --header "Lambda-Extension-Name: watch" --post-data '{"events": ["INVOKE"]}' $api/register 2>/tmp/head-of-it
+id=$(busybox grep -i extension-identifier /tmp/head-of-it | busybox sed 's/.*: *//' | busybox tr -d '\\r\\n')
+echo >/tmp/seen-extension
+while :; do
+    busybox wget -q -O /dev/null --header "Lambda-Extension-Identifier: $id" $api/event/next || exit 3
 done
 """
 

@@ -9,7 +9,7 @@ from clients import create as create_zipped
 from cluster import wait_until
 from clusters import TwoAccountCluster, watched
 from refusals import refusal
-from registry import ARCHITECTURE, PASSWORD, USER, Registry, base, layer
+from registry import ARCHITECTURE, EXTENSION, PASSWORD, USER, Registry, base, layer
 
 OTHER = {"amd64": "arm64", "arm64": "amd64"}[ARCHITECTURE]
 
@@ -102,6 +102,8 @@ def test_an_image_runs_as_its_layers_and_its_configuration_say(images, registry,
     assert "AWS_EXECUTION_ENV" not in answer["env"] and "_HANDLER" not in answer["env"]
     # The sandbox's user, in a root that cannot be written, with the sandbox's own names of hosts.
     assert (answer["uid"], answer["write"], answer["hosts"] > 0) == (993, "no", True)
+    # What the image has, the places of the sandbox, and nothing of the host.
+    assert answer["root"].split() == [".", "..", "bin", "dev", "etc", "opt", "proc", "srv", "tmp", "usr"]
     crashed = invoke(images, name, {"do": "crash"})
     assert crashed.error == "Unhandled" and crashed.payload["errorType"] == "Runtime.ExitError"
     assert crashed.payload["errorMessage"].endswith("Runtime exited with error: exit status 7")
@@ -159,6 +161,15 @@ def test_an_image_with_the_layout_of_aws_finds_its_bootstrap(images, registry, n
     active(images, name, f"{registry.host}/aws:1")
     answer = invoke(images, name).payload
     assert "_HANDLER=app.handler" in answer["env"] and answer["cwd"] == "/var/task"
+
+
+def test_extensions_of_an_image_start_before_it(images, registry, name):
+    extended = layer({"opt/extensions/hidden": EXTENSION, "opt/extensions/watch": EXTENSION})
+    hiding = layer({"opt/extensions/.wh.hidden": ""})
+    registry.push("extended:1", [base(), extended, hiding], {"Entrypoint": ["runtime"]})
+    active(images, name, f"{registry.host}/extended:1")
+    for _ in range(2):
+        assert invoke(images, name).payload["seen"] == "/tmp/seen-extension "
 
 
 def test_manifests_of_docker_and_lists_of_them(images, registry, app, name):

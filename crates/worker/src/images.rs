@@ -9,8 +9,9 @@ use tonic::Status;
 
 /// How long a call that asks for an image may wait for it: the caller asks again.
 const ASK_MAX: Duration = Duration::from_millis(300);
-/// How long an invocation waits for an image that no environment of this worker had yet. The image goes on coming.
-const INVOCATION_MAX: Duration = Duration::from_secs(60);
+/// How long an invocation waits for an image that this worker has not: with the start of the function, less than a frontend
+/// waits. The image goes on coming.
+const INVOCATION_MAX: Duration = Duration::from_secs(25);
 
 /// See the module.
 #[derive(Clone)]
@@ -62,10 +63,14 @@ impl Images {
                     other if other.is_retryable() => State::Troubled,
                     _ => State::Failed,
                 };
+                let text = match &*error {
+                    ImageError::OnItsWay(how_far) => how_far.clone(),
+                    other => other.text(),
+                };
                 pb::PrepareImageResponse {
                     state: state.into(),
                     code: code(&error).to_owned(),
-                    text: error.text(),
+                    text,
                 }
             }
         })
