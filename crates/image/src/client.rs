@@ -13,7 +13,10 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use model::{Architecture, Digest};
 use sha2::{Digest as _, Sha256};
-use tokio::io::{AsyncSeekExt as _, AsyncWriteExt as _};
+use tokio::{
+    io::{AsyncSeekExt as _, AsyncWriteExt as _},
+    sync::Semaphore,
+};
 
 use crate::{
     ImageError, Reference, Registries, TrustError,
@@ -25,6 +28,8 @@ use wire::{Bytes, read_whole};
 
 /// How long the look at an image may take, before anything of it is downloaded.
 const LOOK_MAX: Duration = Duration::from_secs(20);
+/// Tags that are resolved at a time: each may hold a manifest and a configuration in memory.
+const LOOKS_MAX: usize = 32;
 /// How long nothing may arrive.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 /// The largest manifest and the largest configuration.
@@ -38,6 +43,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 pub struct Client {
     ways: Ways,
     tasks: Tasks,
+    looks: Semaphore,
 }
 
 /// An image, before its layers are there.
@@ -58,6 +64,7 @@ impl Client {
         Ok(Self {
             ways: Ways::new(registries)?,
             tasks,
+            looks: Semaphore::new(LOOKS_MAX),
         })
     }
 
@@ -71,6 +78,9 @@ impl Client {
         reference: &Reference,
         architecture: Architecture,
     ) -> Result<Digest, ImageError> {
+        // The semaphore is never closed.
+        let turn = tokio::time::timeout(LOOK_MAX, self.looks.acquire()).await;
+        let _turn = turn.map_err(|_| ImageError::Deadline(LOOK_MAX))?;
         let session = self.session(reference)?;
         Ok(session.describe(reference, architecture).await?.digest)
     }

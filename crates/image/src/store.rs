@@ -45,6 +45,8 @@ const LAYERS_AT_A_TIME: usize = 6;
 const PULL_MAX: Duration = Duration::from_secs(1800);
 /// How long it is known that a pull failed, before another one is begun.
 const FAILURE_KEPT: Duration = Duration::from_secs(15);
+/// How often the log says how far a pull is.
+const TELL_EVERY: Duration = Duration::from_secs(10);
 /// Files, directories and links of one layer.
 const ENTRIES_MAX: u64 = 500_000;
 
@@ -207,7 +209,10 @@ impl Store {
         let (store, reference, progress) = (self.clone(), reference.clone(), pull.progress.clone());
         self.shared.tasks.spawn(Kind::Background, "pull-image", async move {
             let pulling = store.bring(&reference, digest, architecture, &progress);
-            let brought = tokio::time::timeout(PULL_MAX, pulling).await;
+                let brought = tokio::select! {
+                    brought = tokio::time::timeout(PULL_MAX, pulling) => brought,
+                    () = tell(&reference, digest, &progress) => return,
+                };
             let outcome = match brought.unwrap_or(Err(ImageError::Deadline(PULL_MAX))) {
                 Ok(image) => Outcome::Done(Arc::new(image)),
                 Err(error) => {
@@ -337,6 +342,14 @@ impl Store {
         if let Err(error) = removal.await {
             tracing::warn!(%error, "unused layers stay on disk");
         }
+    }
+}
+
+/// Tells now and then how far a pull is, for as long as it is waited for.
+async fn tell(reference: &Reference, digest: Digest, progress: &Progress) {
+    loop {
+        tokio::time::sleep(TELL_EVERY).await;
+        tracing::info!(image = %reference.at(digest), %progress, "an image is on its way");
     }
 }
 

@@ -83,7 +83,7 @@ impl Images {
                 Some(Word::Ready) => None,
                 Some(Word::Failed(reason)) => Some(reason),
                 Some(Word::OnItsWay(how_far)) => {
-                    tracing::info!(function = %version.id.function.name, %how_far, "an image is on its way");
+                    tracing::debug!(function = %version.id.function.name, %how_far, "an image is on its way");
                     continue;
                 }
                 Some(Word::Troubled(reason)) => {

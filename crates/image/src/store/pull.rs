@@ -19,8 +19,8 @@ use super::{
 };
 use crate::{
     ImageError, Reference,
-    manifest::Blob,
-    unpack::{self, UnpackError},
+    manifest::{Blob, IMAGE_MAX},
+    unpack::{self, Limits, UnpackError},
 };
 
 /// Layers of one image that are worked on at a time.
@@ -31,6 +31,8 @@ const TOGETHER: usize = 3;
 pub(super) struct Progress {
     bytes: AtomicU64,
     bytes_all: AtomicU64,
+    /// Bytes of layers once they are decompressed.
+    unpacked: AtomicU64,
     layers: AtomicU64,
     layers_all: AtomicU64,
 }
@@ -125,6 +127,12 @@ impl Store {
             progress.bytes.fetch_add(blob.size, Ordering::Relaxed);
         }
         progress.layers.fetch_add(1, Ordering::Relaxed);
+        let before = progress.unpacked.fetch_add(layer.size, Ordering::Relaxed);
+        if before.saturating_add(layer.size) > IMAGE_MAX {
+            return Err(ImageError::Invalid(format!(
+                "expected an image of at most {IMAGE_MAX} bytes once it is unpacked, got more; make it smaller"
+            )));
+        }
         Ok(layer)
     }
 
@@ -147,6 +155,12 @@ impl Store {
 
         let unpacking = shared.temporary("unpacking");
         let owner = shared.clone();
+        // What the layers before took is not left for this one.
+        let taken = progress.unpacked.load(Ordering::Relaxed);
+        let limits = Limits {
+            bytes: LIMITS.bytes.saturating_sub(taken),
+            ..LIMITS
+        };
         let unpacked = shared.tasks.blocking(move || {
             let place = Unfinished(unpacking);
             let archive = archive;
@@ -156,7 +170,7 @@ impl Store {
             };
             std::fs::create_dir(&place.0).map_err(disk)?;
             let file = std::fs::File::open(&archive.0).map_err(disk)?;
-            let size = unpack::unpack(file, &place.0, content, LIMITS)?.bytes;
+            let size = unpack::unpack(file, &place.0, content, limits)?.bytes;
             // Everybody may go in: code inside a sandbox is nobody's neighbour here.
             let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
             std::fs::set_permissions(&place.0, open).map_err(disk)?;
