@@ -206,6 +206,7 @@ impl Runtimes {
     pub(crate) fn launch_image(&self, digest: Digest) -> Launch {
         let short: String = digest.to_string().chars().take(12).collect();
         Launch {
+            zygote: None,
             program: Program::Bootstrap,
             runtime_dir: self.provided_dir.clone(),
             binds: Vec::new(),
