@@ -325,6 +325,8 @@ async fn start_worker(
     options.zygotes = told.zygotes;
     options.interpreter_dirs = told.interpreter_dirs.clone();
     options.pack_dir = config.pack_dir();
+    options.network = config.network.choices.clone();
+    options.nodes = known_nodes(config);
     let supplies = supplies::Supplies {
         copy: shared.copy.clone(),
         controllers: shared.controllers.clone(),
@@ -350,6 +352,17 @@ fn images(material: &Material, host: &Host) -> Result<Option<image::Client>, Sta
     let told = material.registries.as_ref();
     let client = told.map(|registries| image::Client::new(registries, host.tasks.clone()));
     Ok(client.transpose()?)
+}
+
+/// Where nodes are that the configuration names.
+fn known_nodes(config: &NodeConfig) -> Vec<String> {
+    let own = [
+        &config.listen.advertise_internal,
+        &config.listen.advertise_public,
+    ];
+    let controllers = config.cluster.initial_controllers.values();
+    let all = config.cluster.seeds.iter().chain(controllers).chain(own);
+    all.cloned().collect()
 }
 
 /// What environments may have if nobody said.

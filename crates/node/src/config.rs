@@ -9,6 +9,7 @@ mod confinement;
 pub mod document;
 mod file;
 mod nearest;
+mod network;
 mod problem;
 mod raft;
 mod registries;
@@ -36,6 +37,7 @@ use model::{
 use proto::FORMATS;
 
 pub use confinement::Sandbox;
+pub use network::Network;
 pub use problem::{Place, Problem, Problems};
 pub use raft::Raft;
 pub use registries::{Registries, Registry};
@@ -70,6 +72,8 @@ pub struct NodeConfig {
     pub worker: Worker,
     /// What confines what it runs.
     pub sandbox: Sandbox,
+    /// What that may reach.
+    pub network: Network,
     /// What callers may send and keep.
     pub limits: Limits,
     /// Its own log.
@@ -287,6 +291,7 @@ fn assemble(sheet: &Sheet) -> Option<NodeConfig> {
     let registries = registries::registries(sheet);
     let worker = worker::worker(&sheet.section("worker"));
     let sandbox = confinement::sandbox(&sheet.section("sandbox"));
+    let network = network::network(sheet);
     let limits = limits(&sheet.section("limits"));
     let log = log(&sheet.section("log"));
     let tracing = tracing(&sheet.section("tracing"));
@@ -303,6 +308,7 @@ fn assemble(sheet: &Sheet) -> Option<NodeConfig> {
         registries: registries?,
         worker: worker?,
         sandbox: sandbox?,
+        network: network?,
         limits: limits?,
         log: log?,
         tracing: tracing?,

@@ -102,6 +102,7 @@ pub async fn driver(config: &NodeConfig) -> Result<Option<Arc<dyn Driver>>, Star
     let mut options = sandbox::linux::Options::new(directory, group);
     options.allow_missing = config.sandbox.allow_missing.clone();
     options.allotment = config.sandbox.allotment.clone();
+    options.networks = Arc::new(config.network.networks.clone());
     let driver = LinuxDriver::start(options).await?;
     for piece in driver.report().missing() {
         tracing::warn!(%piece, "the sandbox lacks a piece that the configuration goes without");

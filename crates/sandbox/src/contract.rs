@@ -9,6 +9,7 @@ mod any;
 mod beside;
 mod life;
 mod limits;
+mod network;
 mod view;
 
 use std::{
@@ -26,9 +27,11 @@ use tokio::{
     time::{timeout, timeout_at},
 };
 
+pub use self::network::Targets;
 use crate::{
     driver::{Command, Driver, Exit, InitCpu, Sandbox, Spec},
     ends::Output,
+    network::Resolver,
     report::Piece,
 };
 
@@ -131,6 +134,7 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
         .chain(beside::CASES)
         .chain(life::CASES)
         .chain(limits::CASES)
+        .chain(network::CASES)
         .chain(view::CASES)
 }
 
@@ -140,6 +144,7 @@ pub struct Fixture<'a> {
     dir: PathBuf,
     stays: Command,
     made: AtomicU64,
+    targets: Option<Targets>,
 }
 
 impl<'a> Fixture<'a> {
@@ -171,6 +176,7 @@ impl<'a> Fixture<'a> {
             dir: dir.to_owned(),
             stays: command(&["/bin/sh", "-c", "echo up; while :; do sleep 1000; done"]),
             made: AtomicU64::new(0),
+            targets: None,
         })
     }
 
@@ -183,6 +189,16 @@ impl<'a> Fixture<'a> {
             stays,
             ..Self::new(driver, dir)?
         })
+    }
+
+    /// The same, with something to reach for sandboxes with a network policy. The driver has the policies `open`, and `listed`
+    /// as [`Targets`] says.
+    #[must_use]
+    pub fn with_targets(self, targets: Targets) -> Self {
+        Self {
+            targets: Some(targets),
+            ..self
+        }
     }
 
     /// Code that says `up` and stays.
@@ -221,8 +237,10 @@ impl<'a> Fixture<'a> {
         let log = sandbox
             .take_logs()
             .ok_or_else(|| Broken::new("a new sandbox has a log"))?;
+        let resolver = sandbox.take_resolver();
         Ok(Inside {
             sandbox,
+            resolver,
             log,
             text: String::new(),
         })
@@ -233,6 +251,7 @@ impl<'a> Fixture<'a> {
 pub struct Inside {
     /// The sandbox.
     pub sandbox: Box<dyn Sandbox>,
+    resolver: Option<Resolver>,
     log: Box<dyn Output>,
     text: String,
 }

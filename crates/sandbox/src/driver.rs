@@ -10,13 +10,14 @@
 //! [`Sandbox::wait_exit`]. A dropped sandbox is killed in the background; call [`Sandbox::kill`] to know when it is
 //! over.
 
-use std::{fmt, io, path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, fmt, io, net::Ipv4Addr, path::PathBuf, time::Duration};
 
 use async_trait::async_trait;
-use model::{ByteCount, EphemeralMib, ErrorKind, Failure, MemoryMib};
+use model::{ByteCount, EphemeralMib, ErrorKind, Failure, MemoryMib, NetworkPolicyName};
 
 use crate::{
     ends::{Accept, Connection, Output},
+    network::Resolver,
     report::Report,
 };
 
@@ -27,6 +28,10 @@ pub const LISTENER_ADDRESS: std::net::SocketAddrV4 =
 /// The address of the listener that [`Sandbox::take_gateway`] hands out, as seen from inside the sandbox.
 pub const GATEWAY_ADDRESS: std::net::SocketAddrV4 =
     std::net::SocketAddrV4::new(std::net::Ipv4Addr::LOCALHOST, 9000);
+
+/// Where code inside asks for names, if the sandbox has a network policy.
+pub const RESOLVER_ADDRESS: std::net::SocketAddrV4 =
+    std::net::SocketAddrV4::new(std::net::Ipv4Addr::LOCALHOST, 53);
 
 /// Makes sandboxes, and cleans up after a previous life of the node.
 #[async_trait]
@@ -58,6 +63,16 @@ pub trait Driver: Send + Sync {
     /// sandboxes that were. Sandboxes of this life are not touched.
     async fn sweep(&self) -> io::Result<usize>;
 
+    /// Forbids addresses to every sandbox, whatever its network policy, from now on and for as long as the driver lives.
+    /// Those of this machine are forbidden by themselves; a driver without networks has nothing to do.
+    ///
+    /// # Errors
+    /// What the kernel says: an address may be reachable yet. To be tried again.
+    fn forbid(&self, addresses: &BTreeSet<Ipv4Addr>) -> io::Result<()> {
+        let _ = addresses;
+        Ok(())
+    }
+
     /// Kills every sandbox and stops the driver. Idempotent. `create` answers [`CreateError::Stopped`] afterwards.
     async fn shutdown(&self);
 }
@@ -77,6 +92,12 @@ pub trait Sandbox: Send + Sync {
     /// [`take_listener`](Self::take_listener): what connects there wants to speak to the cluster. `None` as well if the driver
     /// has none.
     fn take_gateway(&mut self) -> Option<Box<dyn Accept>>;
+
+    /// The name server of a sandbox with a network policy; somebody must [serve](Resolver::serve) it. `Some` once; `None`
+    /// for [`NetworkPolicy::None`].
+    fn take_resolver(&mut self) -> Option<Resolver> {
+        None
+    }
 
     /// What every process started here writes to stdout and stderr. It stays the same over
     /// [`reset_processes`](Self::reset_processes), and ends after [`kill`](Self::kill). It holds a bounded amount:
@@ -254,11 +275,13 @@ pub enum Root {
 }
 
 /// What a sandbox may reach over the network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub enum NetworkPolicy {
     /// Its own loopback only.
     #[default]
     None,
+    /// What the policy of this name lets through, of those that the driver was started with.
+    Named(NetworkPolicyName),
 }
 
 /// How much CPU a sandbox gets while its function initialises.
@@ -344,6 +367,16 @@ pub enum CreateError {
         /// What was expected and what came.
         reason: String,
     },
+    /// It cannot have the network that it should have, and gets no weaker one.
+    #[error("network policy `{policy}`: {reason}: {remedy}")]
+    Network {
+        /// The policy.
+        policy: NetworkPolicyName,
+        /// What is wrong.
+        reason: String,
+        /// What the operator can do.
+        remedy: String,
+    },
     /// One step of the set-up failed.
     #[error("sandbox set-up stopped at {step}")]
     Setup {
@@ -367,7 +400,7 @@ pub enum CreateError {
 impl Failure for CreateError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::Invalid { .. } => ErrorKind::Invalid,
+            Self::Invalid { .. } | Self::Network { .. } => ErrorKind::Invalid,
             Self::Setup { .. } => ErrorKind::Internal,
             Self::SpawnerLost(_) | Self::Stopped => ErrorKind::Unavailable,
             Self::Deadline(_) => ErrorKind::Deadline,

@@ -20,14 +20,16 @@ pub mod contract;
 pub mod driver;
 pub mod ends;
 pub mod linux;
+pub mod network;
 pub mod report;
 pub mod spawner;
 mod wire;
 
 pub use driver::{
     Command, ControlError, CreateError, Driver, Exit, GATEWAY_ADDRESS, InitCpu, LISTENER_ADDRESS,
-    NetworkPolicy, Root, Sandbox, Spec, StartError, Stats, Zygote,
+    NetworkPolicy, RESOLVER_ADDRESS, Root, Sandbox, Spec, StartError, Stats, Zygote,
 };
 pub use ends::{Accept, Connection, Output};
 pub use linux::LinuxDriver;
+pub use network::{Networks, Resolver};
 pub use report::{Finding, Piece, Report};

@@ -4,16 +4,20 @@
 //! piece is missing that the operator has not waived, so nothing runs weaker in silence. If the spawner dies, every
 //! sandbox dies with it, and the next `create` starts a new one.
 
+pub(crate) mod attributes;
 mod blueprint;
 pub(crate) mod cgroup;
+pub(crate) mod gate;
 mod link;
 mod mailbox;
+mod networked;
 mod processes;
 mod shell;
 
 use std::{
     collections::BTreeSet,
     io,
+    net::Ipv4Addr,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -31,6 +35,7 @@ use self::{
 pub use self::{link::SpawnerCommand, shell::COMMAND_BYTES_MAX};
 use crate::{
     driver::{CreateError, Driver, Sandbox, Spec},
+    network::{Networks, rules},
     report::{Finding, Piece, Report},
     wire::Configuration,
 };
@@ -78,6 +83,8 @@ pub struct Options {
     pub pool: usize,
     /// What of the host is theirs.
     pub allotment: Allotment,
+    /// What they may reach; without policies there is no router, and nothing of the host's network is touched.
+    pub networks: Arc<Networks>,
 }
 
 impl Options {
@@ -91,6 +98,7 @@ impl Options {
             allow_missing: BTreeSet::new(),
             pool: 4,
             allotment: Allotment::default(),
+            networks: Arc::default(),
         }
     }
 }
@@ -181,6 +189,7 @@ pub async fn probe(
         cgroup_parent: format!("{}/probe-{}", allotment.cgroup_parent, std::process::id()),
         subuid_base: allotment.subuid_base,
         pool: 0,
+        router: Some(rules::router(&Networks::default())),
     };
     let link = Link::connect(spawner, configuration).await?;
     let report = link.report.clone();
@@ -192,6 +201,8 @@ pub async fn probe(
 pub struct LinuxDriver {
     options: Options,
     report: Report,
+    /// What no sandbox reaches, besides this machine.
+    forbidden: parking_lot::Mutex<BTreeSet<Ipv4Addr>>,
     /// The spawner at work; `None` after shutdown.
     link: tokio::sync::Mutex<Option<Arc<Link>>>,
 }
@@ -207,6 +218,7 @@ impl LinuxDriver {
         Ok(Self {
             options,
             report,
+            forbidden: parking_lot::Mutex::default(),
             link: tokio::sync::Mutex::new(Some(Arc::new(link))),
         })
     }
@@ -222,6 +234,8 @@ impl LinuxDriver {
             cgroup_parent: format!("{}/{}", options.allotment.cgroup_parent, options.node),
             subuid_base: options.allotment.subuid_base,
             pool: options.pool,
+            router: (!options.networks.policies.is_empty())
+                .then(|| rules::router(&options.networks)),
         };
         let link = Link::connect(&options.spawner, configuration).await?;
         let missing: Vec<MissingPiece> = link
@@ -270,11 +284,13 @@ impl LinuxDriver {
             pid = link.pid(),
             "the spawner died, and all sandboxes with it; starting another"
         );
+        link.shut_gate();
         let layout = link.layout.clone();
         let _ = sweep_groups(layout, None).await;
         let new = Self::connect(&self.options)
             .await
             .map_err(|e| CreateError::SpawnerLost(io::Error::other(e)))?;
+        self.forbid_at(&new).map_err(CreateError::SpawnerLost)?;
         let new = Arc::new(new);
         *place = Some(Arc::clone(&new));
         Ok(new)
@@ -282,17 +298,33 @@ impl LinuxDriver {
 
     async fn make(&self, spec: Spec) -> Result<Box<dyn Sandbox>, CreateError> {
         blueprint::check(&spec)?;
-        let (link, made) = self.ask(&spec).await?;
-        Ok(Box::new(Shell::complete(spec, link, made).await?))
+        let network = self.network_of(&spec)?;
+        let number = network.as_ref().map(|(number, _)| *number);
+        let (link, mut made) = self.ask(&spec, number).await?;
+        let ends = made.names.take();
+        let id = spec.id.clone();
+        let mut shell = Shell::complete(spec, Arc::clone(&link), made).await?;
+        if let Some((_, setting)) = network {
+            let resolver = networked::resolver(&id, &link, ends, setting);
+            shell.answer_names(resolver.map_err(|source| CreateError::Setup {
+                step: "take over the name server".to_owned(),
+                source,
+            })?);
+        }
+        Ok(Box::new(shell))
     }
 
     /// Asks the spawner, and once more if it died meanwhile.
-    async fn ask(&self, spec: &Spec) -> Result<(Arc<Link>, Made), CreateError> {
+    async fn ask(
+        &self,
+        spec: &Spec,
+        network: Option<u8>,
+    ) -> Result<(Arc<Link>, Made), CreateError> {
         let mut last = None;
         for _ in 0..2 {
             let link = self.link().await?;
             let zygote = spec.zygote.as_ref().and_then(|plan| link.zygote(plan));
-            match link.create(blueprint::draw(spec, zygote)).await {
+            match link.create(blueprint::draw(spec, zygote, network)).await {
                 Ok(Ok(made)) => return Ok((link, made)),
                 Ok(Err(error)) => {
                     return Err(CreateError::Setup {
@@ -344,6 +376,10 @@ impl Driver for LinuxDriver {
             Some(link) => sweep_groups(link.layout.clone(), Some(format!("{}-", link.life))).await,
             None => Ok(0),
         }
+    }
+
+    fn forbid(&self, addresses: &BTreeSet<Ipv4Addr>) -> io::Result<()> {
+        self.forbid_more(addresses)
     }
 
     async fn shutdown(&self) {

@@ -47,11 +47,13 @@ pub enum Piece {
     NoNewPrivs,
     /// The worker's supplementary groups are dropped inside.
     GroupsDropped,
+    /// A way to other machines that keeps to a network policy. Looked at only where there are policies.
+    Egress,
 }
 
 impl Piece {
     /// All pieces, in the order of a report.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::UserNamespace,
         Self::PidNamespace,
         Self::MountNamespace,
@@ -69,6 +71,7 @@ impl Piece {
         Self::Landlock,
         Self::NoNewPrivs,
         Self::GroupsDropped,
+        Self::Egress,
     ];
 
     /// Whether the Linux driver cannot work at all without it.
@@ -105,6 +108,7 @@ impl Piece {
             Self::Landlock => "landlock",
             Self::NoNewPrivs => "no-new-privs",
             Self::GroupsDropped => "groups-dropped",
+            Self::Egress => "egress",
         }
     }
 }

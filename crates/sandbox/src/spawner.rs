@@ -8,10 +8,12 @@
 //! its own mounts. The spawner waits for nobody: an init reports to the node directly.
 
 mod confine;
+mod egress;
 mod ground;
 mod image;
 mod init;
 mod mounts;
+mod netlink;
 mod root;
 mod slot;
 mod stage;
@@ -88,6 +90,8 @@ fn run() -> Result<(), StepError> {
     };
     let (report, layout, ground) = ground::survey(&configuration);
     let life = life()?;
+    let sets = ground.as_ref().and_then(|g| g.egress.as_ref());
+    let sets = sets.map(egress::Egress::sets).transpose()?;
     wire::send(
         node.as_fd(),
         &FromSpawner::Hello {
@@ -95,9 +99,10 @@ fn run() -> Result<(), StepError> {
             layout: layout.clone(),
             life: life.clone(),
         },
-        &[],
+        &sets.iter().map(OwnedFd::as_fd).collect::<Vec<_>>(),
     )
     .at("greet the node")?;
+    drop(sets);
     let served = match (wire::receive(node.as_fd()).at("wait for the node")?, ground) {
         (Some((ToSpawner::Begin, _)), Some(ground)) => {
             // Only now: trials wait for their children by themselves.
@@ -379,16 +384,18 @@ impl Spawner {
                     cgroup: slot.group.name().to_owned(),
                     init: slot.pid.as_raw_nonzero().get().cast_unsigned(),
                     forked,
+                    address: slot.address(),
                 };
-                self.tell(
-                    &message,
-                    &[
-                        ends.listener.as_fd(),
-                        ends.gateway.as_fd(),
-                        ends.log.as_fd(),
-                        ends.control.as_fd(),
-                    ],
-                );
+                let mut fds = vec![
+                    ends.listener.as_fd(),
+                    ends.gateway.as_fd(),
+                    ends.log.as_fd(),
+                    ends.control.as_fd(),
+                ];
+                if let Some(names) = &ends.names {
+                    fds.extend([names.datagrams.as_fd(), names.connections.as_fd()]);
+                }
+                self.tell(&message, &fds);
                 Ok(())
             }
             Err(error) => {
@@ -462,7 +469,11 @@ impl Spawner {
             .map(|(number, _)| *number)
             .collect();
         for number in removed {
-            if self.slots.remove(&number).is_some_and(|slot| slot.mourned) {
+            let slot = self.slots.remove(&number);
+            if let Some(slot) = &slot {
+                slot.disconnect(&mut self.ground);
+            }
+            if slot.is_some_and(|slot| slot.mourned) {
                 self.tell(&FromSpawner::Destroyed { slot: number }, &[]);
             }
         }

@@ -8,6 +8,7 @@
 use std::{
     io::{self, IoSlice, IoSliceMut},
     mem::MaybeUninit,
+    net::Ipv4Addr,
     os::fd::{BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
 };
@@ -19,7 +20,7 @@ use rustix::net::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{linux::cgroup::Layout, report::Report};
+use crate::{linux::cgroup::Layout, network::rules::Router, report::Report};
 
 /// The largest message in bytes; larger ones are refused by the sender.
 pub(crate) const MESSAGE_BYTES_MAX: usize = 128 << 10;
@@ -38,6 +39,8 @@ pub(crate) struct Configuration {
     pub(crate) subuid_base: u32,
     /// How many sandboxes to prepare ahead.
     pub(crate) pool: usize,
+    /// What connects sandboxes to other machines, if anything does.
+    pub(crate) router: Option<Router>,
 }
 
 /// The part of a spec that crosses to the spawner.
@@ -58,6 +61,8 @@ pub(crate) struct Blueprint {
     pub(crate) nofile_max: u32,
     /// Whose fork is welcome, if one waits in a prepared sandbox.
     pub(crate) zygote: Option<u64>,
+    /// The number of its network policy; `None`: its own loopback only.
+    pub(crate) network: Option<u8>,
 }
 
 /// Node → spawner.
@@ -85,13 +90,14 @@ pub(crate) enum ToSpawner {
 /// Spawner → node.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum FromSpawner {
-    /// Answer to `Configure`.
+    /// Answer to `Configure`; beside it a socket for the sets of the router, if there is one.
     Hello {
         report: Report,
         layout: Layout,
         life: String,
     },
-    /// Set-up goes on inside; beside it: listener, gateway, read end of the log, control socket of the init.
+    /// Set-up goes on inside; beside it: listener, gateway, read end of the log, control socket of the init, and of one with
+    /// an address the resolver's sockets for datagrams and for connections.
     Created {
         request: u64,
         slot: u64,
@@ -100,6 +106,8 @@ pub(crate) enum FromSpawner {
         init: u32,
         /// A fork of the zygote that was asked for waits inside.
         forked: bool,
+        /// Its address in the router's network.
+        address: Option<Ipv4Addr>,
     },
     /// Not made.
     NotCreated { request: u64, error: StepError },

@@ -95,6 +95,13 @@ impl Guests {
                 reason: format!("expected one that was not used yet, got {}", spec.id),
             });
         }
+        if let sandbox::NetworkPolicy::Named(policy) = &spec.network {
+            return Err(CreateError::Network {
+                policy: policy.clone(),
+                reason: "simulated sandboxes have no network".to_owned(),
+                remedy: "simulate without network policies".to_owned(),
+            });
+        }
         Ok(())
     }
 }

@@ -32,6 +32,7 @@ use sandbox::{
 };
 use seal::RoleKey;
 use tokio::time::Instant;
+use tokio_util::sync::DropGuard;
 
 use crate::{
     gateway::{self, Gateway},
@@ -41,6 +42,7 @@ use crate::{
         level::Level,
         platform::{Event, Status},
     },
+    network,
     runtimes::{Launch, Program},
     telemetry::{Inside, Paused, Telemetry},
 };
@@ -68,7 +70,6 @@ pub(crate) struct Ground {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) tasks: Tasks,
     pub(crate) limits: Limits,
-    pub(crate) network: NetworkPolicy,
     /// Whether runtimes may be forked from one that has started already.
     pub(crate) zygotes: bool,
     pub(crate) gateway: Gateway,
@@ -86,6 +87,8 @@ pub(crate) struct Plan {
     pub(crate) credentials: Credentials,
     pub(crate) contents: Contents,
     pub(crate) launch: Launch,
+    /// What it may reach.
+    pub(crate) network: NetworkPolicy,
 }
 
 pub(crate) struct Environment {
@@ -120,6 +123,8 @@ pub(crate) struct Environment {
     contents: Contents,
     /// Keeps the way to the cluster open.
     _gateway: Option<gateway::Opened>,
+    /// Keeps its names being answered.
+    _names: Option<DropGuard>,
 }
 
 /// Whether the processes are stopped.
@@ -165,11 +170,12 @@ impl Environment {
             credentials,
             contents,
             launch,
+            network,
         } = plan;
         let mut spec = contents.spec(&id, &launch);
         spec.memory = version.config.memory;
         spec.ephemeral = version.config.ephemeral;
-        spec.network = ground.network;
+        spec.network = network;
         spec.init_cpu = InitCpu::Full;
         let wrapper = wrapper(&version, variables.as_ref());
         if ground.zygotes && wrapper.is_none() {
@@ -187,6 +193,9 @@ impl Environment {
             .ok_or_else(missing)
             .map_err(setup("take the listener"))?;
         let way_out = sandbox.take_gateway();
+        let names = sandbox
+            .take_resolver()
+            .map(|resolver| network::answer_names(resolver, &ground.entropy, &ground.tasks));
         let output = sandbox
             .take_logs()
             .ok_or_else(missing)
@@ -267,6 +276,7 @@ impl Environment {
             settle_by: Mutex::new(Instant::now()),
             contents,
             _gateway: gateway,
+            _names: names,
         })
     }
 

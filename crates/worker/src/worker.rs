@@ -10,7 +10,7 @@ use std::{
 use host::{Clock, Entropy, Membership, Tasks, net::Network, task::Kind};
 use model::{ByteCount, Limits, NodeName, Runtime, Zone};
 use proto::internal::{logs_server::LogsServer, worker_server::WorkerServer};
-use sandbox::{Driver, NetworkPolicy};
+use sandbox::Driver;
 use tokio::{sync::watch, time::Instant};
 
 use crate::{
@@ -25,6 +25,7 @@ use crate::{
         shelf::Shelf,
     },
     meter::{Figures, Meter},
+    network::{self, Choices},
     packs,
     pool::{Bounds, Idle, Pool},
     ports::{CodeSource, Versions},
@@ -66,7 +67,9 @@ pub struct Options {
     /// Directory with packs; it need not exist.
     pub pack_dir: PathBuf,
     /// What functions may reach.
-    pub network: NetworkPolicy,
+    pub network: Choices,
+    /// Addresses of nodes, as `host:port`, that are known before anybody is heard of.
+    pub nodes: Vec<String>,
     /// Whether runtimes may be forked from one that has started already.
     pub zygotes: bool,
 }
@@ -92,7 +95,8 @@ impl Options {
             logs: Retention::default(),
             nearest_runtime: false,
             interpreter_dirs: Vec::new(),
-            network: NetworkPolicy::None,
+            network: Choices::default(),
+            nodes: Vec::new(),
             zygotes: true,
         }
     }
@@ -197,11 +201,17 @@ impl Worker {
             freeze_after: options.freeze_after,
             expiry: options.idle_expiry,
         };
-        let known = versions.clone();
+        if options.network.reach_something() {
+            network::guard(driver.clone(), &membership, options.nodes.clone(), &tasks).await;
+        }
+        let choices = Arc::new(options.network.clone());
+        let (known, chosen) = (versions.clone(), choices.clone());
         let pool = Pool::start(bounds, idle, clock.clone(), tasks.clone(), move |key| {
+            let tag = known.network_tag(&key.version.function);
             known
                 .current(&key.version)
                 .is_some_and(|(version, _)| version.revision_id == key.revision)
+                && chosen.choose(tag.as_deref()).as_ref() == Ok(&key.network)
         });
 
         let (slots, cpu) = (options.slots, options.cpu_millis);
@@ -223,7 +233,6 @@ impl Worker {
             clock,
             tasks: tasks.clone(),
             limits: options.limits.clone(),
-            network: options.network,
             zygotes: options.zygotes,
             entropy: entropy.fork("environments"),
         };
@@ -235,6 +244,8 @@ impl Worker {
             images,
             runtimes,
             versions,
+            choices,
+            unfit_told: parking_lot::Mutex::new(None),
             ground,
             entropy: entropy.fork("worker"),
         };

@@ -32,8 +32,8 @@ use super::{
 use crate::{
     compose::{self, Addresses, NodeHandle, StartError},
     config::{
-        Audit, Auth, Cluster, Listen, Log, LogFormat, MasterKeyFile, Node, NodeConfig, Raft,
-        Registries, Sandbox, SecretSource, Tracing, Worker,
+        Audit, Auth, Cluster, Listen, Log, LogFormat, MasterKeyFile, Network, Node, NodeConfig,
+        Raft, Registries, Sandbox, SecretSource, Tracing, Worker,
     },
     material::{Material, key_ring},
     real, telemetry,
@@ -59,9 +59,20 @@ pub(crate) struct Arguments {
     /// Directory with packs of `dunlin runtime add`; without it, packs in the data directory
     #[arg(long)]
     packs: Option<PathBuf>,
+    /// What functions reach that choose nothing themselves: `open` is everything but this machine and what is next to it,
+    /// `none` nothing. `open` if this machine can, if it is left out
+    #[arg(long)]
+    network: Option<Reach>,
     /// Which log lines are written: a level, or target=level,...
     #[arg(long, default_value = "warn")]
     log: String,
+}
+
+/// What functions reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Reach {
+    None,
+    Open,
 }
 
 pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, Exit> {
@@ -92,7 +103,7 @@ async fn serve(
     let config = config(arguments, directory)?;
     let telemetry = telemetry::install(&config.log, &config.tracing, "dev")?;
     let (node, admin, lacks) = tokio::select! {
-        started = start(config, directory) => started.map_err(|exit| explain(exit, arguments.port))?,
+        started = start(config, directory, arguments.network) => started.map_err(|exit| explain(exit, arguments.port))?,
         _ = signals.next() => return Ok(ExitCode::SUCCESS),
     };
     let told = Told {
@@ -114,8 +125,9 @@ async fn serve(
 }
 
 async fn start(
-    config: NodeConfig,
+    mut config: NodeConfig,
     directory: &Path,
+    wanted: Option<Reach>,
 ) -> Result<(NodeHandle, TcpListener, Report), Exit> {
     let admin = bind_admin(&config).await?;
     std::fs::create_dir_all(directory)?;
@@ -126,6 +138,13 @@ async fn start(
         .as_ref()
         .map(|d| d.report().clone())
         .unwrap_or_default();
+    if let Some(Finding::Missing { why, remedy }) = report.get(Piece::Egress) {
+        if wanted == Some(Reach::Open) {
+            return Err(anyhow!("--network open: {why}: {remedy}").into());
+        }
+        tracing::info!(why, remedy, "functions reach nothing");
+        config.network = Network::default();
+    }
     let node = compose::start(config, &material, host, driver).await?;
     tokio::time::timeout(READY_MAX, node.ready())
         .await
@@ -202,6 +221,10 @@ fn config(arguments: &Arguments, directory: &Path) -> Result<NodeConfig, Exit> {
                 .filter(|piece| !piece.is_essential())
                 .collect(),
             ..Sandbox::default()
+        },
+        network: match arguments.network {
+            Some(Reach::None) => Network::default(),
+            Some(Reach::Open) | None => Network::open(),
         },
         limits: model::Limits::default(),
         log: Log {
@@ -349,6 +372,7 @@ mod tests {
             data_dir: None,
             port,
             packs: None,
+            network: None,
             log: "warn".to_owned(),
         }
     }

@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use catalog::{Controllers, LocalCopy};
 use host::{Blobs, blobs::BlobError};
-use model::{Digest, Failure, Revision, VersionId, function::FunctionVersion};
+use model::{
+    Digest, Failure, FunctionId, NETWORK_TAG, Revision, VersionId, function::FunctionVersion,
+};
 use worker::{CodeSource, FetchError, Versions};
 
 /// How long the controllers may take to hand out a package.
@@ -27,6 +29,13 @@ impl Versions for Supplies {
         let position = self.copy.revision();
         let version = self.copy.read(|catalog| catalog.version(id).cloned())?;
         Some((version, position))
+    }
+
+    fn network_tag(&self, function: &FunctionId) -> Option<String> {
+        self.copy.read(|catalog| {
+            let function = catalog.function(function)?;
+            function.tags.get(NETWORK_TAG).cloned()
+        })
     }
 
     async fn wait_for(&self, position: Revision, limit: Duration) {

@@ -146,6 +146,15 @@ pub const SECTIONS: &[(&str, &str)] = &[
     ("worker", "How much a worker runs."),
     ("sandbox", "What confines user code."),
     (
+        "network",
+        "What functions may reach: nothing, unless something is said here. `docs/network.md` says how a function chooses, what is \
+         never reached whatever it chose, and what a machine needs. Only workers read this section; write the same into all.",
+    ),
+    (
+        "network.policies",
+        "One network policy; write `[[network.policies]]` for each, at most 23.",
+    ),
+    (
         "limits",
         "What callers may send and keep. The defaults are AWS's, but for the rates of calls, which are not limited unless it is \
          said. Some an account can have of its own, in place of the cluster's: \
@@ -342,6 +351,29 @@ pub const KEYS: &[Key] = &[
         "First of 65536 user and group ids of the machine that belong to nobody else; each sandbox of a worker that is root \
          has one of them. In a container or another user namespace it must be a range that is mapped there. Other workers \
          run their sandboxes as their own user."),
+
+    key("network", "default", Text, Value("none"),
+        "The policy of functions that name none: `none`, `open`, or the name of one of `[[network.policies]]`."),
+    key("network", "allowed", List, Value(""),
+        "The policies that functions may name in their tag `dunlin:network`. If it is empty: `none` and every one of \
+         `[[network.policies]]`. `open`, which lets through everything but what is never reached, must be named."),
+    key("network", "range", Text, Value("198.18.0.0/15"),
+        "IPv4 addresses for the links between sandboxes and this machine, as a block of length 8 to 18. No sandbox reaches \
+         anything else that has one of them. Nodes of one machine share it."),
+    key("network", "forbidden", List, Value(""),
+        "IPv4 blocks that no function reaches, whatever its policy, besides loopback, link-local, multicast, metadata services, \
+         and the addresses of this machine and of the nodes of the cluster: say here what else of the cluster is out of bounds, \
+         such as the network of its controllers or of Kubernetes' pods and services."),
+    key("network", "name_servers", List, Value(""),
+        "Who answers functions with a policy about names, as `address` or `address:port`. If it is empty: the name servers of \
+         `/etc/resolv.conf`, looked up for each new environment."),
+
+    key("network.policies", "name", Text, Required,
+        "Its name: 1 to 32 characters out of `a-z`, `0-9` and `-`, a letter first."),
+    key("network.policies", "egress", List, Required,
+        "Where functions with it may go over TCP and UDP: `10.1.0.0/16:443`, `10.0.0.7:8000-8010`, `10.0.0.8:*`, \
+         `api.example.com:443`, or `*.example.org:443` for every name below `example.org`. A name can have up to 16 ports, \
+         and only names on the list are resolved. `open` alone lets through all that `open` does. At most 128 entries."),
 
     key("limits", "profile", Text, Value("aws"),
         "Whose values the other keys of this section start from. Only `aws` exists."),

@@ -168,10 +168,13 @@ async fn kills_frozen(fixture: &Fixture<'_>) -> Verdict {
 async fn dropped(fixture: &Fixture<'_>) -> Verdict {
     let mut inside = fixture.make(fixture.spec()).await?;
     inside.stay(fixture).await?;
-    let super::Inside { sandbox, log, text } = inside;
+    let super::Inside {
+        sandbox, log, text, ..
+    } = inside;
     drop(sandbox);
     let mut left = super::Inside {
         sandbox: fixture.make(fixture.spec()).await?.sandbox,
+        resolver: None,
         log,
         text,
     };

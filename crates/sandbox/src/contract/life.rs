@@ -278,10 +278,13 @@ async fn dropped(fixture: &Fixture<'_>) -> Verdict {
     let mut inside = fixture.make(fixture.spec()).await?;
     inside.shell(TICK).await?;
     inside.logged("tick").await?;
-    let super::Inside { sandbox, log, text } = inside;
+    let super::Inside {
+        sandbox, log, text, ..
+    } = inside;
     drop(sandbox);
     let mut left = super::Inside {
         sandbox: fixture.make(fixture.spec()).await?.sandbox,
+        resolver: None,
         log,
         text,
     };

@@ -4,7 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::cgroup;
 use crate::{
-    driver::{CreateError, InitCpu, NetworkPolicy, Root, Spec},
+    driver::{CreateError, InitCpu, Root, Spec},
     wire::Blueprint,
 };
 
@@ -16,8 +16,8 @@ const IMAGE_LAYERS_MAX: usize = 127;
 
 /// The blueprint of a spec that passed [`check`].
 ///
-/// `zygote` is the number of the one that the spec names, if it is up.
-pub(super) fn draw(spec: &Spec, zygote: Option<u64>) -> Blueprint {
+/// `zygote` is the number of the one that the spec names, if it is up; `network` is the number of its policy.
+pub(super) fn draw(spec: &Spec, zygote: Option<u64>, network: Option<u8>) -> Blueprint {
     Blueprint {
         memory_bytes: spec.memory.bytes().0,
         tmp_bytes: spec.ephemeral.bytes().0,
@@ -38,6 +38,7 @@ pub(super) fn draw(spec: &Spec, zygote: Option<u64>) -> Blueprint {
         pids_max: spec.pids_max,
         nofile_max: spec.nofile_max,
         zygote,
+        network,
     }
 }
 
@@ -62,7 +63,6 @@ pub(super) fn check(spec: &Spec) -> Result<(), CreateError> {
             format!("expected 1 to 63 of [A-Za-z0-9.-], got `{}`", spec.hostname),
         );
     }
-    let NetworkPolicy::None = spec.network;
     if spec.layers.len() > LAYERS_MAX {
         return invalid(
             "layers",

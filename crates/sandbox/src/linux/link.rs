@@ -4,10 +4,14 @@ use std::{
     collections::BTreeMap,
     ffi::OsString,
     io,
+    net::Ipv4Addr,
     os::fd::{AsFd as _, OwnedFd},
     path::PathBuf,
     process::{Child, Command, Stdio},
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -16,6 +20,7 @@ use tokio::time::timeout;
 
 use super::{
     cgroup::Layout,
+    gate::Gate,
     mailbox::{Closed, Mailbox, Record},
 };
 use crate::{
@@ -82,12 +87,21 @@ pub(crate) struct Made {
     pub(crate) gateway: OwnedFd,
     pub(crate) log: OwnedFd,
     pub(crate) control: OwnedFd,
+    /// Of one with a network policy: its address, and where it asks for names.
+    pub(crate) names: Option<Names>,
+}
+
+/// Where a sandbox asks for names.
+pub(crate) struct Names {
+    pub(crate) address: Ipv4Addr,
+    pub(crate) datagrams: OwnedFd,
+    pub(crate) connections: OwnedFd,
 }
 
 /// What came from the spawner and has not been fetched.
 #[derive(Default)]
 struct Replies {
-    hello: Option<(Report, Layout, String)>,
+    hello: Option<(Report, Layout, String, Option<OwnedFd>)>,
     /// Requests that somebody waits for, with their answers.
     creations: BTreeMap<u64, Option<Result<Made, StepError>>>,
     /// Slots whose end somebody waits for; `true` when it has come.
@@ -138,15 +152,26 @@ impl Record for Replies {
                 report,
                 layout,
                 life,
-            } => self.hello = Some((report, layout, life)),
+            } => self.hello = Some((report, layout, life, fds.into_iter().next())),
             FromSpawner::Created {
                 request,
                 slot,
                 cgroup,
                 init,
                 forked,
+                address,
             } => {
-                let ends = <[OwnedFd; 4]>::try_from(fds).ok();
+                let mut fds = fds.into_iter();
+                let ends: Vec<OwnedFd> = fds.by_ref().take(4).collect();
+                let ends = <[OwnedFd; 4]>::try_from(ends).ok();
+                let names = match (address, fds.next(), fds.next()) {
+                    (Some(address), Some(datagrams), Some(connections)) => Some(Names {
+                        address,
+                        datagrams,
+                        connections,
+                    }),
+                    _ => None,
+                };
                 match (self.creations.get_mut(&request), ends) {
                     (Some(place), Some([listener, gateway, log, control])) => {
                         *place = Some(Ok(Made {
@@ -158,6 +183,7 @@ impl Record for Replies {
                             gateway,
                             log,
                             control,
+                            names,
                         }));
                     }
                     _ => self.orphans.push(slot),
@@ -192,6 +218,8 @@ pub(crate) struct Link {
     pub(crate) layout: Layout,
     /// Prefix of the names of all groups of this spawner.
     pub(crate) life: String,
+    /// The way to the router's sets, if there is one.
+    pub(crate) gate: Option<Arc<Gate>>,
 }
 
 impl Link {
@@ -220,6 +248,7 @@ impl Link {
             report: Report::default(),
             layout: Layout::default(),
             life: String::new(),
+            gate: None,
         };
         let greeted = timeout(SURVEY_LIMIT, async {
             link.mailbox
@@ -228,13 +257,14 @@ impl Link {
                 .map_err(|_| Closed)?;
             link.mailbox.until(|replies| replies.hello.take()).await
         });
-        let (report, layout, life) = greeted
+        let (report, layout, life, gate) = greeted
             .await
             .map_err(|_| ConnectError::Deadline)?
             .map_err(|Closed| ConnectError::Ended)?;
         link.report = report;
         link.layout = layout;
         link.life = life;
+        link.gate = gate.map(|socket| Arc::new(Gate::new(socket)));
         Ok(link)
     }
 
@@ -381,8 +411,16 @@ impl Link {
         }
     }
 
+    /// Lets go of the router of a spawner that is gone, or about to go, whoever holds on to its sandboxes.
+    pub(crate) fn shut_gate(&self) {
+        if let Some(gate) = &self.gate {
+            gate.shut();
+        }
+    }
+
     /// Makes the spawner destroy everything and end; kills it if it does not. Blocks.
     pub(crate) fn end(&self) {
+        self.shut_gate();
         self.mailbox.shut();
         let pause = Duration::from_millis(2);
         let mut left = END_LIMIT;

@@ -32,6 +32,7 @@ use crate::{
         Stats, Zygote,
     },
     ends::{Accept, Connection, Output, prompt},
+    network::Resolver,
     wire::{self, News, Order, RawExit, Refusal, StepError, Verb},
 };
 
@@ -181,7 +182,7 @@ fn check(command: &Command) -> Result<(), StartError> {
 }
 
 /// A listener as the spawner made it, for this node's tasks.
-fn take_over(listener: OwnedFd) -> io::Result<TcpListener> {
+pub(super) fn take_over(listener: OwnedFd) -> io::Result<TcpListener> {
     let listener = std::net::TcpListener::from(listener);
     listener.set_nonblocking(true)?;
     TcpListener::from_std(listener)
@@ -207,6 +208,7 @@ pub(crate) struct Shell {
     mailbox: Mailbox<Diary>,
     listener: Option<TcpListener>,
     gateway: Option<TcpListener>,
+    resolver: Option<Resolver>,
     log: Option<pipe::Receiver>,
     tmp: Mutex<Option<OwnedFd>>,
     sequences: AtomicU64,
@@ -233,6 +235,7 @@ impl Shell {
             gateway,
             log,
             control,
+            names: _,
         } = made;
         let group = link.layout.group(&cgroup);
         let abandon = Abandon { link: &link, slot };
@@ -276,12 +279,18 @@ impl Shell {
             mailbox,
             listener: Some(listener),
             gateway: Some(gateway),
+            resolver: None,
             log: Some(log),
             tmp: Mutex::new(Some(tmp)),
             sequences: AtomicU64::new(1),
             exits: Mutex::new(BTreeMap::new()),
             killed: OnceCell::new(),
         })
+    }
+
+    /// Gives it a name server.
+    pub(super) fn answer_names(&mut self, resolver: Resolver) {
+        self.resolver = Some(resolver);
     }
 
     async fn order(&self, verb: Verb, limit: Duration) -> Result<(), OrderError> {
@@ -490,6 +499,10 @@ impl Sandbox for Shell {
 
     fn take_gateway(&mut self) -> Option<Box<dyn Accept>> {
         Some(Box::new(self.gateway.take()?))
+    }
+
+    fn take_resolver(&mut self) -> Option<Resolver> {
+        self.resolver.take()
     }
 
     fn take_logs(&mut self) -> Option<Box<dyn Output>> {

@@ -11,6 +11,7 @@ use rustix::thread::CapabilitySet;
 
 use super::{
     confine::Filters,
+    egress::Egress,
     stage::Stage,
     sys::{self, ns},
 };
@@ -19,6 +20,7 @@ use crate::{
         SUBUIDS,
         cgroup::{Hierarchy, Layout},
     },
+    network::rules::Router,
     report::{Finding, Piece, Report},
     wire::{At as _, Configuration, StepError},
 };
@@ -41,6 +43,8 @@ pub(crate) struct Ground {
     /// Whether another process may enter the namespaces of an init, which shows itself only to who has rights over the
     /// whole machine's or container's processes.
     pub(crate) may_join: bool,
+    /// What connects sandboxes to other machines; `None`: nothing does.
+    pub(crate) egress: Option<Egress>,
 }
 
 impl Ground {
@@ -65,7 +69,8 @@ pub(crate) fn survey(configuration: &Configuration) -> (Report, Layout, Option<G
         .map(|g| g.layout.clone())
         .unwrap_or_default();
     for piece in Piece::ALL {
-        if survey.report.get(piece).is_none() {
+        let unwanted = piece == Piece::Egress && configuration.router.is_none();
+        if survey.report.get(piece).is_none() && !unwanted {
             survey.missing(
                 piece,
                 "not tried, because an essential piece is missing",
@@ -113,6 +118,7 @@ impl Survey {
     fn run(&mut self, configuration: &Configuration) -> Option<Ground> {
         let subuid_base = self.user_namespace(configuration.subuid_base)?;
         self.no_new_privs();
+        let host = sys::current_network().ok();
         let network = self.namespaces();
         let filters = self.seccomp();
         self.landlock();
@@ -121,6 +127,10 @@ impl Survey {
         let mut stage = self.stage(&configuration.scratch)?;
         self.overlay(&mut stage);
         let network = network?;
+        let egress = match (&configuration.router, host) {
+            (Some(router), Some(host)) => self.egress(router, host, &network),
+            _ => None,
+        };
         let whole = Piece::ALL
             .into_iter()
             .filter(|p| p.is_essential())
@@ -147,7 +157,34 @@ impl Survey {
             landlock: has(Piece::Landlock),
             drop_groups: subuid_base.is_some(),
             may_join: !self.in_user_namespace,
+            egress,
         })
+    }
+
+    /// The process is in the network `home`.
+    fn egress(&mut self, router: &Router, host: OwnedFd, home: &OwnedFd) -> Option<Egress> {
+        if self.in_user_namespace {
+            self.missing(
+                Piece::Egress,
+                "only a node that is root connects sandboxes to other machines",
+                "run the node as root",
+            );
+            return None;
+        }
+        if !self.report.enforces(Piece::NetNamespace) {
+            return None;
+        }
+        let home = home.try_clone().ok()?;
+        match Egress::set_up(router, host, home) {
+            Ok(egress) => {
+                self.enforced(Piece::Egress, egress.describe());
+                Some(egress)
+            }
+            Err(unfit) => {
+                self.missing(Piece::Egress, unfit.why, unfit.remedy);
+                None
+            }
+        }
     }
 
     fn user_namespace(&mut self, base: u32) -> Option<Option<u32>> {

@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::{SocketAddrV4, TcpListener},
+    net::{Ipv4Addr, SocketAddrV4, TcpListener},
     os::fd::{AsFd as _, BorrowedFd, OwnedFd},
     path::PathBuf,
     time::Duration,
@@ -16,6 +16,7 @@ use rustix::{
 };
 
 use super::{
+    egress::{Attached, Sockets},
     ground::Ground,
     init::{self, Birth},
     stage::USER,
@@ -58,6 +59,8 @@ pub(crate) struct Ends {
     pub(crate) gateway: OwnedFd,
     pub(crate) log: OwnedFd,
     pub(crate) control: OwnedFd,
+    /// Of one with a network policy.
+    pub(crate) names: Option<Sockets>,
 }
 
 /// One sandbox.
@@ -74,6 +77,7 @@ pub(crate) struct Slot {
     built: bool,
     /// The zygote of which a fork waits inside, and the init's end of the socket through which it speaks.
     fork: Option<(u64, OwnedFd)>,
+    attached: Option<Attached>,
 }
 
 impl Slot {
@@ -126,9 +130,11 @@ impl Slot {
                 gateway: gateway.into(),
                 log,
                 control,
+                names: None,
             }),
             built: false,
             fork: None,
+            attached: None,
         };
         match slot.adopt(ground, number) {
             Ok(()) => Ok(slot),
@@ -175,6 +181,10 @@ impl Slot {
         };
         self.group.limit(&limits).at("set limits")?;
 
+        let names = match blueprint.network {
+            Some(policy) => Some(self.connect(ground, policy)?),
+            None => None,
+        };
         let (paths, trees) = match &blueprint.image {
             Some(layers) => {
                 let tree = ground.stage.image(layers)?;
@@ -196,6 +206,7 @@ impl Slot {
         wire::send(self.setup.as_fd(), &finish, &fds).at("hand over mounts")?;
         self.ends
             .take()
+            .map(|ends| Ends { names, ..ends })
             .ok_or_else(|| StepError::new("give a sandbox away twice", rustix::io::Errno::ALREADY))
     }
 
@@ -233,6 +244,27 @@ impl Slot {
     /// Nobody wants the fork that waits inside: it ends when it sees that.
     pub(crate) fn drop_fork(&mut self) {
         self.fork = None;
+    }
+
+    /// Gives it a way to other machines, as its network policy lets it.
+    fn connect(&mut self, ground: &mut Ground, policy: u8) -> Result<Sockets, StepError> {
+        let none = || StepError::new("connect to a network", rustix::io::Errno::OPNOTSUPP);
+        let egress = ground.egress.as_mut().ok_or_else(none)?;
+        let (attached, sockets) = egress.attach(self.pid, policy)?;
+        self.attached = Some(attached);
+        Ok(sockets)
+    }
+
+    /// Its address among sandboxes with a network policy.
+    pub(crate) fn address(&self) -> Option<Ipv4Addr> {
+        self.attached.map(|attached| attached.address)
+    }
+
+    /// Takes that way away. Nothing runs in it any more.
+    pub(crate) fn disconnect(&self, ground: &mut Ground) {
+        if let (Some(attached), Some(egress)) = (self.attached, ground.egress.as_mut()) {
+            egress.detach(attached);
+        }
     }
 
     /// Kills everything inside: the kernel does it when the init dies. Returns at once.
@@ -290,7 +322,7 @@ fn in_new_network<T>(
     done
 }
 
-fn listen(address: SocketAddrV4) -> io::Result<TcpListener> {
+pub(super) fn listen(address: SocketAddrV4) -> io::Result<TcpListener> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = rustix::net::socket_with(
         rustix::net::AddressFamily::INET,

@@ -141,7 +141,8 @@ impl Stage {
             ),
             (
                 "resolv.conf",
-                "# this sandbox has no name server\n".to_owned(),
+                // Whoever has a network policy has a name server there; the others are told at once that there is none.
+                "nameserver 127.0.0.1\n".to_owned(),
             ),
             (
                 "nsswitch.conf",

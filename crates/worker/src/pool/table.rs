@@ -12,6 +12,7 @@ use std::{
 };
 
 use model::{ByteCount, RevisionId, TenantId, Timestamp, VersionId, capacity::WarmKey};
+use sandbox::NetworkPolicy;
 use tokio::time::Instant;
 
 #[cfg(test)]
@@ -24,6 +25,8 @@ pub(crate) struct Key {
     pub(crate) revision: RevisionId,
     /// Of a version that has tenants: whose environment it is.
     pub(crate) tenant: Option<TenantId>,
+    /// What the environment may reach.
+    pub(crate) network: NetworkPolicy,
 }
 
 /// An environment's place in the table. Never used twice.

@@ -11,12 +11,14 @@ use std::{
 use bytes::Bytes;
 use host::{Entropy, Tasks, task::Kind};
 use model::{
-    Architecture, Failure, Revision,
+    Architecture, Failure, Revision, VersionId,
     function::{Environment as Variables, FunctionVersion, StoredEnvironment},
 };
+use parking_lot::Mutex;
 use prost::Message as _;
 use proto::internal::{self as pb, EnvironmentVariables, InvokeEvent, refused::Reason};
 use runtime_api::ShutdownReason;
+use sandbox::NetworkPolicy;
 use seal::{Place, TextKey};
 use tokio::{sync::mpsc, time::Instant};
 
@@ -31,6 +33,7 @@ use crate::{
     },
     images::Images,
     meter::Meter,
+    network::{Choices, Unfit},
     pool::{Checkout, Key, Lease, Pool, Refusal, Reservation},
     ports::Versions,
     runtimes::{Launch, Runtimes},
@@ -42,6 +45,8 @@ const CATCH_UP_MAX: Duration = Duration::from_millis(500);
 const TELL_MAX: Duration = Duration::from_secs(60);
 /// Environments that may turn out to be dead before another worker is asked.
 const TRIES: u32 = 3;
+/// How often the log names a function that cannot have its network.
+const TELL_UNFIT_EVERY: Duration = Duration::from_secs(10);
 
 /// Everything that invocations need.
 pub(crate) struct Invoker {
@@ -50,6 +55,9 @@ pub(crate) struct Invoker {
     pub(crate) images: Option<Images>,
     pub(crate) runtimes: Runtimes,
     pub(crate) versions: Arc<dyn Versions>,
+    pub(crate) choices: Arc<Choices>,
+    /// When the log last named a function that cannot have its network.
+    pub(crate) unfit_told: Mutex<Option<Instant>>,
     pub(crate) ground: Ground,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) meter: Arc<Meter>,
@@ -69,6 +77,8 @@ enum Refused {
     },
     #[error("{0} is not installed here")]
     Runtime(model::Runtime),
+    #[error(transparent)]
+    Network(#[from] Unfit),
     #[error("{0}")]
     Code(String),
     #[error("{0}")]
@@ -110,7 +120,10 @@ impl Refused {
             Self::Pool(Refusal::NoCapacity) => Reason::NoCapacity,
             Self::Pool(Refusal::Draining) => Reason::Draining,
             Self::UnknownVersion(_) => Reason::UnknownVersion,
-            Self::Architecture { .. } | Self::Runtime(_) => Reason::RuntimeMissing,
+            // As with a runtime: another worker may have it.
+            Self::Architecture { .. } | Self::Runtime(_) | Self::Network(_) => {
+                Reason::RuntimeMissing
+            }
             Self::Code(_) => Reason::CodeUnavailable,
             Self::Sandbox(_) => Reason::SandboxFailed,
             Self::Sealed(_) => Reason::Sealed,
@@ -144,6 +157,7 @@ impl Invoker {
                 version: id.clone(),
                 revision: head.revision,
                 tenant: head.request.tenant.clone(),
+                network: self.network(id).ok()?,
             };
             let memory = version.config.memory.bytes();
             self.pool.refusal(&key, memory, self.ground.clock.wall())?
@@ -184,10 +198,14 @@ impl Invoker {
             return Err(Refused::Tenant);
         }
         let launch = self.launch(&version)?;
+        let network = self.network(&version.id).inspect_err(|unfit| {
+            self.tell_unfit(&version, unfit);
+        })?;
         let key = Arc::new(Key {
             version: invoke.request.version.clone(),
             revision: invoke.revision,
             tenant: invoke.request.tenant.clone(),
+            network: network.clone(),
         });
         for _ in 0..TRIES {
             let ready = match self
@@ -207,7 +225,7 @@ impl Invoker {
                 Checkout::Start(place) => {
                     let variables = variables(&version, invoke.environment_key.as_ref())?;
                     let own = (variables, self.credentials(&version, invoke));
-                    self.cold_start(place, &version, own, (&launch, until))
+                    self.cold_start(place, &version, own, (&launch, network.clone(), until))
                         .await?
                 }
             };
@@ -269,6 +287,21 @@ impl Invoker {
             .ok_or(Refused::Runtime(config.runtime))
     }
 
+    /// What a version's environments may reach.
+    fn network(&self, id: &VersionId) -> Result<NetworkPolicy, Unfit> {
+        let tag = self.versions.network_tag(&id.function);
+        self.choices.choose(tag.as_deref())
+    }
+
+    fn tell_unfit(&self, version: &FunctionVersion, unfit: &Unfit) {
+        let now = Instant::now();
+        let mut told = self.unfit_told.lock();
+        if told.is_none_or(|at| now - at >= TELL_UNFIT_EVERY) {
+            *told = Some(now);
+            tracing::warn!(function = %version.id.function.name, %unfit, "a function cannot have the network that it names, and is not run");
+        }
+    }
+
     fn credentials(&self, version: &FunctionVersion, invoke: &Invoke) -> Credentials {
         let key = invoke.role_key.as_ref();
         Credentials::new(version, key, &self.ground.clock, &self.entropy)
@@ -315,7 +348,7 @@ impl Invoker {
         place: Reservation,
         version: &Arc<FunctionVersion>,
         (variables, credentials): (Option<Variables>, Credentials),
-        (launch, until): (&Launch, Instant),
+        (launch, network, until): (&Launch, NetworkPolicy, Instant),
     ) -> Result<Ready, Refused> {
         let contents = self.contents(version, until).await?;
         let plan = Plan {
@@ -325,6 +358,7 @@ impl Invoker {
             credentials,
             contents,
             launch: launch.clone(),
+            network,
         };
         let sandbox_failed = |error: &dyn std::error::Error| {
             let text = describe(error);

@@ -78,6 +78,10 @@ impl Versions for World {
         Some((version, Revision(1)))
     }
 
+    fn network_tag(&self, _: &model::FunctionId) -> Option<String> {
+        None
+    }
+
     async fn wait_for(&self, _: Revision, limit: Duration) {
         tokio::time::sleep(limit).await;
     }

@@ -17,6 +17,7 @@ fn key(n: u8, revision: u8) -> Arc<Key> {
         },
         revision: RevisionId::from_random(u128::from(revision)),
         tenant: None,
+        network: NetworkPolicy::None,
     })
 }
 
