@@ -23,11 +23,18 @@ import threading
 import time
 
 PROBES = {}
+# What only code with a network policy could do at all; run with the policies of tests/test_network.py.
+NETWORK_PROBES = {}
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def probe(function):
     PROBES[function.__name__] = function
+    return function
+
+
+def network_probe(function):
+    NETWORK_PROBES[function.__name__] = function
     return function
 
 
@@ -625,9 +632,63 @@ def see_what_another_function_left(world):
     return readable(world["residue"])
 
 
+# Networks
+
+
+def scanned(addresses, ports):
+    """The first of these that answers, or refuses as only a machine does that was reached."""
+    for address in addresses:
+        for port in ports:
+            try:
+                socket.create_connection((address, port), timeout=1).close()
+                return f"{address}:{port}"
+            except ConnectionRefusedError:
+                return f"{address}:{port} refused"
+            except OSError:
+                pass
+    return None
+
+
+@network_probe
+def scan_the_node(world):
+    return scanned(world["addresses"], world["ports"])
+
+
+@network_probe
+def scan_the_neighbours(world):
+    """The addresses of other sandboxes, and of what connects them."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as aim:
+        aim.connect((world["metadata"], 80))
+        own = aim.getsockname()[0]
+    return scanned([a for a in world["neighbours"] if a != own], [world["ports"][0], 53])
+
+
+@network_probe
+def ask_for_the_credentials_of_the_machine(world):
+    with socket.create_connection((world["metadata"], 80), timeout=2) as connection:
+        return connection.recv(10).decode()
+
+
+@network_probe
+def rebind_a_name_to_the_machine(world):
+    """A name of the attacker's that stands for an address that is out of reach."""
+    with socket.create_connection((world["rebound"], 80), timeout=2) as connection:
+        return connection.recv(10).decode()
+
+
+@network_probe
+def speak_ipv6_to_the_link(world):
+    """Whatever has a link-local address hears it."""
+    found = []
+    for line in (readable("/proc/net/if_inet6", 4000) or "").splitlines():
+        if line.startswith("fe80"):
+            found.append(line)
+    return found or None
+
+
 def run(name, world):
     try:
-        return PROBES[name](world)
+        return {**PROBES, **NETWORK_PROBES}[name](world)
     except (OSError, AttributeError, subprocess.SubprocessError):
         return None
 
