@@ -19,6 +19,9 @@ if [[ " $* " == *' runtimes '* ]]; then
     command -v skopeo >/dev/null || packages+=(skopeo)
     command -v zstd >/dev/null || packages+=(zstd)
     command -v busybox >/dev/null || packages+=(busybox-static)
+    # What makes the networks of tests, and what workers give their rules to.
+    { command -v ip || [ -x /usr/sbin/ip ]; } >/dev/null || packages+=(iproute2)
+    { command -v nft || [ -x /usr/sbin/nft ]; } >/dev/null || packages+=(nftables)
     # The official runtime client of Node.js builds its native part with it.
     command -v cmake >/dev/null || packages+=(cmake)
 fi

@@ -80,9 +80,8 @@ fn counts(message: &[u8]) -> Option<[u16; 4]> {
 
 /// Reads a message from inside.
 pub(super) fn read(message: &[u8]) -> Asked {
-    let [questions, answers, authorities, more] = match counts(message) {
-        Some(counts) => counts,
-        None => return Asked::Noise,
+    let Some([questions, answers, authorities, more]) = counts(message) else {
+        return Asked::Noise;
     };
     if (questions, answers, authorities) != (1, 0, 0) || more > 2 {
         return Asked::Noise;
