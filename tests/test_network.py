@@ -234,7 +234,7 @@ def world(networked):
     return {
         "addresses": ["203.0.113.1", *(a for a in own if ":" not in a), "198.18.0.1", "198.18.0.2", "198.18.0.3"],
         "ports": [22, *ports],
-        "neighbours": [f"198.18.{block}.{last}" for block in (0, 16, 32, 48, 64, 80) for last in range(6)],
+        "neighbours": [f"198.18.{block}.{last}" for block in (0, 64) for last in range(8)],
         "metadata": METADATA,
         "rebound": "evil.example.com",
     }

@@ -640,7 +640,7 @@ def scanned(addresses, ports):
     for address in addresses:
         for port in ports:
             try:
-                socket.create_connection((address, port), timeout=1).close()
+                socket.create_connection((address, port), timeout=0.5).close()
                 return f"{address}:{port}"
             except ConnectionRefusedError:
                 return f"{address}:{port} refused"

@@ -60,7 +60,7 @@ fn a_run_without_a_change_of_leader_still_gets_one() {
 
 #[test]
 fn a_run_that_says_nothing_is_invalid() {
-    let output = simulator(&["run", "--seed=5", "--seconds=3", "--workloads=burst"]);
+    let output = simulator(&["run", "--seed=5", "--seconds=1", "--workloads=burst"]);
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
 }
 

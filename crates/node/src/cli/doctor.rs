@@ -106,7 +106,9 @@ fn diagnose(report: Result<&Report, String>) -> Diagnosis {
             for (piece, finding) in report.iter() {
                 checks.push(piece_check(piece, finding));
             }
-            for piece in report.missing() {
+            // Nobody needs to go without what is not looked at where there are no network policies.
+            let needed = |piece: &Piece| *piece != Piece::Egress;
+            for piece in report.missing().into_iter().filter(needed) {
                 let list = if piece.is_essential() {
                     &mut sandbox.essential
                 } else {
@@ -140,7 +142,10 @@ fn piece_check(piece: Piece, finding: &Finding) -> Check {
                 Verdict::Weak
             },
             detail: why.clone(),
-            remedy: remedy.clone(),
+            remedy: match piece {
+                Piece::Egress => format!("{remedy} (only where functions have network policies)"),
+                _ => remedy.clone(),
+            },
         },
     }
 }

@@ -80,7 +80,10 @@ fn a_minimal_file_gets_every_default() {
 
 #[test]
 fn every_key_of_the_table_is_read_and_no_other() {
-    let sheet = read_sheet(Path::new("f"), MINIMAL, &[]).unwrap();
+    let rows = "[[network.policies]]\nname = \"api\"\negress = [\"open\"]\n\
+                [[registries.hosts]]\nhost = \"images.example.com\"\n";
+    let text = format!("{MINIMAL}\n{rows}");
+    let sheet = read_sheet(Path::new("f"), &text, &[]).unwrap();
     assert!(assemble(&sheet).is_some());
     let table: BTreeSet<_> = KEYS.iter().map(|k| (k.section, k.name)).collect();
     assert_eq!(table.len(), KEYS.len(), "a key is in the table twice");
@@ -391,4 +394,66 @@ fn the_reference_names_every_key_once() {
         }
     }
     assert_eq!(document::listing().lines().count(), KEYS.len());
+}
+
+#[test]
+fn network_policies_are_what_the_operator_says_and_open_only_if_it_is_named() {
+    let nothing = ok(MINIMAL).network;
+    assert_eq!(nothing, Network::default());
+    assert!(nothing.networks.policies.is_empty());
+
+    let policy = "[[network.policies]]\nname = \"api\"\negress = [\"api.example.com:443\"]\n";
+    let defined = ok(&format!("{MINIMAL}\n{policy}")).network;
+    let names = |network: &Network| -> Vec<String> {
+        let allowed = network.choices.allowed.iter();
+        allowed.map(ToString::to_string).collect()
+    };
+    assert_eq!(names(&defined), ["api", "none"]);
+    assert_eq!(defined.networks.policies.len(), 1);
+
+    let section = "[network]\ndefault = \"api\"\nallowed = [\"open\"]\nname_servers = [\"10.0.0.2\", \"10.0.0.3:54\"]\n";
+    let open = ok(&format!("{MINIMAL}\n{section}{policy}")).network;
+    assert_eq!(names(&open), ["open"]);
+    assert_eq!(open.choices.default.as_str(), "api");
+    assert_eq!(open.networks.policies.len(), 2);
+    assert_eq!(
+        open.networks.name_servers[0],
+        "10.0.0.2:53".parse().unwrap()
+    );
+}
+
+#[test]
+fn network_policies_that_cannot_be_kept_are_refused() {
+    refused(
+        &minimal_and("network", "default = \"api\""),
+        "network.default: expected `none`, `open` or the name of one of [[network.policies]], got `api`",
+    );
+    refused(
+        &minimal_and("network", "allowed = [\"a b\"]"),
+        "network.allowed: expected the name of a network policy",
+    );
+    refused(
+        &minimal_and("network", "range = \"10.0.0.0/24\""),
+        "network.range: expected a block of length 8 to 18",
+    );
+    refused(
+        &minimal_and("network", "forbidden = [\"10.0.0.1/8\"]"),
+        "network.forbidden: expected an IPv4 block",
+    );
+    refused(
+        &minimal_and("network", "name_servers = [\"dns\"]"),
+        "network.name_servers: expected the address of a name server",
+    );
+    let policy = |name: &str, entry: &str| {
+        format!("{MINIMAL}\n[[network.policies]]\nname = \"{name}\"\negress = [\"{entry}\"]\n")
+    };
+    refused(&policy("open", "open"), "`open` is built in");
+    refused(
+        &policy("api", "api.example.com"),
+        "expected a destination and a port",
+    );
+    refused(&policy("api", "*:443"), "expected an IPv4 block such as");
+    let twice = "\n[[network.policies]]\nname = \"api\"\negress = []\n";
+    let text = format!("{}{twice}", policy("api", "open"));
+    refused(&text, "api is given twice");
 }

@@ -3,8 +3,8 @@
 //! It is the namespace that the spawner lives in, so no code of a sandbox is ever in it, and no rights of a sandbox reach
 //! it: its rules are those of [`crate::network::rules`], made once. One pair of devices leads to the host, one to each
 //! sandbox with a policy. The kernel takes all of them away when the namespace or that of the sandbox ends, whatever the
-//! spawner died of; only the host's own table of rules can stay behind, about a device that is no more, until the next
-//! spawner claims the same link and replaces it.
+//! spawner died of, once the node has let go of the sandboxes that died with it; only the host's own table of rules can stay
+//! behind, about a device that is no more, until the next spawner claims the same link and replaces it.
 //!
 //! A sandbox is connected when its function is known; one without a policy has nothing of this.
 
