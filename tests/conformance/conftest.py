@@ -10,7 +10,7 @@ from botocore.client import BaseClient
 from clients import lambda_client
 from clusters import TwoAccountCluster, watched
 
-from conformance import objects
+from conformance import images, objects
 from conformance.recipes import OBJECTS
 from conformance.values import REGION
 from conformance.wire import CONFIG
@@ -21,9 +21,12 @@ def conformant(dunlin: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """A client that checks nothing and tries nothing twice."""
     directory = tmp_path_factory.mktemp("conformance")
     store = objects.filled(OBJECTS)
-    settings = objects.settings(store, directory)
+    registries = {"registries": {"others": False, "hosts": [{"host": images.HOST, "plain": True}]}}
+    settings = objects.settings(store, directory) | registries
+    registry = images.started()
     try:
         with watched(TwoAccountCluster(dunlin, directory / "cluster", settings=settings)) as cluster:
             yield lambda_client(cluster.endpoint("a"), cluster.credentials, REGION, **CONFIG)
     finally:
+        registry.shutdown()
         store.stop()

@@ -7,7 +7,7 @@ import hashlib
 
 from clients import RUNTIME
 
-from conformance import objects
+from conformance import images, objects
 from conformance.recipe import INVALID_VALUE, PASSES, Given, Params, Recipe, alone, refused
 from conformance.recipes import capacity, code_signing, layers
 from conformance.recipes.resources import (
@@ -21,12 +21,12 @@ from conformance.recipes.resources import (
     revision,
     spoil_own,
 )
-from conformance.values import ACCOUNT, QUEUE, REGION, ROLE, arn
+from conformance.values import ACCOUNT, QUEUE, ROLE, arn
 from conformance.wire import Answer
 from conformance.world import World
 
 KEY = arn("kms", "key/0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d")
-IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/conformance:latest"
+IMAGE = images.URI
 ACCESS_POINT = arn("elasticfilesystem", "access-point/fsap-0123456789abcdef0")
 S3_FILES = arn("s3files", "file-system/fs-0123456789abcdef0/access-point/fsap-0123456789abcdef0")
 SNAP_START_RUNTIME = "python3.13"
